@@ -1,0 +1,23 @@
+"""The suite's own faults, each a sentence for a person. A target's faults are findings, never exceptions of this kind."""
+
+from __future__ import annotations
+
+
+class SuiteError(Exception):
+    """Base of everything that keeps the suite from reaching a verdict; the command line turns it into one sentence."""
+
+
+class UsageError(SuiteError):
+    """What the caller gave cannot be used (exit 2): a file, an option, a name."""
+
+
+class NoVerdictError(SuiteError):
+    """No verdict can be reached for a reason outside the target's conduct (exit 3)."""
+
+
+class TargetUnreachableError(NoVerdictError):
+    """No connection, or nothing that answers as this API does."""
+
+
+class CredentialsRefusedError(NoVerdictError):
+    """The token endpoint refused the credentials, or gave nothing that is a token."""
