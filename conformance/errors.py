@@ -1,4 +1,4 @@
-"""The suite's own faults, each a sentence for a person. A target's faults are findings, never exceptions of this kind."""
+"""The suite's own faults, each a sentence for a person. A target's faults are findings, never these."""
 
 from __future__ import annotations
 

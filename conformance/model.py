@@ -51,7 +51,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Operation:
-    """Method and path of the document, by its `operationId`. `path` is a template such as `/v1/api/pipelines/create`."""
+    """Method and path of the document, by its `operationId`. `path` is a template: `/v1/api/pipelines/create`."""
 
     id: str
     method: str
@@ -85,7 +85,7 @@ class Requirement:
 
 
 class Headers(Mapping[str, str]):
-    """HTTP header fields in order, looked up without regard to case; a repeated field joins with a comma (RFC 9110 5.3)."""
+    """HTTP header fields in order, looked up without regard to case; repeated fields join (RFC 9110 5.3)."""
 
     def __init__(self, fields: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         pairs = fields.items() if isinstance(fields, Mapping) else fields
@@ -257,7 +257,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Every requirement's outcome and what follows. `word` is conformant, not-conformant or none; `exit_code` 0, 1 or 3."""
+    """Every requirement's outcome. `word` is conformant, not-conformant or none; `exit_code` 0, 1 or 3."""
 
     word: str
     exit_code: int
