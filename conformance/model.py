@@ -244,15 +244,38 @@ class Waiver:
     fingerprint: str = ""
 
 
+class Standing(StrEnum):
+    """What became of a waiver in a run: it excused something, had nothing to excuse, outlived its need or its day."""
+
+    USED = "used"
+    IDLE = "idle"
+    STALE = "stale"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True)
+class WaiverUse:
+    """A waiver and what became of it. *Stale* (the requirement holds) and *expired* fail a run."""
+
+    waiver: Waiver
+    standing: Standing
+
+
 @dataclass(frozen=True)
 class Judgement:
-    """What is concluded of one requirement: its outcome, how often it was seen to hold or not, and what broke it."""
+    """What is concluded of one requirement: its outcome, how often it was seen to hold or not, and what broke it.
+
+    `findings` holds one broken finding of each fingerprint, the one with the fewest exchanges. `gates` says whether
+    the requirement, were it broken and not waived, decides this run's exit code (strictness and scope included).
+    `reason` says why it is untested, waived, or broken without gating, empty where there is nothing to say.
+    """
 
     requirement: Requirement
     outcome: Outcome
     evidence: int
     findings: tuple[Finding, ...] = ()
     reason: str = ""
+    gates: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,3 +286,4 @@ class Verdict:
     exit_code: int
     reason: str
     judgements: tuple[Judgement, ...]
+    waivers: tuple[WaiverUse, ...] = ()
