@@ -1,0 +1,120 @@
+"""The catalogue of requirements: rows of specs/requirements.toml as values."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conformance import data
+from conformance.errors import UsageError
+from conformance.model import Basis, Level, Requirement
+
+_CORE = {"id", "name", "operations", "text", "level", "basis", "source", "sources", "profiles", "unreached", "check"}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every requirement of one profile, in the file's order, by id."""
+
+    rows: tuple[Requirement, ...]
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+    def __contains__(self, requirement_id: str) -> bool:
+        return requirement_id in self.by_id
+
+    @property
+    def by_id(self) -> Mapping[str, Requirement]:
+        """Requirements by their id."""
+        return _index(self.rows)
+
+    def named(self, requirement_id: str) -> Requirement:
+        """The row of that id; raises UsageError with the nearest id where there is none."""
+        row = self.by_id.get(requirement_id)
+        if row is None:
+            raise UsageError(f"There is no requirement '{requirement_id}'{nearest(requirement_id, self.by_id)}.")
+        return row
+
+    def fields_of(self, operation: str) -> tuple[tuple[str, str], ...]:
+        """(JSON path, requirement id) of the rows that promise one field of that operation's success body."""
+        return _fields(self.rows).get(operation, ())
+
+
+@cache
+def _index(rows: tuple[Requirement, ...]) -> Mapping[str, Requirement]:
+    return {row.id: row for row in rows}
+
+
+@cache
+def _fields(rows: tuple[Requirement, ...]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for row in rows:
+        if "field" in row.notes:
+            found[row.operation] = (*found.get(row.operation, ()), (str(row.notes["field"]), row.id))
+    return found
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a sentence: `; the nearest is '…'`, empty where nothing is near."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; the nearest is '{close[0]}'" if close else ""
+
+
+@cache
+def load(profile: str = "2023.4", path: Path | None = None) -> Catalogue:
+    """The catalogue as it holds for a profile. Raises UsageError where the file breaks its own format."""
+    path = path or data.SPECS / "requirements.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"The catalogue {path.name} cannot be read: {error}.") from error
+    operations = tuple(raw["operations"])
+    rows = [_row(row["id"], row) for row in raw.get("requirement", ())]
+    for family in raw.get("family", ()):
+        named = operations if family["operations"] == ["*"] else tuple(family["operations"])
+        rows += [_row(f"{operation}.{family['name']}", _of_family(family, operation)) for operation in named]
+    seen: set[str] = set()
+    for row in rows:
+        if row.id in seen or row.operation not in operations:
+            raise UsageError(f"The catalogue {path.name} has '{row.id}' twice, or under no operation of the document.")
+        seen.add(row.id)
+    return Catalogue(tuple(row for row in rows if not row.profiles or profile in row.profiles))
+
+
+def _of_family(family: Mapping[str, Any], operation: str) -> dict[str, Any]:
+    row = {key: value for key, value in family.items() if key not in ("name", "operations", "sources")}
+    row["text"] = family["text"].replace("{operation}", operation)
+    row["source"] = family.get("sources", {}).get(operation, family["source"])
+    return row
+
+
+def _row(requirement_id: str, row: Mapping[str, Any]) -> Requirement:
+    operation = requirement_id.rpartition(".")[0]
+    try:
+        return Requirement(
+            id=requirement_id,
+            operation=operation,
+            text=row["text"],
+            level=Level(row["level"]),
+            basis=Basis(row["basis"]),
+            source=row["source"],
+            profiles=tuple(row.get("profiles", ())),
+            unreached=_frozen(row.get("unreached", {})),
+            check=row["check"],
+            notes=_frozen({key: value for key, value in row.items() if key not in _CORE}),
+        )
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"The catalogue's row '{requirement_id}' lacks or misspells {error}.") from error
+
+
+class _frozen(dict[str, Any]):  # noqa: N801  a value, used as a function
+    """A mapping that can stand in a frozen, hashable row."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted((key, repr(value)) for key, value in self.items())))
