@@ -1,0 +1,27 @@
+"""Header fields: the media type of an answer, and what HTTP requires beside a status."""
+
+from __future__ import annotations
+
+from conformance.checks.rules import Findings, Rules, seen
+from conformance.ledger import Ledger
+from conformance.model import Exchange
+
+
+def success_media_type(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A success's content type is one the document declares for it."""
+    response = exchange.response
+    if response is None or not response.ok or not response.headers_known:
+        return
+    declared = rules.document.media_types(exchange.operation or "", response.status or 0)
+    held = not declared or response.media_type in declared
+    expected = "Content-Type " + " or ".join(sorted(declared))
+    yield seen(exchange, "answers-in-its-described-media-type", held, expected,
+               response.headers.get("content-type", "no Content-Type"))  # fmt: skip
+
+
+def unauthorized_is_challenged(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A 401 says how to authenticate (RFC 9110 15.5.2, RFC 6750 3)."""
+    if exchange.response is not None and exchange.status == 401 and exchange.response.headers_known:
+        challenge = exchange.response.headers.get("www-authenticate", "")
+        held = challenge.lower().startswith("bearer")
+        yield seen(exchange, "challenges-the-unauthorized", held, "WWW-Authenticate: Bearer …", challenge or "no challenge")

@@ -1,0 +1,63 @@
+"""What exchanges are judged by, and how a check says what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conformance.model import Exchange, Finding
+from conformance.spec.document import Document
+from conformance.spec.requirements import Catalogue
+from conformance.spec.requirements import load as load_catalogue
+from conformance.spec.validation import FastValidator
+
+Findings = Iterator[Finding]
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The document and the catalogue of one profile, and the validator built from the document."""
+
+    document: Document
+    catalogue: Catalogue
+
+    @classmethod
+    def of(cls, profile: str = "2023.4") -> Rules:
+        """The rules of a profile. Raises UsageError where there is no such profile."""
+        return cls(Document.load(profile), load_catalogue(profile))
+
+    @cached_property
+    def validator(self) -> FastValidator:
+        """Compiled once per document."""
+        return FastValidator(self.document)
+
+
+def seen(
+    exchange: Exchange, slug: str, held: bool, expected: str, actual: object = "", *before: Exchange
+) -> Finding:
+    """A finding on the requirement `slug` of the exchange's operation. `before` are the exchanges it relates to."""
+    operation = exchange.operation or ""
+    shown = "" if held else text_of(actual)
+    return Finding(f"{operation}.{slug}", held, expected, shown, (*before, exchange), operation)
+
+
+def text_of(value: Any) -> str:
+    """A value as a person reads it, cut to a line."""
+    shown = value if isinstance(value, str) else repr(value)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else shown[:_SHOWN_CHARACTERS] + "…"
+
+
+def came(exchange: Exchange) -> str:
+    """What came back, in a few words."""
+    if exchange.response is None:
+        return exchange.failure or "no answer"
+    body = exchange.response.body[:300].decode("utf-8", "replace").strip()
+    return f"status {exchange.status}" + (f" with {text_of(body)}" if body else " with an empty body")
+
+
+def is_id(value: object) -> bool:
+    """Whether a value is an integer as ids are; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)

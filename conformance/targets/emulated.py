@@ -1,0 +1,80 @@
+"""The emulated instance as a process of its own, which ends when its parent does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from conformance.errors import NoVerdictError
+from conformance.spec.document import Document
+from conformance.targets.credentials import FetchedToken, grant_from
+from conformance.targets.live import http_client
+from conformance.targets.target import Bounds, Target
+
+_GREETING = "Listening on "
+_START_SECONDS = 60.0
+
+
+@contextmanager
+def emulator_process(options: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run `conformance emulate` on a free port of 127.0.0.1 and give its base URL; ended when the block is left.
+
+    The child holds the read end of a pipe from us: however this process dies, the pipe closes and the child ends.
+    Raises NoVerdictError where it does not start.
+    """
+    # -P keeps a `conformance` folder in the caller's working directory from being imported instead of ours.
+    command = [sys.executable, "-P", "-m", "conformance", "emulate", "--port", "0", "--exit-with-parent", *options]
+    process = subprocess.Popen(  # noqa: S603  our own command
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    complaints: list[str] = []
+    drain = threading.Thread(target=lambda: complaints.extend(process.stderr or ()), daemon=True)
+    drain.start()
+    timer = threading.Timer(_START_SECONDS, process.kill)
+    timer.start()
+    try:
+        line = process.stdout.readline()
+        timer.cancel()
+        if not line.startswith(_GREETING):
+            process.wait()
+            drain.join(1)
+            said = complaints[-1].strip() if complaints else "nothing"
+            raise NoVerdictError(f"The emulated instance did not start; it said: {said}")
+        yield line.removeprefix(_GREETING).strip()
+    finally:
+        timer.cancel()
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        drain.join(1)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def emulated_at(
+    url: str,
+    document: Document,
+    environ: Mapping[str, str] | None = None,
+    bounds: Bounds = Bounds(),
+) -> Target:
+    """The target of an emulated instance that listens at `url`."""
+    environ = os.environ if environ is None else environ
+    known = {
+        "CONFORMANCE_USERNAME": environ.get("CONFORMANCE_USERNAME") or "conformance",
+        "CONFORMANCE_PASSWORD": environ.get("CONFORMANCE_PASSWORD") or "conformance",
+    }
+    client = http_client()
+    token_url = f"{url}/auth/realms/master/protocol/openid-connect/token"
+    return Target("emulated", url, client, document.match, FetchedToken(token_url, grant_from(known), client),
+                  bounds=bounds)  # fmt: skip

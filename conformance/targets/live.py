@@ -1,0 +1,62 @@
+"""A live instance: TLS verified, proxies of the environment honoured except for loopback, guarded."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from conformance.errors import UsageError
+from conformance.spec.document import Document
+from conformance.targets.credentials import Credentials, from_environment
+from conformance.targets.guard import Guard
+from conformance.targets.target import Bounds, Target
+
+_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+
+
+def base_url(target: str) -> str:
+    """The base URL of a `--target`, without a trailing `/v1/api`. Raises UsageError where it is no http(s) URL."""
+    try:
+        parts = urlsplit(target.strip())
+        _ = parts.port
+    except ValueError:
+        raise UsageError(f"The target '{target}' is not a URL. Give http(s)://HOST[:PORT], or 'emulated'.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"The target '{target}' is not a URL. Give http(s)://HOST[:PORT], or 'emulated'.")
+    if parts.username or parts.password:
+        raise UsageError("The target's URL holds a user or password. Set CONFORMANCE_USERNAME and _PASSWORD instead.")
+    path = parts.path.rstrip("/").removesuffix("/v1/api").rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def http_client(ca_file: Path | None = None) -> httpx.Client:
+    """A client that verifies TLS, against `ca_file` where given. Raises UsageError where that is no certificate."""
+    verify: ssl.SSLContext | bool = True
+    if ca_file is not None:
+        try:
+            verify = ssl.create_default_context(cafile=str(ca_file))
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(f"The --ca-file {ca_file.name} is not a readable PEM certificate ({error}).") from None
+    return httpx.Client(verify=verify, mounts=dict.fromkeys(_LOOPBACK), limits=httpx.Limits(max_connections=64))
+
+
+def live(
+    target: str,
+    document: Document,
+    environ: Mapping[str, str],
+    prefix: str,
+    *,
+    bounds: Bounds = Bounds(),
+    ca_file: Path | None = None,
+    credentials: Credentials | None = None,
+    allowed_hosts: tuple[str, ...] = (),
+) -> Target:
+    """A target over the network. Credentials come from `environ` unless given; this run's names begin with `prefix`."""
+    url = base_url(target)
+    client = http_client(ca_file)
+    who = credentials or from_environment(environ, url, client)
+    return Target("live", url, client, document.match, who, Guard(prefix), bounds, allowed_hosts)
