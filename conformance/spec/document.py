@@ -25,6 +25,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _SAFE = ("get", "head", "options", "trace")
 """Methods that change nothing (RFC 9110 9.2.1); for operations of a document that does not say `x-effect`."""
 
+_Template = list[str | tuple[re.Pattern[str], tuple[str, ...]]]
+
 
 def profiles() -> tuple[str, ...]:
     """The releases there is a description of, the one that is written out first, then those that are overlays on it."""
@@ -113,13 +115,12 @@ class Document:
         return {(op.method, tuple(op.path.split("/"))): op for op in self.operations if "{" not in op.path}
 
     @cached_property
-    def _templates(self) -> dict[tuple[str, int], list[tuple[list[_Segment], Operation]]]:
-        routes: dict[tuple[str, int], list[tuple[list[_Segment], Operation]]] = {}
+    def _templates(self) -> dict[tuple[str, int], list[tuple[_Template, Operation]]]:
+        routes: dict[tuple[str, int], list[tuple[_Template, Operation]]] = {}
         for operation in self.operations:
             if "{" in operation.path:
-                segments = operation.path.split("/")
-                template = [_Segment.of(segment) for segment in segments]
-                routes.setdefault((operation.method, len(segments)), []).append((template, operation))
+                template = _template(operation.path)
+                routes.setdefault((operation.method, len(template)), []).append((template, operation))
         return routes
 
 
@@ -152,35 +153,38 @@ def _operations(raw: Mapping[str, Any]) -> Iterator[Operation]:
                 yield Operation(name, method.upper(), path, Effect(effect))
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """One segment of a path template: a pattern in which each `{name}` takes one character or more."""
-
-    pattern: re.Pattern[str]
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, template: str) -> _Segment:
-        parts = re.split(r"\{([^{}]+)\}", template)
-        pattern = "".join(re.escape(part) if index % 2 == 0 else "(.+)" for index, part in enumerate(parts))
-        return cls(re.compile(pattern, re.DOTALL), tuple(parts[1::2]))
+def _template(path: str) -> _Template:
+    """A path template by segment: a literal, or a pattern in which each `{name}` takes one character or more."""
+    return [_segment(segment) if "{" in segment else segment for segment in path.split("/")]
 
 
-def _parameters(template: list[_Segment], segments: list[str]) -> dict[str, str] | None:
-    """The parameters' values by name, None where a segment does not fit its pattern."""
+def _segment(template: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    parts = re.split(r"\{([^{}]+)\}", template)
+    pattern = "".join(re.escape(part) if index % 2 == 0 else "(.+)" for index, part in enumerate(parts))
+    return re.compile(pattern, re.DOTALL), tuple(parts[1::2])
+
+
+def _parameters(template: _Template, segments: list[str]) -> dict[str, str] | None:
+    """The parameters' values by name, None where a segment does not fit."""
     found: dict[str, str] = {}
     for expected, segment in zip(template, segments, strict=True):
-        match = expected.pattern.fullmatch(segment)
+        if isinstance(expected, str):
+            if expected != segment:
+                return None
+            continue
+        pattern, names = expected
+        match = pattern.fullmatch(segment)
         if match is None:
             return None
-        found.update(zip(expected.names, match.groups(), strict=True))
+        found.update(zip(names, match.groups(), strict=True))
     return found
 
 
 @lru_cache
 def _tree() -> yaml.Node:
     with (SPECS / FILE).open("rb") as file:
-        tree: yaml.Node = yaml.compose(file, Loader=_LOADER)
+        tree = yaml.compose(file, Loader=_LOADER)
+    assert tree is not None  # `_read` has read the same file
     return tree
 
 
