@@ -117,7 +117,9 @@ class PipelineClient:
 
     def create_workspace(self, name: str) -> Reply[int]:
         """A new workspace's id."""
-        return Reply(self._post("workspaces/create", {"workspace_name": name}), lambda answer: _int(answer, "workspace_id"))
+        return Reply(
+            self._post("workspaces/create", {"workspace_name": name}), lambda answer: _int(answer, "workspace_id")
+        )
 
     def upload_model(self, name: str, workspace_id: int, content: bytes, file_name: str = "model.onnx") -> Reply[int]:
         """The id of the uploaded version; the model's file goes as it is, framework onnx."""

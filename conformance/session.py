@@ -6,15 +6,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from conformance.checks import judge
+from conformance.checks import Rules, judge
 from conformance.errors import TargetUnreachableError
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding, Headers, Request
-from conformance.spec.document import Document
-from conformance.spec.requirements import Catalogue
 
 _GATEWAY_DOWN = frozenset({502, 504})
 
@@ -27,14 +25,6 @@ class Sender(Protocol):
 
     def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
         """Send one request and return the exchange."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What exchanges are judged by: the document and the catalogue of one profile."""
-
-    document: Document
-    catalogue: Catalogue
 
 
 class Session:
@@ -75,7 +65,7 @@ class Session:
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange and fold it in, however it came about."""
         with self._lock:
-            self.findings += judge(exchange, self.ledger, self.rules.document, self.rules.catalogue)
+            self.findings += judge(exchange, self.ledger, self.rules)
             self.ledger = self.ledger.after(exchange)
             if exchange.operation and exchange.status is not None:
                 self.reached[exchange.operation, exchange.status] += 1

@@ -37,7 +37,9 @@ def status_found(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if deployment.stage is Stage.DEPLOYED and deployment.confirmed:
         yield seen(exchange, "finds-what-is-deployed", exchange.status != 404, "status 200", came(exchange))
     elif deployment.stage is Stage.STOPPING and (exchange.status == 404 or DEADLINE in exchange.labels):
-        yield seen(exchange, "ends-in-404-after-undeploy", exchange.status == 404, "status 404 within the wait", came(exchange))
+        yield seen(
+            exchange, "ends-in-404-after-undeploy", exchange.status == 404, "status 404 within the wait", came(exchange)
+        )
     elif deployment.stage is Stage.GONE:
         yield seen(exchange, "stays-gone-once-undeployed", not exchange.ok, "status 404", came(exchange))
 
@@ -79,7 +81,13 @@ def status_contents(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     named = {row.get("id") for engine in engines for row in _rows(engine, "pipeline_statuses", "pipelines")}
     if deployment.pipeline_name and named:
         held = named == {deployment.pipeline_name}
-        yield seen(exchange, "engines-name-the-pipeline", held, f"pipeline '{deployment.pipeline_name}'", sorted(map(str, named)))
+        yield seen(
+            exchange,
+            "engines-name-the-pipeline",
+            held,
+            f"pipeline '{deployment.pipeline_name}'",
+            sorted(map(str, named)),
+        )
     models = [row for engine in engines for row in _rows(engine, "model_statuses", "models")]
     if not deployment.shas:
         return
@@ -120,7 +128,9 @@ def undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         return
     deployment = ledger.deployments.get(question.get("deployment_id"))  # type: ignore[arg-type]
     if deployment is not None and deployment.stage is not Stage.DEPLOYED:
-        yield seen(exchange, "a-second-undeploy-is-harmless", exchange.status < 500, "a status below 500", came(exchange))
+        yield seen(
+            exchange, "a-second-undeploy-is-harmless", exchange.status < 500, "a status below 500", came(exchange)
+        )
 
 
 def _asked_for(exchange: Exchange, ledger: Ledger) -> Deployment | None:

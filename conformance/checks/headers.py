@@ -12,7 +12,7 @@ def success_media_type(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
     response = exchange.response
     if response is None or not response.ok or not response.headers_known:
         return
-    declared = rules.document.media_types(exchange.operation or "", response.status or 0)
+    declared = rules.media_types(exchange.operation or "", response.status or 0)
     held = not declared or response.media_type in declared
     expected = "Content-Type " + " or ".join(sorted(declared))
     yield seen(exchange, "answers-in-its-described-media-type", held, expected,
@@ -24,4 +24,6 @@ def unauthorized_is_challenged(exchange: Exchange, ledger: Ledger, rules: Rules)
     if exchange.response is not None and exchange.status == 401 and exchange.response.headers_known:
         challenge = exchange.response.headers.get("www-authenticate", "")
         held = challenge.lower().startswith("bearer")
-        yield seen(exchange, "challenges-the-unauthorized", held, "WWW-Authenticate: Bearer …", challenge or "no challenge")
+        yield seen(
+            exchange, "challenges-the-unauthorized", held, "WWW-Authenticate: Bearer …", challenge or "no challenge"
+        )

@@ -38,7 +38,9 @@ def one_record_a_row(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
     yield seen(exchange, "answers-one-record-a-row", len(answered) == len(sent), f"{len(sent)} records", len(answered))
     if echoed is not None and len(echoed) == len(sent):
         same = echoed.shape == sent.shape and bool(np.array_equal(echoed.astype(np.float32), sent.astype(np.float32)))
-        yield seen(exchange, "echoes-its-input", same, "each row under `in` as it was sent", _first_difference(sent, echoed))
+        yield seen(
+            exchange, "echoes-its-input", same, "each row under `in` as it was sent", _first_difference(sent, echoed)
+        )
 
 
 def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -54,7 +56,9 @@ def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
     if expected is None:
         return
     same = expected.shape == answered.shape and bool(np.allclose(answered, expected, rtol=0, atol=TOLERANCE))
-    yield seen(exchange, "computes-the-model", same, _first_expected(expected, answered), _first_difference(expected, answered))
+    yield seen(
+        exchange, "computes-the-model", same, _first_expected(expected, answered), _first_difference(expected, answered)
+    )
 
 
 def last_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -67,8 +71,20 @@ def last_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         if model is None:
             continue
         name, sha = deployment.models[-1], deployment.shas[-1]
-        yield seen(exchange, "last-model-has-the-models-name", model.get("model_name") == name, f"model_name {name!r}", model.get("model_name"))
-        yield seen(exchange, "last-model-has-the-models-sha", model.get("model_sha") == sha, f"model_sha {sha}", model.get("model_sha"))
+        yield seen(
+            exchange,
+            "last-model-has-the-models-name",
+            model.get("model_name") == name,
+            f"model_name {name!r}",
+            model.get("model_name"),
+        )
+        yield seen(
+            exchange,
+            "last-model-has-the-models-sha",
+            model.get("model_sha") == sha,
+            f"model_sha {sha}",
+            model.get("model_sha"),
+        )
 
 
 def partition(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -85,7 +101,9 @@ def partition(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 
 def time_is_epoch_ms(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """`time` is milliseconds since 1970 (recorded: 1701377058894)."""
-    times = [record.get("time") for record in records_answered(exchange)] if exchange.operation == "pipelines.infer" else []
+    times = (
+        [record.get("time") for record in records_answered(exchange)] if exchange.operation == "pipelines.infer" else []
+    )
     wrong = [value for value in times if type(value) is int and not EARLIEST_MS <= value <= LATEST_MS]
     if times:
         yield seen(exchange, "time-is-epoch-milliseconds", not wrong, "milliseconds since 1970", wrong[:1])

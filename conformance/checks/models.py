@@ -36,7 +36,13 @@ def listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         if model.name != name or name is None:
             continue
         row = by_id.get(model.id)
-        yield seen(exchange, "lists-what-was-uploaded", row is not None, f"a version with id {model.id}", sorted(by_id, key=str))
+        yield seen(
+            exchange,
+            "lists-what-was-uploaded",
+            row is not None,
+            f"a version with id {model.id}",
+            sorted(by_id, key=str),
+        )
         if row is not None and model.sha and isinstance(row.get("sha"), str):
             held = row["sha"] == model.sha
             yield seen(exchange, "sha-is-of-the-uploaded-bytes", held, f"sha {model.sha}", row["sha"])

@@ -45,10 +45,14 @@ def copied(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     source = question.get("source_pipeline")
     known = ledger.pipeline_named(question.get("workspace_id"), question.get("name", ""))
     if source in ledger.pipelines and known is None:
-        yield seen(exchange, "makes-a-new-pipeline", pk not in ledger.pipelines, "a pipeline_pk_id not given before", pk)
+        yield seen(
+            exchange, "makes-a-new-pipeline", pk not in ledger.pipelines, "a pipeline_pk_id not given before", pk
+        )
         if is_id(variant):
             fresh = variant not in ledger.variants
-            yield seen(exchange, "makes-a-version-of-its-own", fresh, "a pipeline_variant_pk_id not given before", variant)
+            yield seen(
+                exchange, "makes-a-version-of-its-own", fresh, "a pipeline_variant_pk_id not given before", variant
+            )
     if not question.get("deploy"):
         deployment = answer.get("deployment")
         yield seen(exchange, "deploys-only-when-asked", deployment is None, "deployment null", deployment)

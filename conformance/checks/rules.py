@@ -34,10 +34,29 @@ class Rules:
         """Compiled once per document."""
         return FastValidator(self.document)
 
+    def holds(self, requirement_id: str) -> bool:
+        """Whether the profile's catalogue has that row."""
+        return requirement_id in self.catalogue
 
-def seen(
-    exchange: Exchange, slug: str, held: bool, expected: str, actual: object = "", *before: Exchange
-) -> Finding:
+    def success_statuses(self, operation_id: str) -> tuple[int, ...]:
+        """The 2xx statuses the document declares for an operation."""
+        return tuple(int(status) for status in self._responses(operation_id) if status.isdigit() and status[0] == "2")
+
+    def declares(self, operation_id: str, status: int) -> bool:
+        """Whether the document declares a status, by itself, by its class or by default."""
+        declared = self._responses(operation_id)
+        return str(status) in declared or f"{status // 100}XX" in declared or "default" in declared
+
+    def media_types(self, operation_id: str, status: int) -> frozenset[str]:
+        """Media types, without parameters, that the document declares for a status; empty where it has no body."""
+        response = self._responses(operation_id).get(str(status), {})
+        return frozenset(name.split(";")[0].strip().lower() for name in response.get("content", {}))
+
+    def _responses(self, operation_id: str) -> dict[str, Any]:
+        return {str(status): body for status, body in self.document.definition(operation_id)["responses"].items()}
+
+
+def seen(exchange: Exchange, slug: str, held: bool, expected: str, actual: object = "", *before: Exchange) -> Finding:
     """A finding on the requirement `slug` of the exchange's operation. `before` are the exchanges it relates to."""
     operation = exchange.operation or ""
     shown = "" if held else text_of(actual)

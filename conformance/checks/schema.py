@@ -32,7 +32,7 @@ def error_body(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     response = exchange.response
     if response is None or not response.body_known or exchange.ok or response.status is None:
         return
-    if response.status < 400 or not rules.document.declares(exchange.operation or "", response.status):
+    if response.status < 400 or not rules.declares(exchange.operation or "", response.status):
         return
     problems = rules.validator.body_problems(exchange)
     expected = f"{problems[0].expected} at {problems[0].where}" if problems else "an error body as described"

@@ -33,7 +33,7 @@ def bad_input_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rule
 def success_is_documented(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A success has the status the contract documents: 202 for an upload, 200 for all else."""
     if exchange.ok and exchange.status is not None:
-        documented = rules.document.success_statuses(exchange.operation or "")
+        documented = rules.success_statuses(exchange.operation or "")
         expected = "status " + " or ".join(map(str, documented))
         held = exchange.status in documented
         yield seen(exchange, "succeeds-with-its-documented-status", held, expected, f"status {exchange.status}")
@@ -42,5 +42,7 @@ def success_is_documented(exchange: Exchange, ledger: Ledger, rules: Rules) -> F
 def refusal_is_declared(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What is no success has a status that the document declares."""
     if exchange.status is not None and not exchange.ok:
-        declared = rules.document.declares(exchange.operation or "", exchange.status)
-        yield seen(exchange, "refuses-with-a-declared-status", declared, "a status the document declares", came(exchange))
+        declared = rules.declares(exchange.operation or "", exchange.status)
+        yield seen(
+            exchange, "refuses-with-a-declared-status", declared, "a status the document declares", came(exchange)
+        )
