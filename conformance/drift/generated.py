@@ -1,0 +1,214 @@
+"""Models of a generated client as JSON Schema, read from their source and never imported.
+
+The generator is openapi-python-client: a module per model under `models/`, attrs classes whose annotations are the
+types (`Unset` marks what may be absent, `None` what may be null), enumerations as classes with constants.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Schema = dict[str, Any]
+
+SCALARS: dict[str, Schema] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "str": {"type": "string"},
+    "bool": {"type": "boolean"},
+    "Any": {},
+    "object": {},
+    "UUID": {"type": "string", "format": "uuid"},
+    "datetime.datetime": {"type": "string", "format": "date-time"},
+    "datetime.date": {"type": "string", "format": "date"},
+    "isoparse": {"type": "string", "format": "date-time"},
+    "File": {"type": "string", "format": "binary"},
+    "None": {"type": "null"},
+}
+_LISTS = ("List", "list", "Sequence")
+_MAPPINGS = ("Dict", "dict", "Mapping")
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What an annotation says: the schema, and whether the value may be left out."""
+
+    schema: Schema
+    optional: bool = False
+
+
+@dataclass
+class Models:
+    """The models a client's operations use, gathered as they are met: schemas by class name, and what was not read."""
+
+    folder: Any  # pathlib.Path, or zipfile.Path inside a wheel
+    schemas: dict[str, Schema] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def typed(self, annotation: ast.expr | None, names: dict[str, str]) -> Typed:
+        """The schema of an annotation; `names` maps the class names it may use to the modules of `models/`."""
+        if annotation is None:
+            return Typed({})
+        kinds = [one for one in _members(annotation) if _name(one) != "Unset"]
+        optional = len(kinds) < sum(1 for _ in _members(annotation))
+        schemas = [self._single(kind, names) for kind in kinds]
+        return Typed(_any_of(schemas), optional)
+
+    def _single(self, kind: ast.expr, names: dict[str, str]) -> Schema:
+        name = _name(kind)
+        if isinstance(kind, ast.Subscript):
+            return self._generic(name, kind.slice, names)
+        if name in SCALARS:
+            return dict(SCALARS[name])
+        if name in names:
+            self._gather(name, names[name])
+            return {"$ref": f"#/components/schemas/{name}"}
+        if name in (*_LISTS, *_MAPPINGS):
+            return {"type": "array" if name in _LISTS else "object"}
+        self._note(f"the type {name or ast.unparse(kind)} is not understood and read as any value")
+        return {}
+
+    def _generic(self, name: str, inner: ast.expr, names: dict[str, str]) -> Schema:
+        if name in _LISTS:
+            return {"type": "array", "items": self.typed(inner, names).schema}
+        if name in _MAPPINGS and isinstance(inner, ast.Tuple) and len(inner.elts) == 2:
+            return {"type": "object", "additionalProperties": self.typed(inner.elts[1], names).schema or True}
+        if name == "Literal":
+            values = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return {"enum": [one.value for one in values if isinstance(one, ast.Constant)]}
+        self._note(f"the type {name}[…] is not understood and read as any value")
+        return {}
+
+    def _gather(self, name: str, module: str) -> None:
+        if name in self.schemas:
+            return
+        self.schemas[name] = {}
+        tree = parsed(self.folder.joinpath(f"{module}.py"))
+        definition = next((one for one in class_definitions(tree) if one.name == name), None) if tree else None
+        if tree is None or definition is None:
+            self._note(f"the model {name} is not in models/{module}.py and read as any value")
+        else:
+            self.schemas[name] = _enumeration(definition) or self._object(definition, imported_models(tree))
+
+    def _object(self, definition: ast.ClassDef, names: dict[str, str]) -> Schema:
+        wire = _wire_names(definition)
+        names = (
+            names | {definition.name: _own_module(names, definition.name)} if definition.name not in names else names
+        )
+        schema: Schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+        for attribute in definition.body:
+            if not isinstance(attribute, ast.AnnAssign) or not isinstance(attribute.target, ast.Name):
+                continue
+            if attribute.target.id == "additional_properties":
+                schema["additionalProperties"] = self.typed(attribute.annotation, names).schema["additionalProperties"]
+                continue
+            typed = self.typed(attribute.annotation, names)
+            name = wire.get(attribute.target.id, attribute.target.id)
+            schema["properties"][name] = typed.schema | _default(attribute.value)
+            if not typed.optional:
+                schema["required"].append(name)
+        return {key: value for key, value in schema.items() if value or key in ("type", "additionalProperties")}
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def parsed(file: Any) -> ast.Module | None:
+    """The file's syntax tree; None where there is no such file or it is not Python."""
+    try:
+        text: str = file.read_text(encoding="utf-8")
+        return ast.parse(text)
+    except (OSError, KeyError, SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def class_definitions(tree: ast.Module) -> list[ast.ClassDef]:
+    """The classes of a module's top level."""
+    return [one for one in tree.body if isinstance(one, ast.ClassDef)]
+
+
+def imported_models(tree: ast.AST) -> dict[str, str]:
+    """Class name to module of `models/`, from every import in the file, those for type checking included."""
+    return {
+        alias.asname or alias.name: node.module.rsplit(".", 1)[-1]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level and (node.module or "").startswith("models.")
+        if node.module
+        for alias in node.names
+    }
+
+
+def _own_module(names: dict[str, str], name: str) -> str:
+    """A model may hold itself; its module is its own name in snake case, the generator's rule."""
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
+
+
+def _members(annotation: ast.expr) -> Iterator[ast.expr]:
+    """The members of Union[…], Optional[…] and `A | B`, strings parsed; anything else is its own only member."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        yield from _members(ast.parse(annotation.value, mode="eval").body)
+    elif isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        yield from _members(annotation.left)
+        yield from _members(annotation.right)
+    elif isinstance(annotation, ast.Subscript) and _name(annotation) == "Union":
+        inner = annotation.slice
+        for one in inner.elts if isinstance(inner, ast.Tuple) else [inner]:
+            yield from _members(one)
+    elif isinstance(annotation, ast.Subscript) and _name(annotation) == "Optional":
+        yield from _members(annotation.slice)
+        yield ast.Constant(None)
+    else:
+        yield annotation
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Subscript):
+        return _name(node.value).rsplit(".", 1)[-1]
+    if isinstance(node, ast.Constant) and node.value is None:
+        return "None"
+    return ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
+def _any_of(schemas: list[Schema]) -> Schema:
+    if {} in schemas:
+        return {}
+    distinct = [one for position, one in enumerate(schemas) if one not in schemas[:position]]
+    null = {"type": "null"}
+    rest = [one for one in distinct if one != null]
+    if len(rest) == 1 and len(distinct) == 2 and isinstance(rest[0].get("type"), str) and "enum" not in rest[0]:
+        return rest[0] | {"type": [rest[0]["type"], "null"]}
+    return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
+
+
+def _enumeration(definition: ast.ClassDef) -> Schema | None:
+    bases = {_name(base) for base in definition.bases}
+    if not bases & {"Enum", "StrEnum", "IntEnum"}:
+        return None
+    constants = [one.value for one in definition.body if isinstance(one, ast.Assign)]
+    values = [one.value for one in constants if isinstance(one, ast.Constant)]
+    return {"type": "integer" if bases & {"int", "IntEnum"} else "string", "enum": values}
+
+
+def _wire_names(definition: ast.ClassDef) -> dict[str, str]:
+    """Attribute to JSON name: what `to_dict` puts under which key (`in_` may be `in` on the wire)."""
+    method = next((one for one in definition.body if isinstance(one, ast.FunctionDef) and one.name == "to_dict"), None)
+    wire: dict[str, str] = {}
+    for node in ast.walk(method) if method else ():
+        if isinstance(node, ast.Dict):
+            pairs = list(zip(node.keys, node.values, strict=True))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            pairs = [(node.targets[0].slice, node.value)]
+        else:
+            continue
+        for key, value in pairs:
+            if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, ast.Name):
+                wire[value.id] = key.value
+    return wire
+
+
+def _default(value: ast.expr | None) -> Schema:
+    known = isinstance(value, ast.Constant) and value.value is not None
+    return {"default": value.value} if known and isinstance(value, ast.Constant) else {}
