@@ -1,0 +1,1 @@
+"""Says a verdict aloud: every report is made from one result, which is a plain, JSON-able mapping."""

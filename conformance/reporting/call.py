@@ -1,0 +1,116 @@
+"""A request made fit to be shown: what the snippets of every language are rendered from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from conformance import multipart, redaction
+from conformance.model import Request
+
+_SHOWN_HEADERS = (
+    "accept",
+    "access-control-request-method",
+    "content-encoding",
+    "content-type",
+    "format",
+    "if-match",
+    "if-none-match",
+    "origin",
+    "prefer",
+    "x-http-method-override",
+)
+"""Headers that may change an answer; every other one is the HTTP library's, or may hold what is not to be shown."""
+
+_IMPLIED = {("accept", "*/*")}
+_CREDENTIAL = re.compile(r"(?i)([?&](?:access_token|token|bearer|authorization|jwt)=)[^&#]*")
+_TEXT_LIMIT, BINARY_LIMIT = 8_192, 3_072
+"""Bytes of a body that still read well in a command; beyond, the command names a file."""
+
+OPEN, CLOSE = "\ue000", "\ue001"
+PLACEHOLDER = re.compile(f"{OPEN}(\\w+){CLOSE}")
+
+
+def placeholder(name: str) -> str:
+    """Text that the renderers turn into a reference to the variable `name`."""
+    return f"{OPEN}{name}{CLOSE}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request made fit to be shown: credentials replaced by placeholders, headers reduced to those that matter.
+
+    Exactly one of `text`, `raw` and `parts` speaks of the body: `text` where it reads well, `raw` where it is small
+    and binary, `parts` for forms. `file` names what must stand beside the command where the body is too large.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    text: str = ""
+    raw: bytes = b""
+    parts: tuple[multipart.Part, ...] = ()
+    file: str = ""
+    size: int = 0
+
+
+def call_of(request: Request) -> Call:
+    """A request as it may be shown."""
+    headers = tuple(_shown_headers(request))
+    method, url = request.method.upper(), _shown_url(request.url)
+    if request.media_type == "multipart/form-data" and (parts := _parts(request)):
+        kept = tuple(header for header in headers if header[0].lower() != "content-type")
+        return Call(method, url, kept, parts=parts)
+    return _with_body(Call(method, url, headers, size=len(request.body)), request)
+
+
+def _with_body(call: Call, request: Request) -> Call:
+    body = request.body
+    text = _readable(body)
+    if text is not None and len(body) <= _TEXT_LIMIT:
+        return Call(call.method, call.url, call.headers, text=redaction.redact_text(text), size=len(body))
+    if text is None and len(body) <= BINARY_LIMIT:
+        return Call(call.method, call.url, call.headers, raw=body, size=len(body))
+    suffix = "arrow" if "arrow" in request.media_type else "json" if "json" in request.media_type else "bin"
+    return Call(call.method, call.url, call.headers, file=f"body.{suffix}", size=len(body))
+
+
+def _parts(request: Request) -> tuple[multipart.Part, ...]:
+    return tuple(multipart.decode(request.headers.get("content-type", ""), request.body).values())
+
+
+def _shown_headers(request: Request) -> Iterator[tuple[str, str]]:
+    for name, value in request.headers.fields:
+        key = name.lower()
+        if key == "authorization":
+            scheme, _, rest = value.partition(" ")
+            yield "Authorization", f"{scheme} {placeholder('TOKEN')}" if rest else placeholder("TOKEN")
+        elif key in _SHOWN_HEADERS and (key, value) not in _IMPLIED:
+            yield "-".join(word.capitalize() for word in key.split("-")), redaction.redact_text(value)
+
+
+def _shown_url(url: str) -> str:
+    parts = urlsplit(url)
+    netloc = parts.netloc.rpartition("@")[2]
+    plain = urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+    return redaction.redact_text(_CREDENTIAL.sub(rf"\g<1>{placeholder('TOKEN')}", plain))
+
+
+def _readable(body: bytes) -> str | None:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return text if all(character.isprintable() or character in "\n\t" for character in text) else None
+
+
+def file_of(part: multipart.Part) -> str:
+    """The name under which a form's file must lie beside the command."""
+    return "model.onnx" if part.content_type != "text/plain" else "model.txt"
+
+
+def alternate(text: str) -> Iterator[tuple[bool, str]]:
+    """The pieces of a text in turn, each with whether it is a placeholder's name."""
+    return ((index % 2 == 1, piece) for index, piece in enumerate(PLACEHOLDER.split(text)))

@@ -1,0 +1,185 @@
+"""The result: one plain mapping that says everything a report needs, made once from a verdict and the run's facts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from conformance import data, redaction
+from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
+from conformance.reporting import sequences
+from conformance.reporting.curl import curl_of
+from conformance.reporting.python import python_of
+
+_LONGEST = 4_000
+"""Characters kept of one expected or actual text."""
+
+_SEQUENCE = 40
+"""Exchanges kept of one finding's sequence; the last ones are those that matter."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run was, beside its verdict.
+
+    `target_kind` is live, emulated or recorded. `scope` is a phrase for people, "everything" when nothing narrowed it.
+    `reached` counts answers by operation and status (`{"pipelines.deploy": {"200": 4}}`), `requests` all requests sent.
+    `started` is ISO 8601 in UTC and `seconds` the wall time. `suites` are `{"name", "items", "failed", "seconds"}`,
+    `timeline` the events of deployments as reporting.timeline reads them, `drift` the output of a comparison.
+    """
+
+    target_kind: str
+    target_url: str
+    profile: str = "2023.4"
+    scope: str = "everything"
+    seed: int | None = None
+    strict: bool = False
+    reached: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    requests: int = 0
+    started: str = ""
+    seconds: float = 0.0
+    budget: str = ""
+    suites: Sequence[Mapping[str, Any]] = ()
+    timeline: Sequence[Mapping[str, Any]] = ()
+    drift: Mapping[str, Any] | None = None
+    baseline: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
+    """The result (specs/result.schema.json): JSON-able, redacted, without absolute paths of this machine."""
+    requirements = [_requirement(judgement) for judgement in verdict.judgements]
+    result = {
+        "version": _version(),
+        "verdict": verdict.word,
+        "exit_code": verdict.exit_code,
+        "reason": said(verdict.reason),
+        "target": {"kind": facts.target_kind, "url": _address(facts.target_url)},
+        "profile": facts.profile,
+        "scope": facts.scope,
+        "seed": facts.seed,
+        "strict": facts.strict,
+        "budget": facts.budget,
+        "started": facts.started,
+        "seconds": round(facts.seconds, 3),
+        "counts": counts_of(requirements),
+        "requirements": requirements,
+        "waivers": [_waiver(use) for use in verdict.waivers],
+        "reached": {operation: dict(sorted(statuses.items())) for operation, statuses in facts.reached.items()},
+        "requests": facts.requests,
+        "suites": [dict(suite) for suite in facts.suites],
+        "timeline": [{key: _plain(value) for key, value in event.items()} for event in facts.timeline],
+        **{key: _plain(value) for key, value in facts.extra.items()},
+    }
+    if facts.drift is not None:
+        result["drift"] = _plain(facts.drift)
+    if facts.baseline is not None:
+        result["baseline"] = _plain(facts.baseline)
+    return result
+
+
+def _version() -> str:
+    try:
+        return version("wallaroo-conformance")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def counts_of(requirements: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many requirements have each outcome; `broken` counts those that gate, `warnings` the broken that do not."""
+    counts = dict.fromkeys(("held", "broken", "warnings", "waived", "untested"), 0)
+    for requirement in requirements:
+        warning = requirement["outcome"] == Outcome.BROKEN and not requirement["gates"]
+        counts["warnings" if warning else str(requirement["outcome"])] += 1
+    return counts
+
+
+def _requirement(judgement: Judgement) -> dict[str, Any]:
+    row = judgement.requirement
+    return {
+        "id": row.id,
+        "operation": row.operation,
+        "outcome": judgement.outcome.value,
+        "level": row.level.value,
+        "basis": row.basis.value,
+        "gates": judgement.gates,
+        "text": row.text,
+        "source": row.source,
+        "evidence": judgement.evidence,
+        "reason": said(judgement.reason),
+        "findings": [_finding(finding, row.operation) for finding in judgement.findings],
+    }
+
+
+def _finding(finding: Finding, operation: str) -> dict[str, Any]:
+    shown = finding.evidence[-1] if finding.evidence else None
+    kept = finding.evidence[-_SEQUENCE:]
+    entry: dict[str, Any] = {
+        "expected": said(finding.expected),
+        "actual": said(finding.actual),
+        "operation": finding.operation or operation,
+        "curl": curl_of(shown) if shown else "",
+        "python": python_of(shown) if shown else "",
+        "fingerprint": finding.fingerprint,
+        "requests": [_request(exchange) for exchange in kept],
+    }
+    if len(kept) > 1:
+        entry |= {"script": sequences.bash_of(kept), "pytest": sequences.pytest_of(kept, finding)}
+    return entry
+
+
+def _request(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "operation": exchange.operation or "",
+        "method": exchange.request.method,
+        "path": said(exchange.request.path),
+        "status": exchange.status,
+        "failure": said(exchange.failure),
+    }
+
+
+def _waiver(use: WaiverUse) -> dict[str, Any]:
+    waiver = use.waiver
+    return {
+        "requirement": waiver.requirement,
+        "standing": use.standing.value,
+        "reason": said(waiver.reason),
+        "owner": said(waiver.owner),
+        "last_day": waiver.last_day.isoformat(),
+        "operation": waiver.operation,
+        "profile": waiver.profile,
+        "fingerprint": waiver.fingerprint,
+    }
+
+
+def said(text: str) -> str:
+    """A text as any report may hold it: redacted, this machine's folders cut off, of bounded length."""
+    for folder in _folders():
+        text = text.replace(folder, "…")
+    text = redaction.redact_text(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters in all)"
+
+
+def _folders() -> tuple[str, ...]:
+    known = (str(data.ROOT), str(Path.cwd()), tempfile.gettempdir(), str(Path.home()))
+    return tuple(f"{folder}/" for folder in sorted(known, key=len, reverse=True) if len(folder) > 1)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return said(value)
+    if isinstance(value, Mapping):
+        return {said(str(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return said(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
