@@ -73,11 +73,39 @@ class Document:
                 f"There is no operation {operation_id!r} in release {self.profile}; known: {known}."
             ) from None
 
+    def has(self, operation_id: str) -> bool:
+        """Whether there is an operation of that id."""
+        return operation_id in self._by_id
+
     def definition(self, operation_id: str) -> Mapping[str, Any]:
         """The operation's own object in the document, `$ref`s unresolved; raises UsageError as `operation` does."""
         operation = self.operation(operation_id)
         definition: Mapping[str, Any] = self.raw["paths"][operation.path][operation.method.lower()]
         return definition
+
+    def resolved(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The object that a `$ref` into this document leads to, or the object itself where it is none.
+
+        Raises UsageError where the reference leads out of the document, nowhere, or in a circle.
+        """
+        followed = set()
+        while isinstance(node.get("$ref"), str):
+            reference = node["$ref"]
+            if reference in followed or not reference.startswith("#/"):
+                raise UsageError(f"The reference {reference} leads to nothing in this document; correct it.")
+            followed.add(reference)
+            node = self._at(reference)
+        return node
+
+    def _at(self, reference: str) -> Mapping[str, Any]:
+        node: Any = self.raw
+        for token in reference[2:].split("/"):
+            try:
+                node = node[unquote(token).replace("~1", "/").replace("~0", "~")]
+            except (KeyError, TypeError):
+                raise UsageError(f"The reference {reference} leads to nothing in this document; correct it.") from None
+        found: Mapping[str, Any] = node
+        return found
 
     def match(self, method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
         """The operation a request is of, with its path parameters decoded; None where it is of none.

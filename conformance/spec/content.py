@@ -1,0 +1,99 @@
+"""Which part of a description a message falls under: media types normalised, statuses and their classes, query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from email.message import Message
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from conformance.model import Request, Response
+from conformance.spec.problems import Problem
+
+HOLDS_WITHOUT = "x-holds-without"
+"""Our extension of a media type: its schema holds for requests that send none of these query parameters."""
+
+
+@lru_cache(maxsize=512)
+def normalised(content_type: str) -> str:
+    """A media type as it is compared (RFC 9110 8.3.1): type and parameter names in lower case, `charset` left out.
+
+    `Application/JSON;format="pandas-records"; charset=utf-8` becomes `application/json; format=pandas-records`.
+    """
+    message = Message()
+    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
+    name = content_type.split(";")[0].strip().lower()
+    parameters = message.get_params(failobj=[], unquote=True)[1:]
+    kept = sorted(
+        (key.lower(), value) for key, value in parameters if key and key.lower() not in ("charset", "boundary")
+    )
+    return "; ".join([name, *(f"{key}={value}" for key, value in kept)])
+
+
+@lru_cache(maxsize=512)
+def chosen(declared: tuple[str, ...], content_type: str) -> str | None:
+    """The declared media type that a content type falls under, None where there is none.
+
+    Best first: with its parameters, without them, by a range (`text/*`, `*/*`).
+    """
+    full = normalised(content_type)
+    bare = full.split(";")[0]
+    kinds = (full, bare, f"{bare.split('/')[0]}/*", "*/*") if "/" in bare else (full,)
+    by_name = {normalised(key): key for key in declared}
+    return next((by_name[kind] for kind in kinds if kind in by_name), None)
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type is JSON by its name (RFC 6839 for the suffix)."""
+    bare = media_type.split(";")[0].strip().lower()
+    return bare == "application/json" or bare.endswith("+json")
+
+
+def may_be_empty(declared: Iterable[str]) -> bool:
+    """Whether an empty body falls under one of these media types: any text, or anything at all."""
+    return any(key == "*/*" or key.lower().startswith("text/") for key in declared)
+
+
+def effective_type(message: Request | Response) -> str:
+    """A message's content type; a body without one is of unknown content (RFC 9110 8.3). Empty for no body and none."""
+    return message.headers.get("content-type", "") or ("application/octet-stream" if message.body else "")
+
+
+def response_key(declared: Collection[str], status: int) -> str | None:
+    """The key of a status among an operation's responses: itself, its class, the default; None where undeclared."""
+    return next((key for key in (str(status), f"{status // 100}XX", "default") if key in declared), None)
+
+
+def success_key(declared: Iterable[str]) -> str | None:
+    """The key of the first success among an operation's responses."""
+    return next((key for key in declared if key.startswith("2")), None)
+
+
+def any_status(
+    contents: Mapping[str, tuple[str, ...]], body: bytes, judge: Callable[[str], list[Problem]]
+) -> list[Problem]:
+    """Problems of a response whose status is unknown: none where it fits some status, else those with the success.
+
+    `contents` holds the declared media types by response key. A body is held only to descriptions that say something:
+    one that lets any body pass would excuse them all.
+    """
+    if not body and any(not declared or may_be_empty(declared) for declared in contents.values()):
+        return []
+    telling = [key for key, declared in contents.items() if declared and "*/*" not in declared]
+    success = success_key(contents)
+    found: list[Problem] = []
+    for key in telling:
+        problems = judge(key)
+        if not problems:
+            return []
+        if key == success:
+            found = problems
+    return found
+
+
+def is_selective(media_type: Mapping[str, Any], url: str) -> bool:
+    """Whether a request's query changes the shape of what it is answered, so that the schema does not hold."""
+    names = media_type.get(HOLDS_WITHOUT, ())
+    query = urlsplit(url).query if names and "?" in url else ""
+    return any(key in names for key, _ in parse_qsl(query, keep_blank_values=True))

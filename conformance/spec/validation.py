@@ -1,0 +1,233 @@
+"""Judges exchanges against the description, fast enough for every exchange of a run.
+
+`conformance.spec.crosscheck` judges the same by a library of its own; tests hold both to one verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from conformance import multipart
+from conformance.model import Exchange, Operation, Request, Response
+from conformance.spec import content
+from conformance.spec.document import Document
+from conformance.spec.problems import (
+    Problem,
+    empty_body,
+    missing_header,
+    missing_parameter,
+    no_token,
+    not_json,
+    undeclared_status,
+    undeclared_type,
+    unknown_operation,
+)
+from conformance.spec.schema import Schema
+
+
+class FastValidator:
+    """Judges exchanges against one document. Schemas are compiled when first needed, once per validator."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._plans: dict[str, _Plan] = {}
+
+    def request_problems(self, exchange: Exchange) -> list[Problem]:
+        """What of the request is not as described: operation, token, parameters, media type and body.
+
+        Whether the token is a good one, or a value exists, the description cannot say.
+        """
+        operation, request = operation_of(self.document, exchange), exchange.request
+        if operation is None:
+            return [unknown_operation(request)]
+        plan = self._plan(operation)
+        problems = plan.missing(request)
+        if plan.body is not None and (plan.body_required or request.body):
+            problems += plan.body.problems(request, request.url)
+        return problems
+
+    def response_problems(self, exchange: Exchange, status: int | None = None) -> list[Problem]:
+        """What of the response is not as described: status, media type, headers and body.
+
+        Nothing is claimed of a response that never came, of an unknown operation, or of what a recording does not know.
+        `status` stands in where the response's own is unknown; without either, the body is held to every declared
+        status, and told against the success where it fits none.
+        """
+        operation, response = operation_of(self.document, exchange), exchange.response
+        if operation is None or response is None:
+            return []
+        responses = self._plan(operation).responses
+        status = status if response.status is None else response.status
+        if status is None:
+            return self._at_any_status(responses, response, exchange.request.url)
+        key = content.response_key(responses, status)
+        if key is None:
+            return [undeclared_status(responses, status)]
+        return responses[key].problems(response, exchange.request.url)
+
+    def body_problems(self, exchange: Exchange, status: int | None = None) -> list[Problem]:
+        """What of the response's body alone is not as described, whatever its status and media type are called.
+
+        A success of an undeclared status is held to the success that is declared; a body whose media type is undeclared
+        to the JSON that is.
+        """
+        operation, response = operation_of(self.document, exchange), exchange.response
+        if operation is None or response is None or not response.body_known:
+            return []
+        responses = self._plan(operation).responses
+        status = status if response.status is None else response.status
+        if status is None:
+            return self._at_any_status(responses, response, exchange.request.url)
+        key = content.response_key(responses, status)
+        if key is None and 200 <= status < 300:
+            key = content.success_key(responses)
+        return responses[key].body_problems(response, exchange.request.url) if key else []
+
+    def _at_any_status(self, responses: dict[str, _Described], response: Response, url: str) -> list[Problem]:
+        contents = {key: described.declared for key, described in responses.items()}
+        return content.any_status(contents, response.body, lambda key: responses[key].problems(response, url))
+
+    def _plan(self, operation: Operation) -> _Plan:
+        plan = self._plans.get(operation.id)
+        if plan is None:
+            plan = self._plans[operation.id] = _planned(self.document, operation)
+        return plan
+
+
+def operation_of(document: Document, exchange: Exchange) -> Operation | None:
+    """The operation an exchange is of: the one it names if the document has it, else by method and path."""
+    if exchange.operation is not None and document.has(exchange.operation):
+        return document.operation(exchange.operation)
+    matched = document.match(exchange.request.method, exchange.request.path)
+    return matched[0] if matched else None
+
+
+class _Media:
+    """One media type of a described message. `schema` is None where there is nothing to hold its content to."""
+
+    def __init__(self, document: Document, name: str, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.form = name.lower().startswith("multipart/")
+        judged = "schema" in raw and (self.form or content.is_json(name))
+        self.schema = Schema(document, raw["schema"]) if judged else None
+
+    def problems(self, message: Request | Response, url: str) -> list[Problem]:
+        if self.schema is None or content.is_selective(self.raw, url):
+            return []
+        if self.form:
+            return self.schema.problems(self._fields(message))
+        try:
+            return self.schema.problems(message.json)
+        except RecursionError:
+            return [not_json("a body that nests too deeply to be read")]
+        except ValueError:
+            return [not_json(message.body[:400].decode("utf-8", "replace"))]
+
+    def _fields(self, message: Request | Response) -> dict[str, Any]:
+        """The parts of a form by name: JSON where the description says so, else the bytes stand for themselves."""
+        parts = multipart.decode(message.headers.get("content-type", ""), message.body)
+        return {name: self._field(name, part.content) for name, part in parts.items()}
+
+    def _field(self, name: str, body: bytes) -> Any:
+        encoding = self.raw.get("encoding", {}).get(name, {})
+        if not content.is_json(encoding.get("contentType", "")):
+            return ""
+        part = Request("", "", body=body)
+        return part.json if part.is_json else body.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, eq=False)
+class _Described:
+    """One described message: its media types, empty where nothing is said of a body, and the headers it must have."""
+
+    media: dict[str, _Media]
+    headers: tuple[str, ...] = ()
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        return tuple(self.media)
+
+    def problems(self, message: Request | Response, url: str) -> list[Problem]:
+        problems = []
+        if _headers_known(message):
+            absent = [name for name in self.headers if name not in message.headers]
+            problems += [missing_header(name) for name in absent]
+            sent = content.effective_type(message)
+            if self.media and sent and content.chosen(self.declared, sent) is None:
+                return [*problems, undeclared_type(self.declared, message)]
+        if not isinstance(message, Response) or message.body_known:
+            problems += self.body_problems(message, url)
+        return problems
+
+    def body_problems(self, message: Request | Response, url: str) -> list[Problem]:
+        if not self.media:
+            return []
+        if not message.body:
+            return [] if content.may_be_empty(self.declared) else [empty_body(self.declared)]
+        media = self._media_of(message)
+        return media.problems(message, url) if media else []
+
+    def _media_of(self, message: Request | Response) -> _Media | None:
+        """The media type a body falls under: what its header names, else JSON if it is that or can be nothing else."""
+        sent = content.effective_type(message) if _headers_known(message) else ""
+        key = content.chosen(self.declared, sent) if sent else None
+        if key is None:
+            json_keys = [name for name in self.declared if content.is_json(name)]
+            if json_keys and (message.is_json or len(json_keys) == len(self.media)):
+                key = json_keys[0]
+        return self.media[key] if key else None
+
+
+def _headers_known(message: Request | Response) -> bool:
+    return not isinstance(message, Response) or message.headers_known
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What one operation's description demands of its requests and responses."""
+
+    token: bool
+    queries: tuple[str, ...]
+    headers: tuple[str, ...]
+    body: _Described | None
+    body_required: bool
+    responses: dict[str, _Described]
+
+    def missing(self, request: Request) -> list[Problem]:
+        """What a request must have beside its body, and lacks."""
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        refused = self.token and not (scheme.lower() == "bearer" and credentials)
+        problems = [no_token(request)] if refused else []
+        given = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True)) if self.queries else {}
+        absent = [name for name in self.queries if name not in given]
+        absent += [name for name in self.headers if name not in request.headers]
+        return problems + [missing_parameter(name) for name in absent]
+
+
+def _planned(document: Document, operation: Operation) -> _Plan:
+    raw = document.definition(operation.id)
+    describe = partial(_described, document)
+    parameters = [document.resolved(parameter) for parameter in raw.get("parameters", ())]
+    required = [(one["in"], one["name"]) for one in parameters if one.get("required")]
+    body = document.resolved(raw["requestBody"]) if "requestBody" in raw else None
+    security = raw.get("security", document.raw.get("security", ()))
+    return _Plan(
+        token=bool(security) and all(security),
+        queries=tuple(name for place, name in required if place == "query"),
+        headers=tuple(name for place, name in required if place == "header"),
+        body=describe(body) if body is not None else None,
+        body_required=bool(body and body.get("required")),
+        responses={str(key): describe(document.resolved(response)) for key, response in raw["responses"].items()},
+    )
+
+
+def _described(document: Document, raw: Mapping[str, Any]) -> _Described:
+    headers = {name: document.resolved(header) for name, header in raw.get("headers", {}).items()}
+    return _Described(
+        media={name: _Media(document, name, media) for name, media in raw.get("content", {}).items()},
+        headers=tuple(name for name, header in headers.items() if header.get("required")),
+    )
