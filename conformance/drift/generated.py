@@ -87,10 +87,12 @@ class Models:
         self.schemas[name] = {}
         tree = parsed(self.folder.joinpath(f"{module}.py"))
         definition = next((one for one in class_definitions(tree) if one.name == name), None) if tree else None
-        if tree is None or definition is None:
-            self._note(f"the model {name} is not in models/{module}.py and read as any value")
-        else:
+        if tree is not None and definition is not None:
             self.schemas[name] = _enumeration(definition) or self._object(definition, imported_models(tree))
+        elif tree is not None and (alias := _alias(tree, name)) is not None:
+            self.schemas[name] = self.typed(alias, imported_models(tree)).schema
+        else:
+            self._note(f"the model {name} is not in models/{module}.py and read as any value")
 
     def _object(self, definition: ast.ClassDef, names: dict[str, str]) -> Schema:
         wire = _wire_names(definition)
@@ -139,6 +141,14 @@ def imported_models(tree: ast.AST) -> dict[str, str]:
         if node.module
         for alias in node.names
     }
+
+
+def _alias(tree: ast.Module, name: str) -> ast.expr | None:
+    """`NAME = Literal[…]`, as newer generators write enumerations."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return node.value
+    return None
 
 
 def _own_module(names: dict[str, str], name: str) -> str:
