@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from conformance import multipart, redaction
@@ -44,6 +45,7 @@ class Call:
 
     Exactly one of `text`, `raw` and `parts` speaks of the body: `text` where it reads well, `raw` where it is small
     and binary, `parts` for forms. `file` names what must stand beside the command where the body is too large.
+    `value` is the body as JSON where placeholders stand in it, None elsewhere.
     """
 
     method: str
@@ -54,6 +56,7 @@ class Call:
     parts: tuple[multipart.Part, ...] = ()
     file: str = ""
     size: int = 0
+    value: Any = None
 
 
 def call_of(request: Request) -> Call:

@@ -20,7 +20,13 @@ def curl_of(exchange: Exchange) -> str:
     Bodies of up to 8 KiB of text or 3 KiB of bytes travel in the command; a larger one, and any file of a form that is
     not tiny, must lie beside it under the name the command gives. Set TOKEN in the environment first.
     """
-    return curl(call_of(exchange.request))
+    return curl(call_of(exchange.request), options_for(exchange))
+
+
+def options_for(exchange: Exchange) -> str:
+    """curl's options: status and headers shown; an answer in Arrow goes to a file, not to the terminal."""
+    arrow = exchange.response is not None and "arrow" in exchange.response.media_type
+    return "-sS -D - -o answer.arrow" if arrow else "-sS -i"
 
 
 def curl(call: Call, options: str = "-sS -i") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from conformance import multipart, redaction
 from conformance.model import Exchange
@@ -25,18 +26,24 @@ def python_of(exchange: Exchange) -> str:
     return "\n".join(lines) + "\n"
 
 
-def python_call(call: Call, send: str = "httpx.request", variables: Mapping[str, str] | None = None) -> str:
-    """The Python expression of a call; placeholders become expressions, `TOKEN` the environment's."""
-    known = {"TOKEN": "os.environ['TOKEN']", **(variables or {})}
-    arguments = [literal(call.method), python_quoted(call.url, known)]
-    if call.headers:
-        arguments.append(_python_headers(call, known))
-    arguments += _python_body(call, known)
-    return f"{send}(\n    " + ",\n    ".join(arguments) + ",\n)"
+def python_call(call: Call) -> str:
+    """The call of httpx that sends the request; the token is the environment's."""
+    known = {"TOKEN": "os.environ['TOKEN']"}
+    headers = [_python_headers(call.headers, known)] if call.headers else []
+    arguments = [literal(call.method), python_quoted(call.url, known), *headers, *_python_body(call, known)]
+    return "httpx.request(\n    " + ",\n    ".join(arguments) + ",\n)"
 
 
-def _python_headers(call: Call, known: Mapping[str, str]) -> str:
-    fields = [(literal(name), python_quoted(value, known)) for name, value in call.headers]
+def send_arguments(call: Call, known: Mapping[str, str]) -> list[str]:
+    """The headers, credentials left out, and the body of a call as arguments of httpx."""
+    fields = tuple(header for header in call.headers if header[0] != "Authorization")
+    if call.value is not None:
+        fields = tuple(header for header in fields if header != ("Content-Type", "application/json"))
+    return [*([_python_headers(fields, known)] if fields else []), *_python_body(call, known)]
+
+
+def _python_headers(headers: tuple[tuple[str, str], ...], known: Mapping[str, str]) -> str:
+    fields = [(literal(name), python_quoted(value, known)) for name, value in headers]
     if len({name for name, _ in fields}) < len(fields):
         return f"headers=[{', '.join(f'({name}, {value})' for name, value in fields)}]"
     return f"headers={{{', '.join(f'{name}: {value}' for name, value in fields)}}}"
@@ -44,7 +51,9 @@ def _python_headers(call: Call, known: Mapping[str, str]) -> str:
 
 def _python_body(call: Call, known: Mapping[str, str]) -> list[str]:
     if call.parts:
-        return [f"files=[{', '.join(_python_part(part) for part in call.parts)}]"]
+        return [f"files=[{', '.join(_python_part(part, known) for part in call.parts)}]"]
+    if call.value is not None:
+        return [f"json={python_value(call.value, known)}"]
     if call.file:
         return [f'content=open("{call.file}", "rb").read()']
     if call.raw:
@@ -52,9 +61,9 @@ def _python_body(call: Call, known: Mapping[str, str]) -> list[str]:
     return [f"content={python_quoted(call.text, known)}"] if call.text else []
 
 
-def _python_part(part: multipart.Part) -> str:
+def _python_part(part: multipart.Part, known: Mapping[str, str]) -> str:
     if part.filename is None:
-        content = literal(redaction.redact_text(part.content.decode("utf-8", "replace")))
+        content = python_quoted(redaction.redact_text(part.content.decode("utf-8", "replace")), known)
     elif len(part.content) <= BINARY_LIMIT:
         content = repr(part.content)
     else:
@@ -80,3 +89,15 @@ def _within(piece: str) -> str:
 def literal(text: str) -> str:
     """A Python string literal, in double quotes where that needs no escape."""
     return f'"{text}"' if text.isprintable() and not set(text) & {'"', "\\"} else repr(text)
+
+
+def python_value(value: Any, known: Mapping[str, str]) -> str:
+    """A JSON value as Python source; a string that is one placeholder becomes its expression."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{literal(key)}: {python_value(item, known)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(python_value(item, known) for item in value)}]"
+    if isinstance(value, str):
+        whole = PLACEHOLDER.fullmatch(value)
+        return known[whole[1]] if whole else python_quoted(value, known)
+    return repr(value)
