@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from conformance.checks import Rules, judge
@@ -27,6 +27,16 @@ class Sender(Protocol):
         """Send one request and return the exchange."""
 
 
+@dataclass(frozen=True)
+class Sightings:
+    """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation)."""
+
+    broken: tuple[Finding, ...] = ()
+    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    reached: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    events: tuple[dict[str, object], ...] = ()
+
+
 class Session:
     """Sends through a target, judges each exchange against the ledger before it, then folds it in.
 
@@ -36,8 +46,10 @@ class Session:
     def __init__(self, target: Sender, rules: Rules, keep: Callable[[Exchange], None] | None = None) -> None:
         self.target, self.rules = target, rules
         self.ledger = Ledger()
-        self.findings: list[Finding] = []
+        self.broken: list[Finding] = []
+        self.held: Counter[tuple[str, str]] = Counter()
         self.reached: Counter[tuple[str, int]] = Counter()
+        self.events: list[dict[str, object]] = []
         self._keep = keep
         self._lock = threading.RLock()
         self._labels: frozenset[str] = frozenset()
@@ -65,7 +77,8 @@ class Session:
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange and fold it in, however it came about."""
         with self._lock:
-            self.findings += judge(exchange, self.ledger, self.rules)
+            for finding in judge(exchange, self.ledger, self.rules):
+                self._count(finding)
             self.ledger = self.ledger.after(exchange)
             if exchange.operation and exchange.status is not None:
                 self.reached[exchange.operation, exchange.status] += 1
@@ -75,7 +88,20 @@ class Session:
     def report(self, finding: Finding) -> None:
         """Add a finding that no single exchange shows, such as a wait that ran out."""
         with self._lock:
-            self.findings.append(finding)
+            self._count(finding)
+
+    def drain(self) -> Sightings:
+        """What was seen since the last drain; the ledger stays."""
+        with self._lock:
+            drained = Sightings(tuple(self.broken), self.held, self.reached, tuple(self.events))
+            self.broken, self.held, self.reached, self.events = [], Counter(), Counter(), []
+        return drained
+
+    def _count(self, finding: Finding) -> None:
+        if finding.held:
+            self.held[finding.requirement, finding.operation] += 1
+        else:
+            self.broken.append(finding)
 
     def answers(self) -> bool:
         """Whether anything at the target still answers as an API does."""

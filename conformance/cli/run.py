@@ -1,0 +1,141 @@
+"""`conformance run`: pytest with the plugin, the right options and the reports; the verdict is the exit code."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from conformance import suites as suites_package
+from conformance.errors import NoVerdictError, UsageError
+from conformance.plugin import RUNNER
+from conformance.reporting.files import parse_reports, write_reports
+from conformance.reporting.terminal import Progress, show
+from conformance.runner import Runner, suites_needed
+from conformance.settings import BUDGETS, Settings, checked
+
+_SUITES = Path(suites_package.__file__).parent
+
+
+@click.command()
+@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to judge.")
+@click.option("--profile", default="2023.4", show_default=True, help="The release it should conform to.")
+@click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; repeatable.")
+@click.option("--only", multiple=True, metavar="ID", help="Only this requirement or operation; repeatable.")
+@click.option("--budget", type=click.Choice(BUDGETS), default="standard", show_default=True)
+@click.option("--strict", is_flag=True, help="Everything broken gates, warnings too.")
+@click.option("--seed", type=int, default=None, help="Draw the same requests as a run of that seed did.")
+@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
+@click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
+@click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
+@click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
+@click.option(
+    "--timeout", "wait", type=float, default=300.0, show_default=True,
+    help="Longest wait, in seconds, for a deployment to start or stop; a request waits 30 s at most.",
+)  # fmt: skip
+@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def run(
+    reports: tuple[str, ...], seed: int | None, listing: bool, pytest_arguments: tuple[str, ...], **options: Any
+) -> int:
+    """Run the suites against a target and print a verdict: exit 0 conformant, 1 broken, 3 no verdict.
+
+    PYTEST_ARGUMENTS, after --, go to pytest as they are, whose own output is then shown too.
+    """
+    settings = Settings(seed=secrets.randbelow(2**31) if seed is None else seed, **options)
+    runner = Runner(settings)
+    suites_needed(runner.rules.catalogue, settings.suites, settings.only)
+    if listing:
+        return _listed(runner, pytest_arguments)
+    checked(settings)
+    files = parse_reports(reports)
+    try:
+        runner.prepare()
+        result = _judged(runner, pytest_arguments)
+    finally:
+        runner.close()
+    show(result, sys.stdout)
+    write_reports(result, files)
+    return int(result["exit_code"])
+
+
+def _judged(runner: Runner, pytest_arguments: Sequence[str]) -> dict[str, Any]:
+    """Run pytest in this process; the result that its plugin concluded."""
+    progress = None if pytest_arguments else Progress(sys.stderr)
+    code, output = _pytest(runner, pytest_arguments, progress)
+    if runner.result is None:
+        said = output.strip().splitlines()[-3:]
+        if code == pytest.ExitCode.USAGE_ERROR:
+            raise UsageError(" ".join(said) or "pytest refused its arguments.")
+        raise NoVerdictError(f"pytest ended with code {code} before an item had run: {' '.join(said)}")
+    return runner.result
+
+
+def _listed(runner: Runner, pytest_arguments: Sequence[str]) -> int:
+    code, output = _pytest(runner, ["--collect-only", "-q", *pytest_arguments], None)
+    click.echo(output, nl=False)
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise UsageError("pytest refused its arguments; see above.")
+    return 0
+
+
+def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress | None) -> tuple[int, str]:
+    """pytest's exit code, and what it printed where it was not shown.
+
+    The caller's own pytest configuration, PYTEST_ADDOPTS and conftest files take no part.
+    """
+    workers = runner.settings.workers
+    arguments = [
+        *("-c", str(_SUITES / "pytest.ini")), *("--rootdir", str(_SUITES)), *("-p", "no:cacheprovider"),
+        *("--import-mode", "importlib"), *("--override-ini", "addopts="),
+        *(["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else []),
+        *pytest_arguments, str(_SUITES),
+    ]  # fmt: skip
+    kept = {name: os.environ.pop(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS") if name in os.environ}
+    hidden = StringIO()
+    try:
+        if progress is None and "--collect-only" not in pytest_arguments:
+            return int(pytest.main(arguments, plugins=[_Given(runner, progress)])), ""
+        with redirect_stdout(hidden):
+            code = int(pytest.main(arguments, plugins=[_Given(runner, progress)]))
+        return code, hidden.getvalue()
+    finally:
+        os.environ.update(kept)
+
+
+class _Given:
+    """Hands our runner to the plugin before it would make one from options, and draws the progress."""
+
+    def __init__(self, runner: Runner, progress: Progress | None) -> None:
+        self._runner, self._progress = runner, progress
+        self._done: dict[str, set[str]] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[RUNNER] = self._runner
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self._progress is None or report.when != "teardown":
+            return
+        from conformance.plugin import suite_name
+
+        name = suite_name(report.nodeid)
+        done = self._done.setdefault(name, set())
+        done.add(report.nodeid)
+        tally = self._runner.tally
+        total = max(tally.suites.get(name, {}).get("items", 0), len(done))
+        self._progress.update(name, len(done), total, len(tally.broken()))
+
+    def pytest_unconfigure(self) -> None:
+        if self._progress is not None:
+            self._progress.close()

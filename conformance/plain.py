@@ -1,0 +1,73 @@
+"""Findings as plain data and back: what a worker process can hand to the one that concludes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.model import Exchange, Finding, Headers, Request, Response
+
+_LARGEST_BODY = 1024 * 1024
+"""Bytes of a body that travel; what is larger is evidence nobody reads, and its report says so by a length."""
+
+
+def of_finding(finding: Finding) -> dict[str, Any]:
+    """A finding as texts, numbers, lists and mappings; bodies as latin-1 text."""
+    return {
+        "requirement": finding.requirement,
+        "held": finding.held,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "operation": finding.operation,
+        "evidence": [_of_exchange(exchange) for exchange in finding.evidence],
+    }
+
+
+def to_finding(plain: Mapping[str, Any]) -> Finding:
+    """The finding that `of_finding` wrote down."""
+    evidence = tuple(_to_exchange(exchange) for exchange in plain["evidence"])
+    return Finding(**{**plain, "evidence": evidence})
+
+
+def _of_exchange(exchange: Exchange) -> dict[str, Any]:
+    request, response = exchange.request, exchange.response
+    return {
+        "request": [request.method, request.url, [list(pair) for pair in request.headers.fields], _of(request.body)],
+        "response": None
+        if response is None
+        else [response.status, [list(pair) for pair in response.headers.fields], _of(response.body), response.elapsed],
+        "operation": exchange.operation,
+        "parameters": dict(exchange.parameters),
+        "started": exchange.started,
+        "ended": exchange.ended,
+        "failure": exchange.failure,
+        "intent": exchange.intent,
+        "labels": sorted(exchange.labels),
+    }
+
+
+def _to_exchange(plain: Mapping[str, Any]) -> Exchange:
+    method, url, fields, body = plain["request"]
+    answer = plain["response"]
+    response = None
+    if answer is not None:
+        response = Response(answer[0], _headers(answer[1]), answer[2].encode("latin-1"), answer[3])
+    return Exchange(
+        request=Request(method, url, _headers(fields), body.encode("latin-1")),
+        response=response,
+        operation=plain["operation"],
+        parameters=plain["parameters"],
+        started=plain["started"],
+        ended=plain["ended"],
+        failure=plain["failure"],
+        intent=plain["intent"],
+        labels=frozenset(plain["labels"]),
+    )
+
+
+def _headers(fields: list[list[str]]) -> Headers:
+    return Headers([(name, value) for name, value in fields])
+
+
+def _of(body: bytes) -> str:
+    return body[:_LARGEST_BODY].decode("latin-1")

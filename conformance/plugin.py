@@ -1,0 +1,262 @@
+"""The pytest plugin: options, findings to item outcome, and the verdict when the last item has run.
+
+It does nothing in a run without items of `conformance.suites`; what it needs is imported then.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.runner import Runner
+    from conformance.settings import Settings
+
+RUNNER = pytest.StashKey["Runner"]()
+_PACKAGE = "conformance.suites."
+_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--target", {"default": None, "metavar": "URL|emulated", "help": "the instance to judge (or CONFORMANCE_TARGET)"}),
+    ("--conformance-profile", {"default": "2023.4", "metavar": "RELEASE", "help": "the release it should conform to"}),
+    ("--conformance-budget", {"default": "standard", "choices": ["quick", "standard", "thorough"]}),
+    ("--conformance-suite", {"action": "append", "default": [], "metavar": "NAME", "help": "only this suite"}),
+    ("--conformance-only", {"action": "append", "default": [], "metavar": "ID", "help": "only this requirement"}),
+    ("--conformance-strict", {"action": "store_true", "help": "everything broken gates"}),
+    ("--conformance-seed", {"type": int, "default": 0, "metavar": "N"}),
+    ("--conformance-model", {"default": "", "metavar": "FILE.onnx", "help": "the model to upload"}),
+    ("--conformance-workspace-id", {"type": int, "default": None, "metavar": "N"}),
+    (
+        "--conformance-timeout",
+        {"type": float, "default": 300.0, "metavar": "S", "help": "longest wait for a deployment"},
+    ),
+    ("--conformance-ca-file", {"default": "", "metavar": "FILE"}),
+    ("--conformance-report", {"action": "append", "default": [], "metavar": "KIND=FILE"}),
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance", "API conformance")
+    for name, keywords in _OPTIONS:
+        group.addoption(name, **keywords)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "live_cost(deployments): deployments an item makes on a live target")
+
+
+def runner_of(config: pytest.Config) -> Runner:
+    """The run's runner, made from the options (or from the controlling process's word) on first use."""
+    if RUNNER not in config.stash:
+        from conformance.runner import Runner
+        from conformance.settings import Settings
+
+        handed = getattr(config, "workerinput", {}).get("conformance")
+        config.stash[RUNNER] = Runner(Settings.from_plain(handed) if handed else _settings(config))
+    return config.stash[RUNNER]
+
+
+def _settings(config: pytest.Config) -> Settings:
+    import os
+
+    from conformance.settings import Settings
+
+    option = config.option
+    return Settings(
+        target=option.target or os.environ.get("CONFORMANCE_TARGET", ""),
+        profile=option.conformance_profile,
+        budget=option.conformance_budget,
+        suites=tuple(option.conformance_suite),
+        only=tuple(option.conformance_only),
+        strict=option.conformance_strict,
+        seed=option.conformance_seed,
+        model=option.conformance_model,
+        workspace_id=option.conformance_workspace_id,
+        wait=option.conformance_timeout,
+        ca_file=option.conformance_ca_file,
+    )
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Whether an item belongs to the suites."""
+    return getattr(getattr(item, "module", None), "__name__", "").startswith(_PACKAGE)
+
+
+def suite_name(item: pytest.Item | str) -> str:
+    """The suite of an item (or of a node id): its module's name without `test_`."""
+    path = item if isinstance(item, str) else item.nodeid
+    return path.split("::")[0].rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if is_ours(item)]
+    if not ours or config.option.collectonly:
+        return
+    from conformance.errors import SuiteError
+    from conformance.runner import suites_needed
+    from conformance.settings import checked
+
+    runner = runner_of(config)
+    try:
+        if any("session" in getattr(item, "fixturenames", ()) for item in ours):
+            checked(runner.settings)
+        needed = suites_needed(runner.rules.catalogue, runner.settings.suites, runner.settings.only)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from None
+    if needed is not None:
+        dropped = [item for item in ours if suite_name(item) not in needed]
+        items[:] = [item for item in items if item not in dropped]
+        config.hook.pytest_deselected(items=dropped)
+    for item in ours:
+        suite = runner.tally.suites.setdefault(suite_name(item), {"name": suite_name(item), "items": 0, "failed": 0})
+        suite["items"] += item in items
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not is_ours(item) or RUNNER not in item.config.stash:
+        return report
+    runner = item.config.stash[RUNNER]
+    seen = runner.seen_since()
+    extra: dict[str, Any] = {"seen": seen, "incident": ""}
+    if call.excinfo is not None and report.outcome == "failed":
+        report.longrepr, extra["incident"] = _said(item, call.excinfo.value)
+    sentences = _gating(runner, seen)
+    if sentences:
+        report.outcome = "failed"
+        report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if extra["incident"] else [])])
+    report.conformance = extra  # type: ignore[attr-defined]
+    return report
+
+
+def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
+    """What an exception of an item means: (shown in its report, incident that keeps the run from a verdict)."""
+    from conformance.client import ApiError
+    from conformance.errors import SuiteError
+
+    if isinstance(error, ApiError):
+        return f"This promise could not be exercised: {error}", ""
+    if isinstance(error, SuiteError):
+        item.session.shouldstop = str(error)
+        return str(error), str(error)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "nowhere"
+    sentence = f"The suite itself failed in {item.name}: {type(error).__name__} at {where}."
+    return f"{sentence} This says nothing about the target. {_safe(error)}", sentence
+
+
+def _safe(error: BaseException) -> str:
+    from conformance.redaction import redact_text
+
+    return redact_text(str(error))[:500]
+
+
+def _gating(runner: Runner, seen: dict[str, Any] | None) -> list[str]:
+    rows = runner.rules.catalogue.by_id
+    sentences = {}
+    for finding in (seen or {}).get("broken", ()):
+        row = rows[finding["requirement"]]
+        if row.gates or runner.settings.strict:
+            sentences[row.id] = (
+                f"{row.id}: {row.text} ({row.source})\n  expected {finding['expected']}\n  actual   {finding['actual']}"
+            )
+    return list(sentences.values())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_Aggregator(session.config), "conformance-aggregator")
+
+
+class _Aggregator:
+    """Adds up what reports carry, in the one process that concludes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._used = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        extra = getattr(report, "conformance", None)
+        if extra is None:
+            return
+        self._used = True
+        tally = runner_of(self._config).tally
+        if extra["seen"]:
+            tally.absorb(extra["seen"])
+        if extra["incident"]:
+            tally.incidents.append(extra["incident"])
+        suite = tally.suites.setdefault(
+            suite_name(report.nodeid), {"name": suite_name(report.nodeid), "items": 0, "failed": 0}
+        )
+        suite["failed"] += report.failed
+        suite["seconds"] = round(suite.get("seconds", 0.0) + report.duration, 3)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and "conformance" in report.nodeid:
+            self._used = True
+            runner_of(self._config).tally.incidents.append(f"The suite {report.nodeid} cannot be collected.")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        runner = runner_of(self._config)
+        if runner.settings.target and not runner.settings.emulated_url:
+            from conformance.errors import SuiteError
+
+            try:
+                runner.prepare()
+            except SuiteError as error:
+                pytest.exit(str(error), returncode=3)
+        from dataclasses import replace
+
+        settings = replace(runner.settings, worker=node.gateway.id)
+        node.workerinput["conformance"] = settings.as_plain()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        if error:
+            self._used = True
+            runner_of(self._config).tally.incidents.append(f"The worker {node.gateway.id} died before it was done.")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        runner_of(self._config).tally.incidents.append("pytest itself failed during the run.")
+
+    def pytest_keyboard_interrupt(self, excinfo: object) -> None:
+        runner_of(self._config).tally.incidents.append("The run was interrupted.")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if RUNNER not in self._config.stash or self._config.option.collectonly:
+            return
+        runner = runner_of(self._config)
+        runner.close()
+        if self._used:
+            runner.conclude(datetime.datetime.now(datetime.UTC).date())
+            self._write(runner)
+
+    def _write(self, runner: Runner) -> None:
+        if self._config.option.conformance_report and runner.result:
+            from conformance.reporting.files import parse_reports, write_reports
+
+            write_reports(runner.result, parse_reports(self._config.option.conformance_report))
+
+    def pytest_terminal_summary(self) -> None:
+        runner = self._config.stash.get(RUNNER, None)
+        if runner is not None and runner.result is not None:
+            from conformance.reporting.terminal import show
+
+            show(runner.result, sys.stdout)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput") and RUNNER in session.config.stash:
+        session.config.stash[RUNNER].close()

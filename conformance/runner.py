@@ -1,0 +1,199 @@
+"""One run in one process: its target and session, what its items saw, and the verdict at the end."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from conformance import plain
+from conformance.checks import Rules
+from conformance.errors import UsageError
+from conformance.model import Finding, Requirement, Waiver
+from conformance.reporting.result import RunFacts, result_of
+from conformance.session import Session, Sightings
+from conformance.settings import Settings, checked, emulator_for, new_run_id, open_target, require_answer
+from conformance.spec.requirements import Catalogue, nearest
+from conformance.verdict import Inherited, conclude
+
+DEFAULT_SUITE = "lifecycle"
+
+
+@dataclass
+class Tally:
+    """What all items of a run saw, added up from their reports."""
+
+    findings: list[Finding] = field(default_factory=list)
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reached: Counter[tuple[str, int]] = field(default_factory=Counter)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    incidents: list[str] = field(default_factory=list)
+    suites: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requests: int = 0
+
+    def absorb(self, seen: Mapping[str, Any]) -> None:
+        """Add what one item's report carries (`of_sightings`)."""
+        self.findings += [plain.to_finding(finding) for finding in seen["broken"]]
+        for requirement, operation, count in seen["held"]:
+            self.held[requirement, operation] += count
+        for operation, status, count in seen["reached"]:
+            self.reached[operation, status] += count
+        self.events += seen["events"]
+        self.requests += seen["requests"]
+
+    def broken(self) -> set[str]:
+        """Ids of requirements seen broken so far."""
+        return {finding.requirement for finding in self.findings}
+
+
+def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
+    """Sightings as plain data."""
+    return {
+        "broken": [plain.of_finding(finding) for finding in sightings.broken],
+        "held": [[requirement, operation, n] for (requirement, operation), n in sightings.held.items()],
+        "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
+        "events": list(sightings.events),
+        "requests": requests,
+    }
+
+
+class Runner:
+    """Opens the target when the first item asks for it; closes what it opened. One per process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings if settings.run_id else replace(settings, run_id=new_run_id())
+        self.tally = Tally()
+        self.result: dict[str, Any] | None = None
+        self.waivers: Sequence[Waiver] = ()
+        self.inherited: Inherited | None = None
+        self._stack = ExitStack()
+        self._session: Session | None = None
+        self._began = time.time()
+        self._sent = 0
+
+    @property
+    def rules(self) -> Rules:
+        """The profile's document and catalogue."""
+        return Rules.of(self.settings.profile)
+
+    def prepare(self) -> None:
+        """Start the emulated instance where that is the target, and make sure the target answers."""
+        checked(self.settings)
+        url = self._stack.enter_context(emulator_for(self.settings))
+        self.settings = replace(self.settings, emulated_url=url)
+        target = open_target(self.settings)
+        try:
+            require_answer(target)
+        finally:
+            target.close()
+
+    @property
+    def session(self) -> Session:
+        """This process's session, opened on first use."""
+        if self._session is None:
+            if self.settings.kind == "emulated" and not self.settings.emulated_url:
+                self.prepare()
+            target = open_target(self.settings)
+            self._stack.callback(target.close)
+            self._session = Session(target, self.rules)
+        return self._session
+
+    def seen_since(self) -> dict[str, Any] | None:
+        """What this process's session saw since the last call, as plain data; None where nothing was sent."""
+        if self._session is None:
+            return None
+        sightings = self._session.drain()
+        sent = self._session.target.requests
+        new, self._sent = sent - self._sent, sent
+        return of_sightings(sightings, new) if new or sightings.broken or sightings.held else None
+
+    def close(self) -> None:
+        """End what was opened."""
+        self._stack.close()
+
+    def conclude(self, today: datetime.date) -> dict[str, Any]:
+        """The result of the whole run, kept in `result`."""
+        settings, catalogue, tally = self.settings, self.rules.catalogue, self.tally
+        scope = scope_of(catalogue, settings.suites, settings.only)
+        verdict = conclude(
+            catalogue.rows,
+            tally.findings,
+            self.waivers,
+            today,
+            held=tally.held,
+            scope=scope,
+            strict=settings.strict,
+            target_kind=settings.kind,
+            profile=settings.profile,
+            incident=" ".join(dict.fromkeys(tally.incidents)),
+            inherited=self.inherited,
+        )
+        self.result = result_of(verdict, self._facts())
+        return self.result
+
+    def _facts(self) -> RunFacts:
+        reached: dict[str, dict[str, int]] = {}
+        for (operation, status), count in sorted(self.tally.reached.items()):
+            reached.setdefault(operation, {})[str(status)] = count
+        settings = self.settings
+        return RunFacts(
+            target_kind=settings.kind,
+            target_url=settings.emulated_url if settings.kind == "emulated" else settings.target,
+            profile=settings.profile,
+            scope=scope_in_words(settings.suites, settings.only),
+            seed=settings.seed,
+            strict=settings.strict,
+            reached=reached,
+            requests=self.tally.requests,
+            started=datetime.datetime.fromtimestamp(self._began, datetime.UTC).isoformat(timespec="seconds"),
+            seconds=time.time() - self._began,
+            budget=settings.budget,
+            suites=list(self.tally.suites.values()),
+            timeline=self.tally.events,
+        )
+
+
+def suite_of(row: Requirement) -> str:
+    """The suite that must exercise a requirement: the row's own word, else the lifecycle."""
+    return str(row.notes.get("suite", DEFAULT_SUITE))
+
+
+def scope_of(catalogue: Catalogue, suites: Sequence[str], only: Sequence[str]) -> frozenset[str] | None:
+    """Requirement ids a narrowed run is about; None where nothing narrows it. Raises UsageError on an unknown id."""
+    if not suites and not only:
+        return None
+    chosen = {row.id for row in catalogue.rows if not suites or suite_of(row) in suites}
+    if only:
+        chosen &= {row.id for pattern in only for row in _matching(catalogue, pattern)}
+    return frozenset(chosen)
+
+
+def suites_needed(catalogue: Catalogue, suites: Sequence[str], only: Sequence[str]) -> frozenset[str] | None:
+    """Suites whose items a narrowed run takes; None for all."""
+    scope = scope_of(catalogue, suites, only)
+    if scope is None:
+        return None
+    return frozenset(suites) or frozenset(suite_of(row) for row in catalogue.rows if row.id in scope)
+
+
+def scope_in_words(suites: Sequence[str], only: Sequence[str]) -> str:
+    """The scope as a phrase for people."""
+    parts = []
+    if suites:
+        parts.append("suite " + ", ".join(suites))
+    if only:
+        parts.append("only " + ", ".join(only))
+    return "; ".join(parts) or "everything"
+
+
+def _matching(catalogue: Catalogue, pattern: str) -> list[Requirement]:
+    rows = [row for row in catalogue.rows if pattern in (row.id, row.operation) or fnmatchcase(row.id, pattern)]
+    if not rows:
+        known = [*catalogue.by_id, *dict.fromkeys(row.operation for row in catalogue.rows)]
+        raise UsageError(f"--only {pattern} names no requirement and no operation{nearest(pattern, known)}.")
+    return rows

@@ -1,0 +1,160 @@
+"""What a run is asked to do, and the target it opens for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance import data
+from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
+from conformance.model import Exchange, Headers, Request
+from conformance.spec.document import Document
+from conformance.targets.emulated import emulated_at, emulator_process
+from conformance.targets.live import base_url, live
+from conformance.targets.target import Bounds, Target
+
+EMULATED = "emulated"
+BUDGETS = ("quick", "standard", "thorough")
+DEFAULT_MODEL = data.FIXTURES / "models" / "sample.onnx"
+_LONGEST_REQUEST_SECONDS = 30.0
+_PROBES = ("workspaces/list", "models/list_versions", "status/get_deployment", "admin/get_pipeline_external_url")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run's settings, plain enough to hand to a worker. `target` is a URL or `emulated`; `wait` is in seconds."""
+
+    target: str = ""
+    profile: str = "2023.4"
+    budget: str = "standard"
+    suites: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    strict: bool = False
+    seed: int = 0
+    workers: int = 1
+    model: str = ""
+    workspace_id: int | None = None
+    wait: float = 300.0
+    ca_file: str = ""
+    run_id: str = ""
+    emulated_url: str = ""
+    worker: str = ""
+    max_requests: int | None = None
+    allow_hosts: tuple[str, ...] = ()
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
+        """The settings that `as_plain` wrote down."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+
+    def as_plain(self) -> dict[str, Any]:
+        """Texts, numbers and lists only."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @property
+    def kind(self) -> str:
+        """`emulated` or `live`."""
+        return EMULATED if self.target == EMULATED else "live"
+
+    @property
+    def prefix(self) -> str:
+        """What every name this run gives begins with."""
+        return f"conformance-{self.run_id}-"
+
+    @property
+    def bounds(self) -> Bounds:
+        """How long one exchange may take."""
+        return Bounds(seconds=min(_LONGEST_REQUEST_SECONDS, self.wait))
+
+
+def new_run_id() -> str:
+    """Eight characters that no other run has."""
+    return secrets.token_hex(4)
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings, once they make sense. Raises UsageError with what to do."""
+    if not settings.target:
+        raise UsageError(
+            "No target: give --target URL for an instance of yours, or --target emulated for the emulated one "
+            "(CONFORMANCE_TARGET works too)."
+        )
+    if settings.kind == "live":
+        base_url(settings.target)
+    Document.load(settings.profile)
+    model = Path(settings.model) if settings.model else DEFAULT_MODEL
+    if not model.is_file():
+        raise UsageError(f"The model {model.name} is not a file. Give --model FILE.onnx.")
+    if settings.ca_file and not Path(settings.ca_file).is_file():
+        raise UsageError(f"The --ca-file {settings.ca_file} is not a file.")
+    if settings.wait <= 0:
+        raise UsageError("--timeout must be more than 0 seconds.")
+    return settings
+
+
+@contextmanager
+def emulator_for(settings: Settings) -> Iterator[str]:
+    """The URL of an emulated instance for the whole run; empty where the target is live."""
+    if settings.kind == EMULATED and not settings.emulated_url:
+        with emulator_process(["--profile", settings.profile]) as url:
+            yield url
+    else:
+        yield settings.emulated_url
+
+
+def open_target(settings: Settings, environ: Mapping[str, str] | None = None) -> Target:
+    """The target of a run. Raises UsageError where credentials are missing."""
+    environ = os.environ if environ is None else environ
+    document = Document.load(settings.profile)
+    if settings.kind == EMULATED:
+        return emulated_at(settings.emulated_url, document, environ, settings.bounds)
+    ca_file = Path(settings.ca_file) if settings.ca_file else None
+    return live(
+        settings.target,
+        document,
+        environ,
+        settings.prefix,
+        bounds=settings.bounds,
+        ca_file=ca_file,
+        allowed_hosts=settings.allow_hosts,
+    )
+
+
+def require_answer(target: Target) -> None:
+    """Make sure that something at the target answers as this API does, with our credentials.
+
+    Raises TargetUnreachableError or CredentialsRefusedError with one sentence.
+    """
+    exchanges = []
+    for path in _PROBES:
+        request = Request("POST", f"/v1/api/{path}", Headers({"Content-Type": "application/json"}), b"{}")
+        exchange = target.send(request)
+        if exchange.ok and exchange.response is not None and exchange.response.is_json:
+            return
+        if exchange.response is None and exchange.failure.startswith("no connection"):
+            raise TargetUnreachableError(f"{target.url} cannot be reached: {exchange.failure}. Check --target.")
+        exchanges.append(exchange)
+    if any(_speaks_like_the_api(exchange) for exchange in exchanges):
+        return
+    if all(exchange.status in (401, 403) for exchange in exchanges):
+        raise CredentialsRefusedError(
+            f"{target.url} refuses our token on every operation tried ({exchanges[0].status}). Check the credentials."
+        )
+    came = ", ".join(dict.fromkeys(exchange.failure or f"status {exchange.status}" for exchange in exchanges))
+    raise TargetUnreachableError(
+        f"Nothing at {target.url} answers as this API does (tried {len(exchanges)} operations: {came}). Check --target."
+    )
+
+
+def _speaks_like_the_api(exchange: Exchange) -> bool:
+    """A refusal by the API itself: `{msg, code}`, which no stray web server writes."""
+    return (
+        exchange.status not in (401, 403)
+        and isinstance(exchange.answer, dict)
+        and set(exchange.answer) >= {"msg", "code"}
+    )

@@ -1,0 +1,1 @@
+"""The suites: pytest modules that find requests worth making, run by `conformance run` or `pytest --pyargs`."""

@@ -1,0 +1,58 @@
+"""The model under test: an ONNX file of one float input and one float output, and rows to send it."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import onnx
+
+from conformance import data
+from conformance.errors import UsageError
+
+_FLOAT = 1  # onnx.TensorProto.FLOAT
+TUTORIAL_INPUT = data.FIXTURES / "recordings" / "pipelines.infer" / "one-row.json"
+
+
+@dataclass(frozen=True)
+class Model:
+    """`content` the file's bytes, `column` the input's name, `width` its columns."""
+
+    content: bytes = field(repr=False)
+    column: str
+    width: int
+
+    @classmethod
+    def read(cls, path: Path) -> Model:
+        """The model in a file. Raises UsageError where it is no ONNX model of one [N, width] float input and output."""
+        content = path.read_bytes()
+        try:
+            graph = onnx.load_from_string(content).graph
+        except Exception:
+            raise UsageError(f"The model {path.name} is no ONNX file. Give --model FILE.onnx.") from None
+        weights = {weight.name for weight in graph.initializer}
+        inputs = [item for item in graph.input if item.name not in weights]
+        shapes = [item.type.tensor_type for item in (*inputs, *graph.output)]
+        if len(inputs) != 1 or len(graph.output) != 1 or any(shape.elem_type != _FLOAT for shape in shapes):
+            raise UsageError(
+                f"The model {path.name} has {len(inputs)} inputs and {len(graph.output)} outputs; the suite sends rows "
+                "to models of one float input and one float output. Give another --model."
+            )
+        width = [dimension.dim_value for dimension in shapes[0].shape.dim]
+        if len(width) != 2 or width[1] < 1:
+            raise UsageError(f"The input of {path.name} is not [N, width] with a fixed width. Give another --model.")
+        return cls(content, inputs[0].name, width[1])
+
+    def rows(self, count: int, seed: int = 0) -> list[list[float]]:
+        """`count` rows of `width` numbers, the same for the same seed; six decimals, as float32 keeps them."""
+        draw = random.Random(f"{seed}/{count}/{self.width}")  # noqa: S311  test data
+        return [[round(draw.uniform(-2.0, 2.0), 6) for _ in range(self.width)] for _ in range(count)]
+
+    def tutorial_row(self) -> list[float]:
+        """The tutorial's row where the model takes one of that width, else a drawn one."""
+        if self.width == 29 and TUTORIAL_INPUT.is_file():
+            recorded = json.loads(TUTORIAL_INPUT.read_text(encoding="utf-8"))["request"]["body"][0]
+            return [float(value) for value in next(iter(recorded.values()))]
+        return self.rows(1)[0]
