@@ -1,0 +1,72 @@
+"""`conformance emulate`: serve an emulated instance until interrupted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from conformance.emulator.settings import PROFILES, Settings
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Keep the state here, durably.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="2023.4", show_default=True)
+@click.option("--start-seconds", default=0.2, show_default=True, type=click.FloatRange(0), help="Starting to Running.")
+@click.option("--stop-seconds", default=0.1, show_default=True, type=click.FloatRange(0), help="Undeploy to 404.")
+@click.option("--token-seconds", default=60, show_default=True, type=click.IntRange(1), help="Life of a token.")
+@click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+def emulate(
+    host: str,
+    port: int,
+    data_dir: Path | None,
+    profile: str,
+    start_seconds: float,
+    stop_seconds: float,
+    token_seconds: int,
+    exit_with_parent: bool,
+) -> int:
+    """Serve an emulated instance: the API, its token endpoint and its documentation, on one address."""
+    from conformance.emulator.app import create_app
+    from conformance.emulator.server import Server, listening_socket, url_of
+
+    listener = listening_socket(host, port)
+    url = url_of(listener)
+    settings = Settings(
+        profile=PROFILES[profile],
+        start_seconds=start_seconds,
+        stop_seconds=stop_seconds,
+        token_seconds=token_seconds,
+        data_dir=data_dir,
+        base_url=url,
+        **_credentials(),
+    )
+    server = Server(create_app(settings), lambda: click.echo(f"Listening on {url}"))
+    if exit_with_parent:
+        threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+    if host not in _LOOPBACK:
+        click.echo(f"Other machines can reach this instance: it listens on {host}.", err=True)
+    server.run(sockets=[listener])
+    return 0
+
+
+def _credentials() -> dict[str, str]:
+    named = {
+        "username": "CONFORMANCE_USERNAME",
+        "password": "CONFORMANCE_PASSWORD",
+        "client_id": "CONFORMANCE_CLIENT_ID",
+        "client_secret": "CONFORMANCE_CLIENT_SECRET",
+    }
+    return {name: os.environ[variable] for name, variable in named.items() if os.environ.get(variable)}
+
+
+def _end_with_input(server: object) -> None:
+    sys.stdin.buffer.read()
+    server.should_exit = True  # type: ignore[attr-defined]

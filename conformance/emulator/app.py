@@ -1,0 +1,100 @@
+"""The application: which call goes where."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from conformance.emulator import deployments, documents, inference, models, pipelines, realm, status, workspaces
+from conformance.emulator.endpoint import Endpoint
+from conformance.emulator.engine import Engine
+from conformance.emulator.identity import Identity
+from conformance.emulator.settings import Settings
+from conformance.emulator.store import Store
+from conformance.emulator.wire import Answer, Call, Refusal
+from conformance.emulator.world import Around, Step, World
+
+Handler = Callable[[Call, World], Awaitable[Answer]]
+API = "/v1/api"
+
+OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+    ("status.get-deployment", f"{API}/status/get_deployment", status.get_deployment),
+    ("pipelines.infer", f"{API}/pipelines/infer/{{rest:path}}", inference.infer),
+    ("pipelines.create", f"{API}/pipelines/create", pipelines.create),
+    ("pipelines.deploy", f"{API}/pipelines/deploy", deployments.deploy),
+    ("pipelines.undeploy", f"{API}/pipelines/undeploy", deployments.undeploy),
+    ("pipelines.copy", f"{API}/pipelines/copy", pipelines.copy),
+    ("admin.get-pipeline-external-url", f"{API}/admin/get_pipeline_external_url", status.external_url),
+    ("admin.get-pipeline-internal-url", f"{API}/admin/get_pipeline_internal_url", status.internal_url),
+    ("models.upload-and-convert", f"{API}/models/upload_and_convert", models.upload_and_convert),
+    ("models.list-versions", f"{API}/models/list_versions", models.list_versions),
+    ("workspaces.create", f"{API}/workspaces/create", workspaces.create),
+    ("workspaces.list", f"{API}/workspaces/list", workspaces.list_all),
+)
+"""Every operation: its id, its path and what answers it."""
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    document: Mapping[str, Any] | None = None,
+    arounds: Mapping[str, tuple[Around, ...]] | None = None,
+) -> Starlette:
+    """One emulated instance as an ASGI application.
+
+    `document` is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step. The lifespan starts
+    and ends the model runtime; where no lifespan is run, call `app.state.world.close()`.
+    """
+    settings = settings or Settings()
+    world = _world(settings, arounds or {})
+    app = Starlette(routes=list(_routes(world, document)), lifespan=_lifespan)
+    app.router.redirect_slashes = False
+    app.router.default = Endpoint(world, "", ("*",), _unknown, secured=False)
+    app.state.world = world
+    return app
+
+
+def _world(settings: Settings, arounds: Mapping[str, tuple[Around, ...]]) -> World:
+    identity = Identity(settings.base_url, settings.token_seconds, settings.data_dir)
+    store = Store(settings.data_dir, identity.subject, workspaces.timestamp())
+    return World(settings, store, Engine(store.model_path, settings.limits), identity, arounds)
+
+
+def _routes(world: World, document: Mapping[str, Any] | None) -> Iterator[Route]:
+    limits = world.settings.limits
+    sizes = {"pipelines.infer": limits.inference_bytes, "models.upload-and-convert": limits.upload_bytes}
+    for operation, path, handler in OPERATIONS:
+        if operation == "pipelines.copy" and not world.settings.profile.copies:
+            continue
+        step: Step = partial(handler, world=world)
+        yield Route(path, Endpoint(world, operation, ("POST",), step, limit=sizes.get(operation, limits.json_bytes)))
+    tokens = realm.Realm(world.settings, world.identity)
+    pages = documents.Documents(document)
+    for path, method, step in (
+        (realm.TOKEN_PATH, "POST", tokens.token),
+        (realm.CERTS_PATH, "GET", tokens.certs),
+        (realm.DISCOVERY_PATH, "GET", tokens.discovery),
+        (f"{API}/openapi.json", "GET", pages.openapi),
+        (f"{API}/docs", "GET", pages.page),
+        (f"{API}/docs/{{file}}", "GET", pages.file),
+    ):
+        yield Route(path, Endpoint(world, "", (method,), step, secured=False, limit=limits.json_bytes))
+
+
+async def _unknown(call: Call) -> Answer:
+    raise Refusal(404, "Not found")
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    world: World = app.state.world
+    world.engine.open()
+    try:
+        yield
+    finally:
+        world.close()

@@ -1,0 +1,253 @@
+"""Deployments: what a pipeline serves, since when, and under which names."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from conformance.emulator import fields
+from conformance.emulator.store import Row
+from conformance.emulator.wire import Answer, Call, answered, bad_request
+from conformance.emulator.world import World
+
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_HEX = "0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model version as a deployment serves it. `id` is the version's, `sha` of its bytes."""
+
+    id: int
+    name: str
+    version: str
+    sha: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a deployment is asked for: a name, a pipeline, one of its versions, and the ids of model versions."""
+
+    deploy_id: str
+    pipeline_id: int
+    variant_id: int
+    given: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment as stored. Times are epoch seconds; `stopped` is when its undeploy was asked for."""
+
+    id: int
+    pipeline_id: int
+    pipeline: str
+    variant: str
+    models: tuple[Model, ...]
+    pods: dict[str, str]
+    started: float
+    stopped: float | None
+
+    def phase(self, world: World) -> str:
+        """`starting`, `running`, `failed`, `stopping` or `gone`, at this moment."""
+        now = world.clock()
+        if self.stopped is not None:
+            return "gone" if now >= self.stopped + world.settings.stop_seconds else "stopping"
+        if now < self.started + world.settings.start_seconds:
+            return "starting"
+        return "failed" if any(model.status != "ready" for model in self.models) else "running"
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The SHA-256 of each model in the order they run."""
+        return tuple(model.sha for model in self.models)
+
+
+async def deploy(call: Call, world: World) -> Answer:
+    """Deploy a version of a pipeline; while it is deployed the answer is the same deployment (recorded)."""
+    body = fields.json_object(call)
+    deploy_id = fields.new_name(body, "deploy_id", world.settings.limits.name_characters)
+    fields.optional_mapping(body, "engine_config")
+    with world.store.transaction():
+        pipeline_id, variant_id = _pipeline_version(body, world)
+        given = _given_models(body, pipeline_id, world)
+        made = deploy_pipeline(world, Wanted(deploy_id, pipeline_id, variant_id, given))
+    return answered({"id": made})
+
+
+def deploy_pipeline(world: World, wanted: Wanted) -> int:
+    """The id of the deployment that now serves this; call it inside a transaction.
+
+    Decided: another version or other models given to a live deployment replace what it serves, and each name it was
+    ever deployed under leads to it.
+    """
+    store = world.store
+    models = orjson.dumps([asdict(model) for model in _served(world, wanted)]).decode()
+    row = store.one("SELECT * FROM deployment WHERE pipeline_id = ? AND stopped IS NULL", wanted.pipeline_id)
+    if row is None:
+        deployment_id = store.add(
+            "deployment",
+            pipeline_id=wanted.pipeline_id,
+            variant_id=wanted.variant_id,
+            models=models,
+            pods=orjson.dumps(_pods()).decode(),
+            started=world.clock(),
+        )
+    else:
+        deployment_id = row["id"]
+        store.execute(
+            "UPDATE deployment SET variant_id = ?, models = ? WHERE id = ?", wanted.variant_id, models, deployment_id
+        )
+    store.execute("INSERT OR IGNORE INTO deployment_name VALUES (?, ?)", deployment_id, wanted.deploy_id)
+    world.engine.warm(tuple(model["sha"] for model in orjson.loads(models) if model["status"] == "ready"))
+    return int(deployment_id)
+
+
+def _pipeline_version(body: fields.Body, world: World) -> tuple[int, int]:
+    """The ids of pipeline and version. Release 2026.1 lets either be absent, and a version be named by its UUID."""
+    if not world.settings.profile.ids_optional:
+        pipeline_id = fields.integer(body, "pipeline_id")
+        variant_id, version = fields.integer(body, "pipeline_version_pk_id"), None
+    else:
+        pipeline_id = fields.optional_integer(body, "pipeline_id")
+        variant_id = fields.optional_integer(body, "pipeline_version_pk_id")
+        version = fields.optional_text(body, "pipeline_version")
+        if pipeline_id is None and variant_id is None and version is None:
+            raise bad_request("one of pipeline_id, pipeline_version_pk_id and pipeline_version is needed.")
+    row = world.store.one(
+        """SELECT id, pipeline_id FROM variant WHERE (? IS NULL OR pipeline_id = ?) AND (? IS NULL OR id = ?)
+           AND (? IS NULL OR version = ?) ORDER BY id DESC LIMIT 1""",
+        *(pipeline_id, pipeline_id, variant_id, variant_id, version, version),
+    )
+    if row is None:
+        raise bad_request("no such pipeline, or it has no such version.")
+    return row["pipeline_id"], row["id"]
+
+
+_VERSION_IN_WORKSPACE = """SELECT v.id, v.version, v.sha, v.status, m.name FROM model_version v
+    JOIN model m ON m.id = v.model_id JOIN pipeline p ON p.workspace_id = m.workspace_id WHERE p.id = ?"""
+
+
+def _given_models(body: fields.Body, pipeline_id: int, world: World) -> tuple[int, ...]:
+    """Ids of the model versions that the three fields name; each must lie in the pipeline's workspace.
+
+    Decided: each model version has one model config, made with it, whose id is the version's own.
+    """
+    given = [_named_model(item, pipeline_id, world) for item in fields.optional_list(body, "models")]
+    for field in ("model_ids", "model_configs"):
+        for version_id in fields.integers(body, field):
+            if world.store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", pipeline_id, version_id) is None:
+                raise bad_request(f"{field} names an id that the pipeline's workspace does not have.")
+            given.append(version_id)
+    return tuple(dict.fromkeys(given))
+
+
+def _named_model(item: Any, pipeline_id: int, world: World) -> int:
+    if not isinstance(item, dict):
+        raise bad_request("models must be a list of objects with name, version and sha.")
+    named = tuple(fields.text(item, key) for key in ("name", "version", "sha"))
+    query = f"{_VERSION_IN_WORKSPACE} AND m.name = ? AND v.version = ? AND v.sha = ?"
+    row = world.store.one(query, pipeline_id, *named)
+    if row is None:
+        raise bad_request("models names a model, version and sha that the pipeline's workspace does not have.")
+    return int(row["id"])
+
+
+def _served(world: World, wanted: Wanted) -> list[Model]:
+    """The models that run, in order: those of the version's steps; without steps, those given with the deployment.
+
+    The tutorial demands that the models of the steps are among those given. Decided: nothing given is taken as
+    "those of the steps".
+    """
+    store = world.store
+    row = store.one("SELECT definition FROM variant WHERE id = ?", wanted.variant_id)
+    steps = _step_models(orjson.loads(row["definition"])) if row else []
+    if steps:
+        ids = [_named_model(step, wanted.pipeline_id, world) for step in steps]
+        if wanted.given and not set(ids) <= set(wanted.given):
+            raise bad_request("the models of the pipeline's steps must be among the models given.")
+    else:
+        ids = list(wanted.given)
+    rows = [store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", wanted.pipeline_id, each) for each in ids]
+    return [Model(row["id"], row["name"], row["version"], row["sha"], row["status"]) for row in rows if row]
+
+
+def _step_models(definition: Any) -> list[Any]:
+    """The first model of each step: name, version and sha. Refuses a definition that cannot be read as steps."""
+    steps = definition.get("steps") or []
+    try:
+        return [step["ModelInference"]["models"][0] for step in steps]
+    except (TypeError, KeyError, IndexError):
+        raise bad_request("the definition's steps are not ModelInference steps with models.") from None
+
+
+async def undeploy(call: Call, world: World) -> Answer:
+    """End a deployment, named by either id. Decided: one that is not deployed stays so, with the same answer."""
+    body = fields.json_object(call)
+    pipeline_id = fields.optional_integer(body, "pipeline_id")
+    deployment_id = fields.optional_integer(body, "deployment_id")
+    if pipeline_id is None and deployment_id is None:
+        raise bad_request("one of pipeline_id and deployment_id is needed.")
+    store = world.store
+    with store.transaction():
+        if pipeline_id is not None and store.one("SELECT 1 FROM pipeline WHERE id = ?", pipeline_id) is None:
+            raise bad_request("the pipeline does not exist.")
+        if deployment_id is not None:
+            row = store.one("SELECT pipeline_id FROM deployment WHERE id = ?", deployment_id)
+            if row is None or pipeline_id not in (None, row["pipeline_id"]):
+                raise bad_request("the deployment does not exist, or is not one of that pipeline.")
+        store.execute(
+            """UPDATE deployment SET stopped = ? WHERE stopped IS NULL AND (? IS NULL OR id = ?)
+               AND (? IS NULL OR pipeline_id = ?)""",
+            *(world.clock(), deployment_id, deployment_id, pipeline_id, pipeline_id),
+        )
+    return answered(world.settings.profile.undeployed)
+
+
+_DEPLOYMENT = """SELECT d.*, p.name AS pipeline, v.version AS variant FROM deployment d
+    JOIN pipeline p ON p.id = d.pipeline_id JOIN variant v ON v.id = d.variant_id"""
+
+
+def by_name(world: World, name: str) -> Deployment | None:
+    """The deployment called `{deploy_id}-{deployment id}`, whatever its phase."""
+    deploy_id, _, digits = name.rpartition("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or str(int(digits)) != digits:
+        return None
+    query = f"{_DEPLOYMENT} JOIN deployment_name n ON n.deployment_id = d.id WHERE d.id = ? AND n.name = ?"
+    row = world.store.one(query, int(digits), deploy_id)
+    return _deployment(row) if row else None
+
+
+def live_name(world: World, workspace_id: int, pipeline: str) -> str | None:
+    """`{deploy_id}-{deployment id}` of what serves this pipeline now, or None."""
+    row = world.store.one(
+        """SELECT n.name, d.id FROM deployment d JOIN pipeline p ON p.id = d.pipeline_id
+           JOIN deployment_name n ON n.deployment_id = d.id
+           WHERE p.workspace_id = ? AND p.name = ? AND d.stopped IS NULL ORDER BY n.rowid DESC LIMIT 1""",
+        workspace_id,
+        pipeline,
+    )
+    return f"{row['name']}-{row['id']}" if row else None
+
+
+def _deployment(row: Row) -> Deployment:
+    models = tuple(Model(**model) for model in orjson.loads(row["models"]))
+    pods = orjson.loads(row["pods"])
+    identity = (row["id"], row["pipeline_id"], row["pipeline"], row["variant"])
+    return Deployment(*identity, models, pods, row["started"], row["stopped"])
+
+
+def _pods() -> dict[str, str]:
+    """Names and addresses of one engine and one load balancer, in the form Kubernetes gives them."""
+    chance = random.Random()  # noqa: S311 - names, not secrets
+
+    def pod(kind: str) -> str:
+        return f"{kind}-{''.join(chance.choices(_HEX, k=10))}-{''.join(chance.choices(_LETTERS, k=5))}"
+
+    def address() -> str:
+        return f"10.244.{chance.randint(1, 9)}.{chance.randint(2, 254)}"
+
+    return {"engine": pod("engine"), "engine_ip": address(), "lb": pod("engine-lb"), "lb_ip": address()}

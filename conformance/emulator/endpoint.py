@@ -1,0 +1,164 @@
+"""What every call goes through: method, token, body, the operation itself, and the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Any, cast
+from urllib.parse import unquote
+
+from starlette.types import Receive, Scope, Send
+
+from conformance.emulator.wire import Answer, Call, Refusal, base_of, header_mapping
+from conformance.emulator.world import AUTHENTICATE, RESPOND, Step, World
+
+_log = logging.getLogger(__name__)
+_CLOSE = {"connection": "close"}
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its body was read; nobody is there to be answered."""
+
+
+class Endpoint:
+    """An ASGI application that answers every call of one path; `methods` may be `*`.
+
+    `limit` is the most bytes a body may have.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        operation: str,
+        methods: tuple[str, ...],
+        step: Step,
+        *,
+        secured: bool = True,
+        limit: int = 0,
+    ) -> None:
+        self._world = world
+        self._operation = operation
+        self._methods = methods + (("HEAD",) if "GET" in methods else ())
+        self._limit = limit
+        self._secured = secured
+        self._step = world.step(operation, step) if operation else step
+        self._authenticate = world.step(AUTHENTICATE, self._bearer)
+        self._respond = world.step(RESPOND, self._answer)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._respond(self._call(scope, receive))
+        except ClientGone:
+            return
+        except Exception:
+            _log.exception("An operation of the emulated instance failed")
+            answer = Refusal(500, "Internal Server Error").answer()
+        await _send(answer, send)
+
+    def _call(self, scope: Scope, receive: Receive) -> Call:
+        headers = header_mapping(scope["headers"])
+        raw = scope.get("raw_path") or scope["path"].encode()
+        path = cast(bytes, raw).decode("latin-1").partition("?")[0]
+        return Call(
+            operation=self._operation,
+            method=scope["method"],
+            path=path,
+            headers=headers,
+            query=scope["query_string"].decode("latin-1"),
+            base=base_of(scope, headers),
+            parameters=_parameters(scope, path),
+            read=_Body(receive, headers, self._world.settings.limits.body_seconds).read,
+        )
+
+    async def _answer(self, call: Call) -> Answer:
+        try:
+            if call.method not in self._methods and "*" not in self._methods:
+                return self._other_method(call)
+            if self._secured:
+                refused = await self._authenticate(call)
+                if refused.status != 200:
+                    return refused
+            body = await call.read(self._limit)
+            return await self._step(replace(call, body=body, user=self._world.identity.subject))
+        except Refusal as refusal:
+            return refusal.answer()
+
+    def _other_method(self, call: Call) -> Answer:
+        allow = {"allow": ", ".join((*self._methods, "OPTIONS"))}
+        if call.method == "OPTIONS":
+            return Answer(204, media_type="", headers=allow)
+        return Refusal(405, "Method not allowed", allow).answer()
+
+    async def _bearer(self, call: Call) -> Answer:
+        """RFC 6750: a token in the Authorization header, and nowhere else."""
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and self._world.identity.is_good(token.strip()):
+            return Answer(200)
+        error = ', error="invalid_token"' if scheme.lower() == "bearer" and token.strip() else ""
+        return Refusal(401, "Unauthorized", {"www-authenticate": f'Bearer realm="master"{error}'}).answer()
+
+
+class _Body:
+    """Reads one request's body, once."""
+
+    def __init__(self, receive: Receive, headers: dict[str, str], seconds: float) -> None:
+        self._receive = receive
+        self._declared = headers.get("content-length", "")
+        self._seconds = seconds
+
+    async def read(self, limit: int) -> bytes:
+        """The body. Raises `Refusal` (413) past `limit` bytes, and (408) when it takes too long."""
+        if self._declared.isascii() and self._declared.isdigit() and int(self._declared) > limit:
+            raise _too_large(limit)
+        message = await self._next()
+        if not message.get("more_body", False):
+            return _within(message.get("body", b""), limit)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._rest(message, limit)
+        except TimeoutError:
+            raise Refusal(408, "Request timeout: the body did not arrive.", _CLOSE) from None
+
+    async def _rest(self, message: dict[str, Any], limit: int) -> bytes:
+        found = bytearray(message.get("body", b""))
+        while message.get("more_body", False):
+            message = await self._next()
+            found += message.get("body", b"")
+            if len(found) > limit:
+                raise _too_large(limit)
+        return bytes(found)
+
+    async def _next(self) -> dict[str, Any]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        return dict(message)
+
+
+def _within(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"Content too large: at most {limit} bytes.", _CLOSE)
+
+
+def _parameters(scope: Scope, path: str) -> dict[str, str]:
+    """The path's variable part, split before it is decoded, so that a name may hold any character."""
+    found = scope.get("path_params") or {}
+    if "rest" not in found:
+        return dict(found)
+    segments = [unquote(segment) for segment in path.split("/infer/", 1)[-1].split("/")]
+    return dict(zip(("deployment", "pipeline"), segments, strict=True)) if len(segments) == 2 else {}
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = [(b"content-type", answer.media_type.encode("latin-1"))] if answer.media_type else []
+    if answer.status != 204:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

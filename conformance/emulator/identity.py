@@ -1,0 +1,115 @@
+"""Tokens: RS256, shaped as Keycloak's, signed by a key of this instance's own."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+REALM_PATH = "/auth/realms/master"
+AUDIENCE = "account"
+CLAIMS = "https://hasura.io/jwt/claims"
+REFRESH_SECONDS = 1800
+_REMEMBERED = 4096
+_LONGEST = 8192
+
+
+class Identity:
+    """Issues and verifies tokens. `issuer` is the realm's URL; `seconds` how long an access token lives.
+
+    Verified access tokens are remembered until they expire, since a signature costs more than most operations.
+    """
+
+    def __init__(self, base_url: str, seconds: int, folder: Path | None) -> None:
+        self.issuer = base_url + REALM_PATH
+        self.seconds = seconds
+        self.subject = str(uuid.uuid5(uuid.NAMESPACE_URL, "conformance"))
+        self._key = _key(folder)
+        self._verified: dict[str, int] = {}
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        """The public half of the key, as a JSON Web Key Set (RFC 7517)."""
+        public = self._key.as_dict(private=False)
+        return {"keys": [public | {"use": "sig", "alg": "RS256", "kid": self._key.kid}]}
+
+    def access_token(self, client: str, now: float | None = None) -> str:
+        """A bearer token for `client` (`sdk-client`), good from `now` (epoch seconds)."""
+        roles = {"x-hasura-user-id": self.subject, "x-hasura-default-role": "user", "x-hasura-allowed-roles": ["user"]}
+        return self.sign(self.claims("Bearer", AUDIENCE, client, self.seconds, now) | {CLAIMS: roles})
+
+    def refresh_token(self, client: str, now: float | None = None) -> str:
+        """A token that buys a new access token, and serves for nothing else."""
+        return self.sign(self.claims("Refresh", self.issuer, client, REFRESH_SECONDS, now))
+
+    def claims(self, kind: str, audience: str, client: str, seconds: int, now: float | None) -> dict[str, Any]:
+        """The claims every token carries; no name and no e-mail are among them."""
+        issued = int(time.time() if now is None else now)
+        return {
+            "iss": self.issuer,
+            "aud": audience,
+            "sub": self.subject,
+            "typ": kind,
+            "azp": client,
+            "iat": issued,
+            "exp": issued + seconds,
+            "jti": str(uuid.uuid4()),
+            "scope": "openid",
+        }
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """These claims under this instance's key."""
+        return jwt.encode({"alg": "RS256", "kid": self._key.kid}, dict(claims), self._key)
+
+    def is_good(self, token: str) -> bool:
+        """Whether `token` is an access token of ours that is valid now."""
+        expires = self._verified.get(token)
+        if expires is None:
+            claims = self._read(token, "Bearer", AUDIENCE)
+            if claims is None:
+                return False
+            if len(self._verified) >= _REMEMBERED:
+                self._verified.clear()
+            expires = self._verified[token] = claims["exp"]
+        return time.time() < expires
+
+    def refreshed(self, token: str, client: str) -> bool:
+        """Whether `token` is a refresh token of ours, made for `client` and valid now."""
+        claims = self._read(token, "Refresh", self.issuer)
+        return claims is not None and claims["azp"] == client
+
+    def _read(self, token: str, kind: str, audience: str) -> dict[str, Any] | None:
+        if len(token) > _LONGEST:
+            return None
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["RS256"]).claims
+        except (JoseError, ValueError, TypeError):
+            return None
+        now = time.time()
+        whole = all(isinstance(claims.get(name), int) for name in ("exp", "iat"))
+        meant = (claims.get("typ"), claims.get("aud"), claims.get("iss")) == (kind, audience, self.issuer)
+        starts = claims.get("nbf", claims.get("iat"))
+        good = whole and meant and isinstance(starts, int) and starts <= now + 1 and now < claims["exp"]
+        return claims if good else None
+
+
+def _key(folder: Path | None) -> RSAKey:
+    """The key kept in the data folder, so that a restart honours the tokens it gave; else a new one."""
+    path = folder / "signing-key.pem" if folder else None
+    if path and path.exists():
+        key = RSAKey.import_key(path.read_bytes())
+    else:
+        key = RSAKey.generate_key(2048, private=True)
+    if path and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.as_pem(private=True))
+    return RSAKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint()})

@@ -1,0 +1,72 @@
+"""Inference: from a deployment's URL to its models and back."""
+
+from __future__ import annotations
+
+import orjson
+
+from conformance.emulator.deployments import Deployment, by_name
+from conformance.emulator.engine import InferenceFailed
+from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Call, Refusal
+from conformance.emulator.world import World
+
+_ARROW = (ARROW_FILE, ARROW_STREAM)
+
+
+async def infer(call: Call, world: World) -> Answer:
+    """Run the rows of the body through the deployment's models.
+
+    Recorded: 404 without a body where nothing is routed, 503 without one where it is not ready, and 500 with an array
+    of `{error, error_type}` for bad input.
+    """
+    deployment = by_name(world, call.parameters["deployment"])
+    if deployment is None or deployment.pipeline != call.parameters["pipeline"] or deployment.stopped is not None:
+        return Answer(404, media_type="")
+    if deployment.phase(world) != "running":
+        return Answer(503, media_type="")
+    return await serve(call, world, deployment)
+
+
+async def serve(call: Call, world: World, deployment: Deployment) -> Answer:
+    """Answer the call from this deployment, whatever its phase."""
+    _refuse_other_media(call)
+    if not deployment.chain:
+        return _failed(world, "the pipeline has no model to run", "NoModel")
+    try:
+        status, media_type, body = await world.engine.run(deployment.chain, _task(call, world, deployment), call.body)
+    except InferenceFailed as failure:
+        return _failed(world, str(failure), failure.kind)
+    if status == 413:
+        raise Refusal(413, f"Content too large: at most {world.settings.limits.rows} rows.")
+    return Answer(status, body, media_type)
+
+
+def _refuse_other_media(call: Call) -> None:
+    kind = call.media_parameters.get("format", "pandas-records")
+    charset = call.media_parameters.get("charset", "utf-8")
+    known = call.media_type == JSON and kind == "pandas-records" and charset in ("utf-8", "utf8")
+    if not known and call.media_type not in _ARROW:
+        raise Refusal(415, f"Unsupported media type: send application/json; format=pandas-records, or {ARROW_FILE}.")
+
+
+def _task(call: Call, world: World, deployment: Deployment) -> dict[str, object]:
+    last = deployment.models[-1]
+    accept = call.headers.get("accept", "").lower()
+    return {
+        "arrow_in": call.media_type in _ARROW,
+        "arrow_out": ARROW_FILE in accept,
+        "columns": call.asked("dataset[]"),
+        "excluded": call.asked("dataset.exclude[]"),
+        "separator": (call.asked("dataset.separator") or ("",))[-1],
+        "last_model": orjson.dumps({"model_name": last.name, "model_sha": last.sha}).decode(),
+        "partition": deployment.pods["engine"],
+        "anomaly": world.settings.profile.anomaly,
+        "rows": world.settings.limits.rows,
+    }
+
+
+def _failed(world: World, sentence: str, kind: str) -> Answer:
+    profile = world.settings.profile
+    if profile.error_object:
+        error = {"code": profile.bad_input_status, "status": "Error", "error": sentence, "source": "engine"}
+        return Answer(profile.bad_input_status, orjson.dumps(error))
+    return Answer(profile.bad_input_status, orjson.dumps([{"error": sentence, "error_type": kind}]))

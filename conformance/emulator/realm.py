@@ -1,0 +1,118 @@
+"""The token endpoint and what an OpenID client reads beside it, shaped as Keycloak's realm `master`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, unquote_plus
+
+import orjson
+
+from conformance.emulator.identity import REALM_PATH, REFRESH_SECONDS, Identity
+from conformance.emulator.settings import Settings
+from conformance.emulator.wire import Answer, Call, answered
+
+OPENID = f"{REALM_PATH}/protocol/openid-connect"
+TOKEN_PATH = f"{OPENID}/token"
+CERTS_PATH = f"{OPENID}/certs"
+DISCOVERY_PATH = f"{REALM_PATH}/.well-known/openid-configuration"
+CONFIDENTIAL_CLIENT = "api-client"
+_UNCACHED = {"cache-control": "no-store", "pragma": "no-cache"}
+
+
+class Realm:
+    """Answers the realm's three URLs for one user, one public client and one confidential client."""
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._public_clients = {settings.client_id, "sdk-client"} - {CONFIDENTIAL_CLIENT}
+
+    async def token(self, call: Call) -> Answer:
+        """Grants `password`, `refresh_token` and `client_credentials` (RFC 6749 4.3, 6 and 4.4)."""
+        if call.media_type != "application/x-www-form-urlencoded":
+            return _error(400, "invalid_request", "The token endpoint takes application/x-www-form-urlencoded.")
+        form = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
+        client, secret = _client(call.headers.get("authorization", ""), form)
+        if client not in self._public_clients and client != CONFIDENTIAL_CLIENT:
+            return _error(401, "invalid_client", "Invalid client or Invalid client credentials")
+        if client == CONFIDENTIAL_CLIENT and not _equal(secret, self._settings.client_secret):
+            return _error(401, "unauthorized_client", "Invalid client or Invalid client credentials")
+        return self._grant(form, client)
+
+    def _grant(self, form: Mapping[str, str], client: str) -> Answer:
+        grant = form.get("grant_type", "")
+        if grant == "password":
+            known = _equal(form.get("username", ""), self._settings.username)
+            if not (_equal(form.get("password", ""), self._settings.password) and known):
+                return _error(401, "invalid_grant", "Invalid user credentials")
+            return self._tokens(client, refreshable=True)
+        if grant == "refresh_token":
+            if not self._identity.refreshed(form.get("refresh_token", ""), client):
+                return _error(400, "invalid_grant", "Invalid refresh token")
+            return self._tokens(client, refreshable=True)
+        if grant == "client_credentials":
+            if client != CONFIDENTIAL_CLIENT:
+                return _error(401, "unauthorized_client", "Public client not allowed to retrieve service account")
+            return self._tokens(client, refreshable=False)
+        if not grant:
+            return _error(400, "invalid_request", "Missing form parameter: grant_type")
+        return _error(400, "unsupported_grant_type", "Unsupported grant_type")
+
+    def _tokens(self, client: str, *, refreshable: bool) -> Answer:
+        body = {
+            "access_token": self._identity.access_token(client),
+            "expires_in": self._identity.seconds,
+            "refresh_expires_in": REFRESH_SECONDS if refreshable else 0,
+            "token_type": "Bearer",
+            "not-before-policy": 0,
+            "scope": "openid",
+        }
+        if refreshable:
+            body["refresh_token"] = self._identity.refresh_token(client)
+        return Answer(200, orjson.dumps(body), headers=_UNCACHED)
+
+    async def certs(self, call: Call) -> Answer:
+        """The keys that tokens are signed with."""
+        return answered(self._identity.jwks)
+
+    async def discovery(self, call: Call) -> Answer:
+        """OpenID Connect Discovery 1.0, what this instance has of it."""
+        base = self._identity.issuer.removesuffix(REALM_PATH)
+        return answered(
+            {
+                "issuer": self._identity.issuer,
+                "token_endpoint": base + TOKEN_PATH,
+                "jwks_uri": base + CERTS_PATH,
+                "grant_types_supported": ["password", "refresh_token", "client_credentials"],
+                "response_types_supported": [],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+            }
+        )
+
+
+def _client(authorization: str, form: Mapping[str, str]) -> tuple[str, str]:
+    """Id and secret, from HTTP Basic (RFC 6749 2.3.1: form-encoded halves) or from the form."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return form.get("client_id", ""), form.get("client_secret", "")
+    try:
+        name, _, secret = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)
+
+
+def _equal(given: str, kept: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), kept.encode())
+
+
+def _error(status: int, error: str, description: str) -> Answer:
+    challenge = {"www-authenticate": 'Basic realm="master"'} if error == "invalid_client" else {}
+    return Answer(
+        status, orjson.dumps({"error": error, "error_description": description}), headers=_UNCACHED | challenge
+    )

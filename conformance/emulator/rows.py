@@ -1,0 +1,226 @@
+"""Rows in: the body of an inference, as JSON records or as Arrow, to the arrays a model takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+
+_KINDS: dict[str, tuple[Any, set[type]]] = {
+    "tensor(float)": (np.float32, {float, int}),
+    "tensor(double)": (np.float64, {float, int}),
+    "tensor(float16)": (np.float16, {float, int}),
+    "tensor(int64)": (np.int64, {int}),
+    "tensor(int32)": (np.int32, {int}),
+    "tensor(bool)": (np.bool_, {bool}),
+    "tensor(string)": (np.object_, {str}),
+}
+_PATH = re.compile(r"\S*/\S*")
+
+
+class BadInput(Exception):
+    """A body that cannot be run; `kind` is the `error_type` of the answer."""
+
+    def __init__(self, sentence: str, kind: str = "BadInput") -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+
+def sentence(error: Exception) -> str:
+    """What a library says is wrong: its first line, without paths."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return _PATH.sub("", first)[:300].strip()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of a model. `shape` has the batch first; None where the model leaves a size open."""
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, node: Any) -> Column:
+        """From what onnxruntime says of an input."""
+        return cls(node.name, node.type, tuple(size if isinstance(size, int) else None for size in node.shape))
+
+    @property
+    def dtype(self) -> Any:
+        """The numpy type of its values."""
+        return self._known()[0]
+
+    @property
+    def types(self) -> set[type]:
+        """The Python types a JSON value may have."""
+        return self._known()[1]
+
+    def _known(self) -> tuple[Any, set[type]]:
+        if self.kind not in _KINDS:
+            raise BadInput(f"the model's input {self.name} has type {self.kind}, which cannot be sent", "ModelInput")
+        return _KINDS[self.kind]
+
+    def checked(self, array: Array) -> Array:
+        """The array, once its shape is the model's and every number is finite."""
+        if len(self.shape) == array.ndim + 1 and self.shape[-1] == 1:
+            array = array.reshape(*array.shape, 1)
+        fits = len(self.shape) == array.ndim and all(
+            want is None or want == size for want, size in zip(self.shape[1:], array.shape[1:], strict=True)
+        )
+        if not fits:
+            got, want = list(array.shape[1:]), ["any" if size is None else size for size in self.shape[1:]]
+            raise BadInput(f"the input {self.name} takes {want} values a row, got {got}", "InvalidArgument")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise BadInput(f"the input {self.name} holds a number that is not finite as {self.kind}", "InvalidArgument")
+        return array
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one request: the arrays that the model takes, and the rows as they were given.
+
+    `sources` says for each input of the model which column given feeds it; `records` are the JSON records given,
+    `table` the Arrow table, and the other is None.
+    """
+
+    count: int
+    arrays: Arrays
+    sources: dict[str, str]
+    records: list[dict[str, Any]] | None = None
+    table: pa.Table | None = None
+
+    def given(self) -> list[dict[str, Any]]:
+        """The rows as records, ready for JSON."""
+        if self.table is None:
+            return self.records or []
+        by_source = {source: list(self.arrays[name]) for name, source in self.sources.items()}
+        names = self.table.column_names
+        columns = [by_source.get(name) or self.table.column(name).to_pylist() for name in names]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def json_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
+    """Rows from pandas-records JSON: a list of objects, a column a key."""
+    try:
+        records = orjson.loads(body)
+    except ValueError:
+        raise BadInput("the body is not valid JSON", "InvalidJson") from None
+    if not isinstance(records, list) or not all(type(record) is dict for record in records):
+        raise BadInput("the body is not a list of records", "InvalidRecords")
+    if not records:
+        return Batch(0, {column.name: _nothing(column) for column in wanted}, {}, records)
+    names = _sources(wanted, list(records[0]))
+    arrays = {}
+    for column in wanted:
+        try:
+            values = [record[names[column.name]] for record in records]
+        except KeyError:
+            raise BadInput(f"a record has no column {names[column.name]}", "MissingColumn") from None
+        arrays[column.name] = column.checked(_from_lists(values, column))
+    return Batch(len(records), arrays, names, records)
+
+
+def _sources(wanted: Sequence[Column], given: list[str]) -> dict[str, str]:
+    """Which column given feeds which input. A single column feeds a single input whatever its name (recorded)."""
+    if len(wanted) == 1 and len(given) == 1:
+        return {wanted[0].name: given[0]}
+    missing = [column.name for column in wanted if column.name not in given]
+    if missing:
+        raise BadInput(f"the rows have no column {missing[0]}", "MissingColumn")
+    return {column.name: column.name for column in wanted}
+
+
+def _nothing(column: Column) -> Array:
+    return np.empty((0, *(size or 0 for size in column.shape[1:])), column.dtype)
+
+
+def _from_lists(values: list[Any], column: Column) -> Array:
+    """Nested lists of one shape, with no type among them but the column's own."""
+    sizes = [len(values)]
+    while type(values[0]) is list:
+        if set(map(type, values)) != {list} or len(set(map(len, values))) != 1 or not values[0]:
+            raise BadInput(f"the rows of {column.name} differ in shape, or are empty", "InvalidArgument")
+        sizes.append(len(values[0]))
+        values = list(chain.from_iterable(values))
+    if not set(map(type, values)) <= column.types:
+        raise BadInput(f"a value of {column.name} is not of type {column.kind}", "InvalidArgument")
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(values, column.dtype).reshape(sizes)
+    except (OverflowError, ValueError):
+        raise BadInput(f"a value of {column.name} is out of range", "InvalidArgument") from None
+
+
+def arrow_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
+    """Rows from an Arrow IPC file or stream."""
+    source = pa.BufferReader(pa.py_buffer(body))
+    try:
+        reader = pa.ipc.open_file(source) if bytes(body[:6]) == b"ARROW1" else pa.ipc.open_stream(source)
+        table = reader.read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError):
+        raise BadInput("the body is not a valid Arrow file", "InvalidArrow") from None
+    names = _sources(wanted, table.column_names)
+    if len(set(table.column_names)) != len(table.column_names):
+        raise BadInput("two columns have the same name", "InvalidArrow")
+    arrays = {column.name: _from_arrow(table.column(names[column.name]), column) for column in wanted}
+    return Batch(table.num_rows, arrays, names, None, table)
+
+
+def _from_arrow(chunks: pa.ChunkedArray, column: Column) -> Array:
+    values = single(chunks)
+    if len(values) == 0:
+        return _nothing(column)
+    sizes = [len(values)]
+    while (
+        pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type)
+    ):
+        if values.null_count:
+            raise BadInput(f"a row of {column.name} is null", "InvalidArgument")
+        inner = values.flatten()
+        width, rest = divmod(len(inner), len(values))
+        if rest or not width or not _uniform(values, width):
+            raise BadInput(f"the rows of {column.name} differ in length, or are empty", "InvalidArgument")
+        sizes.append(width)
+        values = inner
+    return column.checked(_leaves(values, column).reshape(sizes))
+
+
+def single(chunks: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    whole = chunks.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        return whole.chunk(0) if whole.num_chunks else pa.array([], chunks.type)
+    return whole
+
+
+def _uniform(values: pa.Array, width: int) -> bool:
+    if pa.types.is_fixed_size_list(values.type):
+        return True
+    offsets = values.offsets.to_numpy()
+    return bool((np.diff(offsets) == width).all())
+
+
+def _leaves(values: pa.Array, column: Column) -> Array:
+    if values.null_count:
+        raise BadInput(f"a value of {column.name} is null", "InvalidArgument")
+    known = {
+        float: pa.types.is_floating(values.type) or pa.types.is_integer(values.type),
+        int: pa.types.is_integer(values.type),
+        bool: pa.types.is_boolean(values.type),
+        str: pa.types.is_string(values.type),
+    }
+    if not any(known[each] for each in column.types):
+        raise BadInput(f"the column {column.name} has type {values.type}, not {column.kind}", "InvalidArgument")
+    with np.errstate(over="ignore"):
+        return values.to_numpy(zero_copy_only=False).astype(column.dtype, copy=False)

@@ -1,0 +1,85 @@
+"""How one emulated instance behaves: frozen values, chosen before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What differs on the wire between releases of the API (observed in recordings of each release).
+
+    `undeployed` is the body of a successful undeploy; `known_extensions` the endings a model's file name must have,
+    empty where any name is taken; `api_label` whether the external URL's host keeps its `api.` label.
+    """
+
+    name: str
+    copies: bool = True
+    undeployed: Any = None
+    anomaly: bool = False
+    error_object: bool = False
+    bad_input_status: int = 500
+    model_version_id: bool = False
+    pipeline_version_shown: bool = False
+    ids_optional: bool = False
+    known_extensions: tuple[str, ...] = ()
+    api_label: bool = True
+
+
+PROFILES = {
+    "2023.4": Profile("2023.4"),
+    "2026.1": Profile(
+        "2026.1",
+        copies=False,
+        undeployed={},
+        anomaly=True,
+        error_object=True,
+        bad_input_status=400,
+        model_version_id=True,
+        pipeline_version_shown=True,
+        ids_optional=True,
+        known_extensions=(".zip", ".pt", ".onnx", ".h5", ".pkl"),
+        api_label=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask for (our own choice: the real service's limits are not recorded). Sizes in bytes."""
+
+    json_bytes: int = 1 * MIB
+    upload_bytes: int = 128 * MIB
+    inference_bytes: int = 64 * MIB
+    rows: int = 200_000
+    name_characters: int = 255
+    header_bytes: int = 64 * 1024
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    worker_bytes: int = 1024 * MIB
+    worker_seconds: float = 10.0
+    workers: int = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One instance's settings. `data_dir` None keeps the state in a temporary folder; seconds are wall-clock.
+
+    `base_url` is where the instance is reached, and so the start of its tokens' issuer.
+    """
+
+    profile: Profile = PROFILES["2023.4"]
+    start_seconds: float = 0.2
+    stop_seconds: float = 0.1
+    token_seconds: int = 60
+    data_dir: Path | None = None
+    base_url: str = "http://emulated"
+    username: str = "conformance"
+    password: str = field(default="conformance", repr=False)
+    client_id: str = "sdk-client"
+    client_secret: str = field(default="conformance", repr=False)
+    limits: Limits = Limits()

@@ -1,0 +1,121 @@
+"""What comes in and what goes out: a call, an answer, and the refusal that becomes one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+JSON = "application/json"
+ARROW_FILE = "application/vnd.apache.arrow.file"
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+_HOST = re.compile(r"[A-Za-z0-9.\-_]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+async def _no_body(limit: int) -> bytes:
+    return b""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request of an operation, empty for a path of none. `path` is percent-encoded as sent; `headers` have lower-case names.
+
+    `base` is scheme and host as the client wrote them; `parameters` the decoded path parameters; `user` the token's
+    subject once authenticated; `body` is empty until `read`, given the most bytes to take, has been awaited.
+    """
+
+    operation: str
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: str = ""
+    base: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    user: str = ""
+    read: Callable[[int], Awaitable[bytes]] = field(default=_no_body, repr=False, compare=False)
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, lower case, empty where there is none."""
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    @property
+    def media_parameters(self) -> dict[str, str]:
+        """The content type's parameters, names and values lower case and unquoted (RFC 9110 5.6.6)."""
+        parts = self.headers.get("content-type", "").split(";")[1:]
+        pairs = (part.partition("=") for part in parts if part.strip())
+        return {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in pairs}
+
+    def asked(self, name: str) -> tuple[str, ...]:
+        """Every value the query gives `name`, in order."""
+        return tuple(value for key, value in parse_qsl(self.query, keep_blank_values=True) if key == name)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; raises ValueError where it is none."""
+        return orjson.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response. `media_type` empty means no Content-Type."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, None where it is none."""
+        try:
+            return orjson.loads(self.body)
+        except ValueError:
+            return None
+
+
+class Refusal(Exception):
+    """A request that is not served, and why: the API's `{msg, code}` under the same status."""
+
+    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.headers = headers or {}
+
+    def answer(self) -> Answer:
+        """The refusal as it is sent."""
+        return Answer(self.status, orjson.dumps({"msg": self.sentence, "code": self.status}), headers=self.headers)
+
+
+def answered(value: Any, status: int = 200) -> Answer:
+    """A JSON value as an answer."""
+    return Answer(status, orjson.dumps(value))
+
+
+def bad_request(sentence: str) -> Refusal:
+    """A 400 whose message begins as the recorded ones do."""
+    return Refusal(400, f"Bad request: {sentence}")
+
+
+def header_mapping(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """ASGI's header pairs by lower-case name; repeated fields join (RFC 9110 5.3)."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def base_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Scheme and host of a request's URL, from its Host header where that is a host, else from the socket."""
+    host = headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        name, port = scope.get("server") or ("localhost", None)
+        host = f"{name}:{port}" if port else str(name)
+    return f"{scope.get('scheme', 'http')}://{host}"

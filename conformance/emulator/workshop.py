@@ -1,0 +1,55 @@
+"""A process that has the model runtime loaded and forks a worker for each model, limited and apart from the server.
+
+`python -m conformance.emulator.workshop FD` reads from the socket FD one message per worker, with the worker's own
+socket attached; it ends when the server does, and so do the workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+
+from conformance.emulator import worker
+from conformance.emulator.frames import WORKER
+
+
+def main(control: socket.socket) -> None:
+    """Fork a worker for each message, until the server is gone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, WORKER.size, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            _work(control, descriptors[0], *WORKER.unpack(message))
+        os.close(descriptors[0])
+
+
+def _work(control: socket.socket, descriptor: int, extra_bytes: int, seconds: float) -> None:
+    control.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for limit, value in (
+        (resource.RLIMIT_AS, _virtual_bytes() + extra_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        worker.serve(socket.socket(fileno=descriptor), seconds)
+    os._exit(0)
+
+
+def _virtual_bytes() -> int:
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - a plain read in a freshly forked process
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))
