@@ -1,0 +1,86 @@
+"""`conformance check`: judge recorded traffic, sending nothing."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from conformance.checks import Rules
+from conformance.recording.judgement import Tally, judge_traffic
+from conformance.recording.traffic import read
+from conformance.reporting.files import parse_reports, write_reports
+from conformance.reporting.result import RunFacts, result_of
+from conformance.reporting.terminal import show
+from conformance.verdict import conclude
+
+
+@click.command()
+@click.argument(
+    "traffic", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.har|RECORDING.json|DIR …"
+)
+@click.option(
+    "--profile", default="2023.4", show_default=True, help="The release whose promises the traffic is held to."
+)
+@click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="Also write the verdict; repeatable.")
+@click.option("--strict", is_flag=True, help="Every broken requirement gates, whatever its level and basis.")
+def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict: bool) -> int:
+    """Judge recorded traffic, sending nothing.
+
+    Reads HAR 1.2 files, recordings and folders of them. A HAR is judged in order of start, each recording by itself
+    unless it names a session; exchanges that are of no operation are counted and passed over.
+    """
+    began = time.time()
+    files = parse_reports(reports)
+    rules = Rules.of(profile)
+    tally = judge_traffic(read(traffic, rules.document), rules)
+    facts = _facts(tally, profile, began, strict=strict)
+    verdict = conclude(
+        rules.catalogue.rows,
+        tally.broken.values(),
+        (),
+        datetime.datetime.now(datetime.UTC).date(),
+        held=tally.held,
+        strict=strict,
+        target_kind="recorded",
+        profile=profile,
+        incident=_incident(tally),
+        complete=False,
+    )
+    result = result_of(verdict, facts)
+    write_reports(result, files)
+    show(result, click.get_text_stream("stdout"))
+    click.echo(_passed_over(tally))
+    return verdict.exit_code
+
+
+def _incident(tally: Tally) -> str:
+    if tally.judged:
+        return ""
+    return f"None of {tally.exchanges} exchanges is of an operation of this API, so nothing can be said."
+
+
+def _passed_over(tally: Tally) -> str:
+    rest = f"; {tally.passed_over} of no operation passed over" if tally.passed_over else ""
+    return f"{tally.judged} of {tally.exchanges} exchanges judged{rest}."
+
+
+def _facts(tally: Tally, profile: str, began: float, *, strict: bool) -> RunFacts:
+    reached: dict[str, dict[str, int]] = {}
+    for (operation, status), count in sorted(tally.reached.items()):
+        reached.setdefault(operation, {})[str(status)] = count
+    return RunFacts(
+        target_kind="recorded",
+        target_url="",
+        profile=profile,
+        scope="the exchanges given",
+        strict=strict,
+        reached=reached,
+        requests=0,
+        started=datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds"),
+        seconds=time.time() - began,
+        extra={"exchanges": tally.exchanges, "passed_over": tally.passed_over},
+    )

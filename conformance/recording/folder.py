@@ -1,0 +1,144 @@
+"""Folders of recordings: `<operation id>/<slug>.json`, bodies that are no text beside them; written whole or not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from conformance.errors import UsageError
+from conformance.model import Exchange, Request, Response
+from conformance.recording.moments import text_of
+from conformance.recording.recording import Recording, is_recording, load
+from conformance.spec.document import Document
+
+OTHER = "other"
+"""The folder of exchanges that are of no operation."""
+
+
+def read(folder: Path, document: Document) -> tuple[Recording, ...]:
+    """Every recording in a folder and below it, by path; other JSON files are passed over. Raises UsageError."""
+    found = tuple(_recordings(folder, document))
+    if not found:
+        raise UsageError(f"{folder} holds no recording; specs/recording.schema.json has the format.")
+    return found
+
+
+def _recordings(folder: Path, document: Document) -> Iterator[Recording]:
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.")
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            raw = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise UsageError(f"{path} is not JSON, or is cut short ({error}).") from error
+        if is_recording(raw):
+            yield load(path, document)
+
+
+def write(folder: Path, recordings: Iterable[Recording]) -> tuple[Path, ...]:
+    """Write each recording to a file of its own, named by its order and what came; an existing file is replaced.
+
+    Exchanges are written as they are: redact them first. Raises UsageError where the folder cannot be written.
+    """
+    written = []
+    for number, recording in enumerate(recordings, start=1):
+        exchange = recording.exchange
+        status = exchange.status if exchange.response else "no-answer"
+        slug = f"{number:03}-{_slug(recording.about) or status}"
+        try:
+            written.append(_write_one(folder / (exchange.operation or OTHER), slug, recording))
+        except OSError as error:
+            raise UsageError(f"The recording cannot be written to {folder}: {error.strerror}.") from error
+    return tuple(written)
+
+
+def _write_one(folder: Path, slug: str, recording: Recording) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    raw, files = rendered(recording, slug)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    path = folder / f"{slug}.json"
+    part = folder / f".{slug}.part"
+    part.write_text(json.dumps(raw, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def rendered(recording: Recording, slug: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """A recording as its file holds it, and the body files to stand beside it, by name."""
+    exchange = recording.exchange
+    files: dict[str, bytes] = {}
+    raw: dict[str, Any] = {"about": recording.about, "source": recording.source, "release": recording.release}
+    if recording.session:
+        raw["session"] = recording.session
+    if recording.order is not None:
+        raw["order"] = recording.order
+    for name, moment in (("started", exchange.started), ("ended", exchange.ended)):
+        if moment is not None:
+            raw[name] = text_of(moment)
+    request = exchange.request
+    place = {"url": request.url} if urlsplit(request.url).netloc else {"path": request.url}
+    raw["request"] = {"method": request.method, **place, **_message(request, f"{slug}.request", files)}
+    raw["response"] = _answer(recording, exchange, slug, files)
+    return raw, files
+
+
+def _answer(recording: Recording, exchange: Exchange, slug: str, files: dict[str, bytes]) -> dict[str, Any]:
+    response = exchange.response
+    if response is None:
+        return {"status": None, "failure": exchange.failure}
+    source = {"status_source": recording.status_source} if recording.status_source else {}
+    message = _message(response, f"{slug}.response", files)
+    if not response.body_known:
+        message.pop("body", None)
+    if not response.headers_known:
+        message.pop("headers", None)
+    return {"status": response.status, **source, **message}
+
+
+def _message(message: Request | Response, slug: str, files: dict[str, bytes]) -> dict[str, Any]:
+    content_type = message.headers.get("content-type", "")
+    headers = {name: value for name, value in message.headers.items() if name != "content-type"}
+    raw: dict[str, Any] = {"headers": headers}
+    if content_type:
+        raw["content_type"] = content_type
+    kept, value = _written(message.body)
+    if kept:
+        return raw | {"body": value}
+    name = f"{slug}{_ending(content_type)}"
+    files[name] = message.body
+    return raw | {"body_file": name, "sha256": hashlib.sha256(message.body).hexdigest()}
+
+
+def _written(body: bytes) -> tuple[bool, Any]:
+    """Whether a body can stand in the file, and as what: JSON that is no string as itself, other text as a string."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return False, None
+    try:
+        value = json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_unrepeated)
+    except (ValueError, RecursionError):
+        return text.isprintable() or text.replace("\n", "").replace("\r", "").isprintable(), text
+    return True, (text if isinstance(value, str) else value)
+
+
+def _unrepeated(pairs: Any) -> dict[str, Any]:
+    """Repeated names and NaN would not survive being written as JSON anew; the text does."""
+    if isinstance(pairs, str) or len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("kept as text")
+    return dict(pairs)
+
+
+def _ending(content_type: str) -> str:
+    media_type = content_type.split(";")[0].strip().lower()
+    return {"application/vnd.apache.arrow.file": ".arrow", "multipart/form-data": ".form"}.get(media_type, ".bin")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")

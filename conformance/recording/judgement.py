@@ -1,0 +1,62 @@
+"""Judges traffic as it came: all checks over each exchange in its place, counted so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from conformance.checks import Rules, judge
+from conformance.model import Finding
+from conformance.recording.sequence import in_order
+from conformance.recording.traffic import Series
+
+MOST = 1_000
+"""Broken findings kept; more unlike ones than these tell nobody more, and each holds its exchanges."""
+
+
+@dataclass
+class Tally:
+    """What came of some traffic.
+
+    `broken` holds one finding per requirement, operation and expectation, that with the least evidence; `held` counts
+    every sighting that is not in `broken`, by requirement and operation. `reached` counts answers by operation and
+    status, where the status was recorded. `passed_over` counts exchanges that are of no operation.
+    """
+
+    exchanges: int = 0
+    passed_over: int = 0
+    broken: dict[str, Finding] = field(default_factory=dict)
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reached: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    @property
+    def judged(self) -> int:
+        """Exchanges that are of an operation of the document."""
+        return self.exchanges - self.passed_over
+
+    def add(self, finding: Finding) -> None:
+        """Count a finding; a broken one is kept unless its like is kept already."""
+        known = self.broken.get(finding.fingerprint)
+        if not finding.held and known is None and len(self.broken) < MOST:
+            self.broken[finding.fingerprint] = finding
+            return
+        if not finding.held and known is not None and len(finding.evidence) < len(known.evidence):
+            self.broken[finding.fingerprint] = finding
+        self.held[finding.requirement, finding.operation] += 1
+
+
+def judge_traffic(traffic: Iterable[Series], rules: Rules) -> Tally:
+    """Judge every series by a ledger of its own. Sends nothing."""
+    tally = Tally()
+    for _, exchanges in traffic:
+        for exchange, before in in_order(exchanges):
+            tally.exchanges += 1
+            if exchange.operation is None:
+                tally.passed_over += 1
+                continue
+            if exchange.status is not None:
+                tally.reached[exchange.operation, exchange.status] += 1
+            for finding in judge(exchange, before, rules):
+                tally.add(finding)
+    return tally

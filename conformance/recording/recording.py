@@ -1,0 +1,154 @@
+"""One recording: an exchange kept in a JSON file with its provenance (specs/recording.schema.json)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from conformance.checks.status import STATUS_INFERRED
+from conformance.errors import UsageError
+from conformance.model import Exchange, Headers, Request, Response
+from conformance.recording import foreign
+from conformance.recording.moments import seconds_of
+from conformance.spec.document import Document
+
+
+@dataclass(frozen=True)
+class Recording:
+    """An exchange with what it shows (`about`), where it was taken from (`source`) and of which `release`.
+
+    `name` is how messages call it (its path). Recordings of one `session` share a ledger, in order of `order`, else
+    of start, else of file. `status_source` is how the status is known where it was not recorded.
+    """
+
+    exchange: Exchange
+    name: str = ""
+    about: str = ""
+    source: str = ""
+    release: str = ""
+    session: str = ""
+    order: int | None = None
+    status_source: str = ""
+
+
+def is_recording(raw: object) -> bool:
+    """Whether a parsed JSON file is a recording, ours or one of the vendor's tutorials as they were collected."""
+    return isinstance(raw, dict) and isinstance(raw.get("request"), dict) and isinstance(raw.get("response"), dict)
+
+
+def load(path: Path, document: Document) -> Recording:
+    """Read one recording file. Raises UsageError: not there, not JSON, no recording, or a body file that differs."""
+    try:
+        raw = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not JSON, or is cut short ({error}).") from error
+    if not is_recording(raw):
+        raise UsageError(
+            f"{path} is no recording: it has no `request` and `response`. specs/recording.schema.json has the format."
+        )
+    return parse(raw, document, str(path), path.parent)
+
+
+def parse(raw: Mapping[str, Any], document: Document, name: str = "", folder: Path | None = None) -> Recording:
+    """A recording from its parsed file; `folder` is where its body files stand. Raises UsageError as `load` does."""
+    asked, answered = raw["request"], raw["response"]
+    request = _request(asked, folder, name)
+    operation, parameters = foreign.operation_of(document, request, raw.get("operation"))
+    response = _response(answered, operation, folder, name)
+    status, inferred = foreign.status_of(document, operation, response, str(answered.get("status_source") or ""))
+    if status is None and "body_parsed" in answered:
+        response = replace(response, body=b"", body_known=False)
+    failure = str(answered.get("failure") or "")
+    exchange = Exchange(
+        request=foreign.addressed(document, request, operation),
+        response=None if failure else replace(response, status=status),
+        failure=failure,
+        operation=operation,
+        parameters=parameters,
+        started=seconds_of(raw.get("started")),
+        ended=seconds_of(raw.get("ended")),
+        source=name,
+        labels=frozenset({STATUS_INFERRED}) if inferred else frozenset(),
+    )
+    order = raw.get("order")
+    return Recording(
+        exchange=exchange,
+        name=name,
+        about=str(raw.get("about") or raw.get("note") or ""),
+        source=str(raw.get("source") or ""),
+        release=str(raw.get("release") or ""),
+        session=str(raw.get("session") or ""),
+        order=order if isinstance(order, int) else None,
+        status_source=str(answered.get("status_source") or ""),
+    )
+
+
+def _request(raw: Mapping[str, Any], folder: Path | None, name: str) -> Request:
+    content_type = str(raw.get("content_type") or "")
+    body, kept = _body(raw, folder, name)
+    headers = _headers(raw.get("headers"), content_type)
+    if not kept and content_type.lower().startswith("multipart/"):
+        content_type, body = foreign.form(raw.get("body"))
+        headers = _headers(raw.get("headers"), content_type)
+    url = foreign.url_of(raw.get("url"), raw.get("path"))
+    return Request(str(raw.get("method") or "POST").upper(), url, headers, body)
+
+
+def _response(raw: Mapping[str, Any], operation: str | None, folder: Path | None, name: str) -> Response:
+    status = raw.get("status")
+    status = int(status) if isinstance(status, int | str) and str(status).isdigit() else None
+    body, kept = _body(raw, folder, name)
+    known = kept and raw.get("body_parsed", True) is not False
+    if "body_parsed" in raw and known:
+        known = foreign.whole(raw.get("body"), status, operation)
+    headers = raw.get("headers")
+    content_type = str(raw.get("content_type") or "")
+    return Response(
+        status=status,
+        headers=_headers(headers, content_type),
+        body=body if known else b"",
+        body_known=known,
+        headers_known=isinstance(headers, dict) or bool(content_type),
+    )
+
+
+def _headers(raw: object, content_type: str) -> Headers:
+    fields = [(str(name), str(value)) for name, value in raw.items()] if isinstance(raw, dict) else []
+    if content_type:
+        fields = [(name, value) for name, value in fields if name.lower() != "content-type"]
+        fields.append(("Content-Type", content_type))
+    return Headers(fields)
+
+
+def _body(raw: Mapping[str, Any], folder: Path | None, name: str) -> tuple[bytes, bool]:
+    """The body's bytes and whether they were kept: text as it stands, any other value as JSON, or a file beside."""
+    if "body_file" in raw:
+        return _file(raw, folder, name), True
+    if "body" not in raw:
+        return b"", False
+    body = raw["body"]
+    if str(raw.get("content_type") or "").lower().startswith("multipart/") and not isinstance(body, str):
+        return b"", False
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass"), True
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), True
+
+
+def _file(raw: Mapping[str, Any], folder: Path | None, name: str) -> bytes:
+    file = Path(str(raw["body_file"]))
+    if folder is None or file.is_absolute() or ".." in file.parts:
+        raise UsageError(f"{name} names the body file {file}, which must stand beside it.")
+    try:
+        body = (folder / file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name} names the body file {file}, which cannot be read: {error.strerror}.") from error
+    promised = raw.get("sha256")
+    if promised and hashlib.sha256(body).hexdigest() != promised:
+        raise UsageError(f"The body file {file} of {name} is not the recorded one: its SHA-256 differs.")
+    return body
