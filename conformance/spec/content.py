@@ -60,6 +60,21 @@ def effective_type(message: Request | Response) -> str:
     return message.headers.get("content-type", "") or ("application/octet-stream" if message.body else "")
 
 
+def headers_known(message: Request | Response) -> bool:
+    """Whether what is missing among a message's headers is known to be missing."""
+    return not isinstance(message, Response) or message.headers_known
+
+
+def falls_under(declared: tuple[str, ...], message: Request | Response) -> str | None:
+    """The declared media type to read a body as: what its header names, else JSON if it is or can only be that."""
+    sent = effective_type(message) if headers_known(message) else message.headers.get("content-type", "")
+    named = chosen(declared, sent) if sent else None
+    if named is not None:
+        return named
+    json_types = [name for name in declared if is_json(name)]
+    return json_types[0] if json_types and (len(json_types) == len(declared) or message.is_json) else None
+
+
 def response_key(declared: Collection[str], status: int) -> str | None:
     """The key of a status among an operation's responses: itself, its class, the default; None where undeclared."""
     return next((key for key in (str(status), f"{status // 100}XX", "default") if key in declared), None)

@@ -13,6 +13,9 @@ from conformance.model import Request, Response
 SHOWN_CHARACTERS = 80
 """How much of a value a problem shows."""
 
+MOST_PROBLEMS = 20
+"""How many problems of one value are told; an array of ten thousand wrong rows is wrong for one reason."""
+
 
 class Kind(StrEnum):
     """What is not as described."""

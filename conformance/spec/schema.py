@@ -11,10 +11,7 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 
 from conformance.spec.document import Document
-from conformance.spec.problems import Kind, Problem, json_path, schema_problem, shown
-
-MOST_PROBLEMS = 20
-"""How many problems of one value are told; an array of ten thousand wrong rows is wrong for one reason."""
+from conformance.spec.problems import MOST_PROBLEMS, Kind, Problem, json_path, schema_problem, shown
 
 _EACH = None
 """Stands for every index in the keys of an embedded value."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -147,13 +147,13 @@ class _Described:
     media: dict[str, _Media]
     headers: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def declared(self) -> tuple[str, ...]:
         return tuple(self.media)
 
     def problems(self, message: Request | Response, url: str) -> list[Problem]:
         problems = []
-        if _headers_known(message):
+        if content.headers_known(message):
             absent = [name for name in self.headers if name not in message.headers]
             problems += [missing_header(name) for name in absent]
             sent = content.effective_type(message)
@@ -168,22 +168,8 @@ class _Described:
             return []
         if not message.body:
             return [] if content.may_be_empty(self.declared) else [empty_body(self.declared)]
-        media = self._media_of(message)
-        return media.problems(message, url) if media else []
-
-    def _media_of(self, message: Request | Response) -> _Media | None:
-        """The media type a body falls under: what its header names, else JSON if it is that or can be nothing else."""
-        sent = content.effective_type(message) if _headers_known(message) else ""
-        key = content.chosen(self.declared, sent) if sent else None
-        if key is None:
-            json_keys = [name for name in self.declared if content.is_json(name)]
-            if json_keys and (message.is_json or len(json_keys) == len(self.media)):
-                key = json_keys[0]
-        return self.media[key] if key else None
-
-
-def _headers_known(message: Request | Response) -> bool:
-    return not isinstance(message, Response) or message.headers_known
+        name = content.falls_under(self.declared, message)
+        return self.media[name].problems(message, url) if name else []
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,234 @@
+"""Judges exchanges against the description by openapi-core: slower than `validation`, and a reading that is not ours.
+
+Only what openapi-core leaves out is done here: media types are normalised before it sees them, JSON is read strictly
+(RFC 8259), `contentSchema` is asserted, and of what a recording does not know nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from jsonschema.exceptions import ValidationError
+from openapi_core import Config, OpenAPI
+from openapi_core.datatypes import RequestParameters
+from openapi_core.templating.media_types.exceptions import MediaTypeNotFound
+from openapi_core.templating.responses.exceptions import ResponseNotFound
+from openapi_core.validation.request.exceptions import (
+    MissingRequiredRequestBody,
+    ParameterValidationError,
+    RequestBodyValidationError,
+    SecurityValidationError,
+)
+from openapi_core.validation.response.exceptions import DataValidationError, HeaderValidationError, MissingData
+from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
+from werkzeug.datastructures import Headers as Fields
+from werkzeug.datastructures import ImmutableMultiDict
+
+from conformance.model import Exchange, Operation, Request, Response
+from conformance.spec import content
+from conformance.spec.document import Document
+from conformance.spec.problems import (
+    MOST_PROBLEMS,
+    Kind,
+    Problem,
+    empty_body,
+    missing_header,
+    missing_parameter,
+    no_token,
+    not_json,
+    schema_problem,
+    undeclared_status,
+    undeclared_type,
+    unknown_operation,
+)
+from conformance.spec.schema import embedded_problems
+from conformance.spec.validation import operation_of
+
+_Media = Mapping[str, Mapping[str, Any]]
+_REPRESENTATIVE = "99"
+"""What stands for the class in `4XX` when a status of it is needed."""
+
+
+class DocumentValidator:
+    """Judges exchanges against one document. Raises openapi-core's own errors where the document is invalid."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        readers: dict[str, Callable[..., Any]] = {"application/json": _strict_json}
+        self._api = OpenAPI.from_dict(dict(document.raw), config=Config(extra_media_type_deserializers=readers))
+
+    def request_problems(self, exchange: Exchange) -> list[Problem]:
+        """What of the request is not as described; after a missing token nothing more is looked at."""
+        operation, request = operation_of(self.document, exchange), exchange.request
+        if operation is None:
+            return [unknown_operation(request)]
+        raw = self.document.definition(operation.id)
+        media = self.document.resolved(raw["requestBody"]).get("content", {}) if "requestBody" in raw else {}
+        shown = _ShownRequest.of(self._path(operation, exchange), request, tuple(media))
+        problems = _told(self._api.iter_request_errors(shown), media, request)
+        return problems or self._embedded(media, request, exchange.request.url)
+
+    def response_problems(self, exchange: Exchange, status: int | None = None) -> list[Problem]:
+        """What of the response is not as described; as `FastValidator.response_problems` has it."""
+        operation, response = operation_of(self.document, exchange), exchange.response
+        if operation is None or response is None:
+            return []
+        status = status if response.status is None else response.status
+        if status is not None:
+            return self._at(operation, exchange, response, status)
+        media = {key: tuple(self._media(operation, key)) for key in self._responses(operation)}
+        judge = partial(self._at, operation, exchange, response)
+        return content.any_status(media, response.body, lambda key: judge(int(key.replace("XX", _REPRESENTATIVE))))
+
+    def _at(self, operation: Operation, exchange: Exchange, response: Response, status: int) -> list[Problem]:
+        key = content.response_key(self._responses(operation), status)
+        media = self._media(operation, key) if key else {}
+        request = _ShownRequest.of(self._path(operation, exchange), exchange.request, ())
+        shown = _ShownResponse.of(response, status, tuple(media))
+        errors = self._api.iter_response_errors(request, shown)
+        claims = _claims(response, media, exchange.request.url)
+        told = _told((error for error in errors if claims or not _is_of_body(error)), media, response)
+        problems = [one for one in told if response.headers_known or one.kind is not Kind.HEADER]
+        if any(one.kind is Kind.STATUS for one in problems):
+            return [undeclared_status(self._responses(operation), status)]
+        return problems or self._embedded(media, response, exchange.request.url)
+
+    def _embedded(self, media: _Media, message: Request | Response, url: str) -> list[Problem]:
+        name = content.falls_under(tuple(media), message) if message.body and _claims(message, media, url) else None
+        if name is None or not content.is_json(name) or "schema" not in media[name]:
+            return []
+        return embedded_problems(self.document, media[name]["schema"], message.json)
+
+    def _responses(self, operation: Operation) -> Mapping[str, Any]:
+        responses: Mapping[str, Any] = self.document.definition(operation.id)["responses"]
+        return responses
+
+    def _media(self, operation: Operation, key: str) -> _Media:
+        media: _Media = self.document.resolved(self._responses(operation)[key]).get("content", {})
+        return media
+
+    def _path(self, operation: Operation, exchange: Exchange) -> str:
+        """The operation's path with the exchange's parameters, encoded as a client should."""
+        matched = self.document.match(exchange.request.method, exchange.request.path)
+        parameters = exchange.parameters or (matched[1] if matched else {})
+        path = operation.path
+        for name, value in parameters.items():
+            path = path.replace(f"{{{name}}}", quote(value, safe="") or "-")
+        return path
+
+
+def _strict_json(body: bytes, **parameters: str) -> Any:
+    request = Request("", "", body=body)
+    try:
+        return request.json
+    except RecursionError:
+        raise ValueError("nests too deeply to be read") from None
+
+
+def _claims(message: Request | Response, media: _Media, url: str) -> bool:
+    """Whether the description says something of this body that can be held against it."""
+    if not media or (isinstance(message, Response) and not message.body_known):
+        return False
+    if not message.body:
+        return not content.may_be_empty(media)
+    name = content.falls_under(tuple(media), message)
+    if name is None:
+        return content.headers_known(message)
+    return not content.is_selective(media[name], url)
+
+
+def _is_of_body(error: Exception) -> bool:
+    return isinstance(error, DataValidationError) and not isinstance(error.__cause__, MediaTypeNotFound)
+
+
+def _told(errors: Iterable[Exception], media: _Media, message: Request | Response) -> list[Problem]:
+    """openapi-core's errors in our words."""
+    return list(dict.fromkeys(one for error in errors for one in _problems(error, tuple(media), message)))
+
+
+def _problems(error: Exception, declared: tuple[str, ...], message: Request | Response) -> Iterator[Problem]:
+    cause = error.__cause__
+    if isinstance(error, ResponseNotFound):
+        yield undeclared_status((), int(error.http_status))
+    elif isinstance(error, SecurityValidationError) and isinstance(message, Request):
+        yield no_token(message)
+    elif isinstance(error, ParameterValidationError):
+        yield missing_parameter(error.name)
+    elif isinstance(error, HeaderValidationError):
+        yield missing_header(error.name)
+    elif isinstance(error, MissingData | MissingRequiredRequestBody):
+        yield empty_body(declared)
+    elif isinstance(cause, MediaTypeNotFound):
+        yield undeclared_type(declared, message)
+    elif isinstance(cause, InvalidSchemaValue):
+        for mismatch in list(cause.schema_errors)[:MOST_PROBLEMS]:
+            assert isinstance(mismatch, ValidationError)
+            yield from _mismatches(mismatch)
+    elif isinstance(error, DataValidationError | RequestBodyValidationError):
+        yield not_json(message.body[:400].decode("utf-8", "replace"))
+    else:
+        raise error
+
+
+def _mismatches(error: ValidationError) -> Iterator[Problem]:
+    keys, value, instance = tuple(error.absolute_path), cast(Any, error.validator_value), cast(Any, error.instance)
+    if error.validator == "required":
+        yield from (schema_problem("required", None, keys, None, name) for name in value if name not in instance)
+    else:
+        yield schema_problem(str(error.validator), value, keys, instance)
+
+
+@dataclass
+class _ShownRequest:
+    """A request as openapi-core reads it (its `Request` protocol)."""
+
+    host_url: str
+    path: str
+    method: str
+    content_type: str
+    body: bytes | None
+    parameters: RequestParameters
+
+    @classmethod
+    def of(cls, path: str, request: Request, declared: tuple[str, ...]) -> _ShownRequest:
+        parts = urlsplit(request.url)
+        return cls(
+            host_url=f"{parts.scheme}://{parts.netloc}",
+            path=path,
+            method=request.method.lower(),
+            content_type=_shown_type(request, declared),
+            body=request.body or None,
+            parameters=RequestParameters(
+                query=ImmutableMultiDict(parse_qsl(parts.query, keep_blank_values=True)),
+                header=Fields(list(request.headers.fields)),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _ShownResponse:
+    """A response as openapi-core reads it (its `Response` protocol)."""
+
+    status_code: int
+    headers: Fields
+    content_type: str
+    data: bytes
+
+    @classmethod
+    def of(cls, response: Response, status: int, declared: tuple[str, ...]) -> _ShownResponse:
+        fields = Fields(list(response.headers.fields))
+        return cls(status, fields, _shown_type(response, declared), response.body)
+
+
+def _shown_type(message: Request | Response, declared: tuple[str, ...]) -> str:
+    """The content type in the description's own spelling, the only one that openapi-core finds; a form's as sent."""
+    sent = message.headers.get("content-type", "")
+    if sent.lower().startswith("multipart/"):
+        return sent
+    if content.headers_known(message) and content.chosen(declared, content.effective_type(message)) is None:
+        return sent
+    return content.falls_under(declared, message) or sent
