@@ -61,7 +61,7 @@ def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
         "reason": said(verdict.reason),
         "target": {"kind": facts.target_kind, "url": _address(facts.target_url)},
         "profile": facts.profile,
-        "scope": facts.scope,
+        "scope": said(facts.scope),
         "seed": facts.seed,
         "strict": facts.strict,
         "budget": facts.budget,
