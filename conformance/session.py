@@ -22,6 +22,7 @@ class Sender(Protocol):
 
     kind: str
     url: str
+    requests: int
 
     def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
         """Send one request and return the exchange."""

@@ -50,7 +50,8 @@ class Settings:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
         """The settings that `as_plain` wrote down."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+        values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in plain.items()}
+        return cls(**values)
 
     def as_plain(self) -> dict[str, Any]:
         """Texts, numbers and lists only."""
