@@ -12,71 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.options import OPTIONS, RUNNER, runner_of
+
 if TYPE_CHECKING:
     from conformance.runner import Runner
-    from conformance.settings import Settings
 
-RUNNER = pytest.StashKey["Runner"]()
 _PACKAGE = "conformance.suites."
-_OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--target", {"default": None, "metavar": "URL|emulated", "help": "the instance to judge (or CONFORMANCE_TARGET)"}),
-    ("--conformance-profile", {"default": "2023.4", "metavar": "RELEASE", "help": "the release it should conform to"}),
-    ("--conformance-budget", {"default": "standard", "choices": ["quick", "standard", "thorough"]}),
-    ("--conformance-suite", {"action": "append", "default": [], "metavar": "NAME", "help": "only this suite"}),
-    ("--conformance-only", {"action": "append", "default": [], "metavar": "ID", "help": "only this requirement"}),
-    ("--conformance-strict", {"action": "store_true", "help": "everything broken gates"}),
-    ("--conformance-seed", {"type": int, "default": 0, "metavar": "N"}),
-    ("--conformance-model", {"default": "", "metavar": "FILE.onnx", "help": "the model to upload"}),
-    ("--conformance-workspace-id", {"type": int, "default": None, "metavar": "N"}),
-    (
-        "--conformance-timeout",
-        {"type": float, "default": 300.0, "metavar": "S", "help": "longest wait for a deployment"},
-    ),
-    ("--conformance-ca-file", {"default": "", "metavar": "FILE"}),
-    ("--conformance-report", {"action": "append", "default": [], "metavar": "KIND=FILE"}),
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "API conformance")
-    for name, keywords in _OPTIONS:
+    for name, keywords in OPTIONS:
         group.addoption(name, **keywords)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live_cost(deployments): deployments an item makes on a live target")
-
-
-def runner_of(config: pytest.Config) -> Runner:
-    """The run's runner, made from the options (or from the controlling process's word) on first use."""
-    if RUNNER not in config.stash:
-        from conformance.runner import Runner
-        from conformance.settings import Settings
-
-        handed = getattr(config, "workerinput", {}).get("conformance")
-        config.stash[RUNNER] = Runner(Settings.from_plain(handed) if handed else _settings(config))
-    return config.stash[RUNNER]
-
-
-def _settings(config: pytest.Config) -> Settings:
-    import os
-
-    from conformance.settings import Settings
-
-    option = config.option
-    return Settings(
-        target=option.target or os.environ.get("CONFORMANCE_TARGET", ""),
-        profile=option.conformance_profile,
-        budget=option.conformance_budget,
-        suites=tuple(option.conformance_suite),
-        only=tuple(option.conformance_only),
-        strict=option.conformance_strict,
-        seed=option.conformance_seed,
-        model=option.conformance_model,
-        workspace_id=option.conformance_workspace_id,
-        wait=option.conformance_timeout,
-        ca_file=option.conformance_ca_file,
-    )
 
 
 def is_ours(item: pytest.Item) -> bool:

@@ -20,7 +20,7 @@ from conformance.targets.target import Bounds, Target
 
 EMULATED = "emulated"
 BUDGETS = ("quick", "standard", "thorough")
-DEFAULT_MODEL = data.FIXTURES / "models" / "sample.onnx"
+DEFAULT_MODEL = data.FIXTURES / "models" / "fraud.onnx"
 _LONGEST_REQUEST_SECONDS = 30.0
 _PROBES = ("workspaces/list", "models/list_versions", "status/get_deployment", "admin/get_pipeline_external_url")
 

@@ -16,7 +16,7 @@ import pytest
 
 from conformance import suites as suites_package
 from conformance.errors import NoVerdictError, UsageError
-from conformance.plugin import RUNNER
+from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.terminal import Progress, show
 from conformance.runner import Runner, suites_needed

@@ -11,7 +11,7 @@ import pytest
 from conformance.client import ApiError, ModelReference, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
-from conformance.plugin import runner_of
+from conformance.options import runner_of
 from conformance.session import Session
 from conformance.settings import DEFAULT_MODEL, Settings
 from conformance.suites.model import Model
