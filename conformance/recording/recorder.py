@@ -1,0 +1,62 @@
+"""Keeps the exchanges of a run, redacted, as a folder of recordings or as a HAR."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from conformance.errors import UsageError
+from conformance.model import Exchange
+from conformance.recording import folder, har_export
+from conformance.recording.recording import Recording
+from conformance.redaction import redact_exchange
+
+
+class Recorder:
+    """Takes exchanges as they happen and writes them at the end; what it holds is redacted already.
+
+    A path that ends in `.har` becomes a HAR, any other a folder of recordings. Raises UsageError at once where that
+    place cannot take them: a folder that holds files already, a HAR in a folder that is not there.
+    """
+
+    def __init__(self, path: Path, source: str, release: str, session: str = "") -> None:
+        self.path, self._source, self._release, self._session = path, source, release, session
+        self._kept: list[Exchange] = []
+        self._lock = threading.Lock()
+        if self.is_har and not path.parent.is_dir():
+            raise UsageError(f"There is no folder {path.parent} to write {path.name} to; make it first.")
+        if self.is_har and path.is_dir():
+            raise UsageError(f"{path} is a folder; name a file for the HAR.")
+        if not self.is_har and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path} is there already and not an empty folder; name another for the recordings.")
+
+    @property
+    def is_har(self) -> bool:
+        """Whether a HAR is written."""
+        return self.path.suffix.lower() == ".har"
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take one exchange, from any thread."""
+        redacted = redact_exchange(exchange)
+        with self._lock:
+            self._kept.append(redacted)
+
+    def write(self) -> int:
+        """Write what was kept, in order of start, and return how many exchanges that is. Raises UsageError."""
+        exchanges = sorted(self._kept, key=lambda exchange: exchange.started or 0.0)
+        if self.is_har:
+            return har_export.write(self.path, exchanges)
+        recordings = (self._recording(number, exchange) for number, exchange in enumerate(exchanges, start=1))
+        return len(folder.write(self.path, recordings))
+
+    def _recording(self, number: int, exchange: Exchange) -> Recording:
+        came = f"status {exchange.status}" if exchange.response else exchange.failure
+        labels = f" ({', '.join(sorted(exchange.labels))})" if exchange.labels else ""
+        return Recording(
+            exchange=exchange,
+            about=f"{exchange.operation or exchange.request.path} answered {came}{labels}.",
+            source=self._source,
+            release=self._release,
+            session=self._session,
+            order=number,
+        )
