@@ -90,8 +90,9 @@ def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
     """What an exception of an item means: (shown in its report, incident that keeps the run from a verdict)."""
     from conformance.client import ApiError
     from conformance.errors import SuiteError
+    from conformance.targets.guard import RefusedError
 
-    if isinstance(error, ApiError):
+    if isinstance(error, ApiError | RefusedError):
         return f"This promise could not be exercised: {error}", ""
     if isinstance(error, SuiteError):
         item.session.shouldstop = str(error)
@@ -180,7 +181,9 @@ class _Aggregator:
     def pytest_internalerror(self, excrepr: object) -> None:
         runner_of(self._config).tally.incidents.append("pytest itself failed during the run.")
 
-    def pytest_keyboard_interrupt(self, excinfo: object) -> None:
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if excinfo.type is not KeyboardInterrupt:
+            return  # pytest tells of a run that stopped itself in the same way
         runner_of(self._config).tally.incidents.append("The run was interrupted.")
 
     @pytest.hookimpl(trylast=True)

@@ -19,6 +19,7 @@ from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
 from conformance.settings import Settings, checked, emulator_for, new_run_id, open_target, require_answer
 from conformance.spec.requirements import Catalogue, nearest
+from conformance.targets.live import base_url
 from conformance.verdict import Inherited, conclude
 
 DEFAULT_SUITE = "lifecycle"
@@ -143,7 +144,7 @@ class Runner:
         settings = self.settings
         return RunFacts(
             target_kind=settings.kind,
-            target_url=settings.emulated_url if settings.kind == "emulated" else settings.target,
+            target_url=settings.emulated_url if settings.kind == "emulated" else base_url(settings.target),
             profile=settings.profile,
             scope=scope_in_words(settings.suites, settings.only),
             seed=settings.seed,
