@@ -27,6 +27,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         {"type": float, "default": 300.0, "metavar": "S", "help": "longest wait for a deployment"},
     ),
     ("--conformance-ca-file", {"default": "", "metavar": "FILE"}),
+    ("--conformance-record", {"default": "", "metavar": "DIR|FILE.har", "help": "keep the exchanges, redacted"}),
     ("--conformance-report", {"action": "append", "default": [], "metavar": "KIND=FILE"}),
 )
 
@@ -58,4 +59,5 @@ def _settings(config: pytest.Config) -> Settings:
         workspace_id=option.conformance_workspace_id,
         wait=option.conformance_timeout,
         ca_file=option.conformance_ca_file,
+        record=option.conformance_record,
     )

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from conformance import plain
 from conformance.checks import Rules
 from conformance.errors import UsageError
 from conformance.model import Finding, Requirement, Waiver
+from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
 from conformance.settings import Settings, checked, emulator_for, new_run_id, open_target, require_answer
@@ -76,6 +79,7 @@ class Runner:
         self._session: Session | None = None
         self._began = time.time()
         self._sent = 0
+        self.recorded = 0
 
     @property
     def rules(self) -> Rules:
@@ -101,8 +105,24 @@ class Runner:
                 self.prepare()
             target = open_target(self.settings)
             self._stack.callback(target.close)
-            self._session = Session(target, self.rules)
+            self._session = Session(target, self.rules, self._recorder.keep if self._recorder else None)
         return self._session
+
+    @cached_property
+    def _recorder(self) -> Recorder | None:
+        """Keeps this process's exchanges where the run is asked to; written when the runner is closed."""
+        settings = self.settings
+        if not settings.record:
+            return None
+        recorder = Recorder(
+            Path(settings.record), f"run {settings.run_id}, {settings.kind} instance", settings.profile,
+            session=f"run {settings.run_id}", worker=settings.worker,
+        )  # fmt: skip
+        self._stack.callback(self._write_recordings, recorder)
+        return recorder
+
+    def _write_recordings(self, recorder: Recorder) -> None:
+        self.recorded = recorder.write()
 
     def seen_since(self) -> dict[str, Any] | None:
         """What this process's session saw since the last call, as plain data; None where nothing was sent."""

@@ -13,6 +13,7 @@ from typing import Any
 from conformance import data
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
 from conformance.model import Exchange, Headers, Request
+from conformance.recording.recorder import checked as checked_place
 from conformance.spec.document import Document
 from conformance.targets.emulated import emulated_at, emulator_process
 from conformance.targets.live import base_url, live
@@ -46,6 +47,7 @@ class Settings:
     worker: str = ""
     max_requests: int | None = None
     allow_hosts: tuple[str, ...] = ()
+    record: str = ""
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
@@ -88,6 +90,8 @@ def checked(settings: Settings) -> Settings:
     if settings.kind == "live":
         base_url(settings.target)
     Document.load(settings.profile)
+    if settings.record and not settings.worker:
+        checked_place(Path(settings.record))
     model = Path(settings.model) if settings.model else DEFAULT_MODEL
     if not model.is_file():
         raise UsageError(f"The model {model.name} is not a file. Give --model FILE.onnx.")

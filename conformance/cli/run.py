@@ -60,7 +60,7 @@ def run(
     files = parse_reports(reports)
     try:
         runner.prepare()
-        result = _judged(runner, pytest_arguments)
+        result = judged(runner, pytest_arguments)
     finally:
         runner.close()
     show(result, sys.stdout)
@@ -68,7 +68,7 @@ def run(
     return int(result["exit_code"])
 
 
-def _judged(runner: Runner, pytest_arguments: Sequence[str]) -> dict[str, Any]:
+def judged(runner: Runner, pytest_arguments: Sequence[str]) -> dict[str, Any]:
     """Run pytest in this process; the result that its plugin concluded."""
     progress = None if pytest_arguments else Progress(sys.stderr)
     code, output = _pytest(runner, pytest_arguments, progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,8 +39,8 @@ def _recordings(folder: Path, document: Document) -> Iterator[Recording]:
             yield load(path, document)
 
 
-def write(folder: Path, recordings: Iterable[Recording]) -> tuple[Path, ...]:
-    """Write each recording to a file of its own, named by its order and what came; an existing file is replaced.
+def write(folder: Path, recordings: Iterable[Recording], prefix: str = "") -> tuple[Path, ...]:
+    """Write each recording to a file of its own, named by `prefix`, its order and status; a namesake is replaced.
 
     Exchanges are written as they are: redact them first. Raises UsageError where the folder cannot be written.
     """
@@ -49,7 +48,7 @@ def write(folder: Path, recordings: Iterable[Recording]) -> tuple[Path, ...]:
     for number, recording in enumerate(recordings, start=1):
         exchange = recording.exchange
         status = exchange.status if exchange.response else "no-answer"
-        slug = f"{number:03}-{_slug(recording.about) or status}"
+        slug = "-".join(filter(None, (prefix, f"{number:03}", str(status))))
         try:
             written.append(_write_one(folder / (exchange.operation or OTHER), slug, recording))
         except OSError as error:
@@ -138,7 +137,3 @@ def _unrepeated(pairs: Any) -> dict[str, Any]:
 def _ending(content_type: str) -> str:
     media_type = content_type.split(";")[0].strip().lower()
     return {"application/vnd.apache.arrow.file": ".arrow", "multipart/form-data": ".form"}.get(media_type, ".bin")
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")

@@ -12,28 +12,34 @@ from conformance.recording.recording import Recording
 from conformance.redaction import redact_exchange
 
 
+def checked(path: Path) -> Path:
+    """The path, if recordings can be written to it. Raises UsageError before a run begins where they cannot."""
+    if _is_har(path) and not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent} to write {path.name} to; make it first.")
+    if _is_har(path) and path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file for the HAR.")
+    if not _is_har(path) and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} is there already and not an empty folder; name another for the recordings.")
+    return path
+
+
+def _is_har(path: Path) -> bool:
+    return path.suffix.lower() == ".har"
+
+
 class Recorder:
     """Takes exchanges as they happen and writes them at the end; what it holds is redacted already.
 
-    A path that ends in `.har` becomes a HAR, any other a folder of recordings. Raises UsageError at once where that
-    place cannot take them: a folder that holds files already, a HAR in a folder that is not there.
+    A path that ends in `.har` becomes a HAR, any other a folder of recordings. Each worker of a run sees its own
+    exchanges: it writes a HAR of its own (`run-gw0.har`), or recordings of a session of its own.
     """
 
-    def __init__(self, path: Path, source: str, release: str, session: str = "") -> None:
-        self.path, self._source, self._release, self._session = path, source, release, session
+    def __init__(self, path: Path, source: str, release: str, session: str = "", worker: str = "") -> None:
+        self.path = path.with_stem(f"{path.stem}-{worker}") if worker and _is_har(path) else path
+        self._source, self._release, self._worker = source, release, worker
+        self._session = f"{session} {worker}".strip()
         self._kept: list[Exchange] = []
         self._lock = threading.Lock()
-        if self.is_har and not path.parent.is_dir():
-            raise UsageError(f"There is no folder {path.parent} to write {path.name} to; make it first.")
-        if self.is_har and path.is_dir():
-            raise UsageError(f"{path} is a folder; name a file for the HAR.")
-        if not self.is_har and path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path} is there already and not an empty folder; name another for the recordings.")
-
-    @property
-    def is_har(self) -> bool:
-        """Whether a HAR is written."""
-        return self.path.suffix.lower() == ".har"
 
     def keep(self, exchange: Exchange) -> None:
         """Take one exchange, from any thread."""
@@ -44,10 +50,10 @@ class Recorder:
     def write(self) -> int:
         """Write what was kept, in order of start, and return how many exchanges that is. Raises UsageError."""
         exchanges = sorted(self._kept, key=lambda exchange: exchange.started or 0.0)
-        if self.is_har:
+        if _is_har(self.path):
             return har_export.write(self.path, exchanges)
         recordings = (self._recording(number, exchange) for number, exchange in enumerate(exchanges, start=1))
-        return len(folder.write(self.path, recordings))
+        return len(folder.write(self.path, recordings, self._worker))
 
     def _recording(self, number: int, exchange: Exchange) -> Recording:
         came = f"status {exchange.status}" if exchange.response else exchange.failure

@@ -1,0 +1,47 @@
+"""`conformance record`: run the lifecycle and keep its exchanges, redacted."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from conformance.cli.run import judged
+from conformance.errors import NoVerdictError
+from conformance.reporting.terminal import closing_line, console_for
+from conformance.runner import Runner
+from conformance.settings import Settings, checked
+
+
+@click.command()
+@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to record.")
+@click.option("--output", required=True, metavar="DIR|FILE.har", help="A new or empty folder of recordings, or a HAR.")
+@click.option("--profile", default="2023.4", show_default=True, help="The release it is of.")
+@click.option("--suite", "suites", multiple=True, default=("lifecycle",), show_default=True, metavar="NAME")
+@click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
+@click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
+@click.option("--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds.")
+@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+def record(
+    target: str, output: str, profile: str, suites: tuple[str, ...], model: str, workspace_id: int | None, wait: float,
+    ca_file: str,
+) -> int:  # fmt: skip
+    """Run the lifecycle against a target and keep the exchanges, redacted.
+
+    Exits 0 once they are written, whatever the verdict, which is printed; 3 where nothing could be recorded.
+    """
+    settings = Settings(
+        target=target, profile=profile, suites=suites, model=model, workspace_id=workspace_id, wait=wait,
+        ca_file=ca_file, record=output,
+    )  # fmt: skip
+    runner = Runner(checked(settings))
+    try:
+        runner.prepare()
+        result = judged(runner, ())
+    finally:
+        runner.close()
+    console_for(sys.stdout).print(closing_line(result), soft_wrap=True)
+    if not runner.recorded:
+        raise NoVerdictError(f"Nothing was recorded: {result['reason']}")
+    click.echo(f"Kept {runner.recorded} exchanges, redacted, in {output}.")
+    return 0
