@@ -12,7 +12,19 @@ import click
 
 from conformance.errors import SuiteError, UsageError
 
-COMMANDS = ("run", "emulate", "check", "record", "drift", "clean", "requirements", "faults", "explain")
+COMMANDS = (
+    "run",
+    "emulate",
+    "check",
+    "record",
+    "drift",
+    "clean",
+    "report",
+    "waivers",
+    "requirements",
+    "faults",
+    "explain",
+)
 """Each is a module of this package that holds a click command of the same name, returning its exit code."""
 
 HELD, BROKEN, USAGE, NO_VERDICT = 0, 1, 2, 3

@@ -1,0 +1,85 @@
+"""Markdown that shows a target's text letter by letter, and finds its way to a CI job's summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from conformance.reporting import markdown
+from tests.reporting import sample
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "![x](http://evil/x.png)",
+    "[link](javascript:alert(1))",
+    "# heading",
+    "- item",
+    "1. item",
+    "=====",
+    "> quote",
+    "a | b | c",
+    "**bold** _it_ ~~no~~ `code`",
+    "&amp; &lt;",
+    "C:\\path\\*",
+    "http://evil.example www.evil.example",
+    "line\n\n## break\r\nout",
+    "```\nfence",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text(text: str) -> None:
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown.plain(text))
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    assert {child.type for child in tokens[1].children or ()} <= {"text", "text_special"}
+    assert "".join(child.content for child in tokens[1].children or ()) == " ".join(text.split())
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_inside_a_code_span_and_its_table_cell(text: str) -> None:
+    html = MarkdownIt("commonmark").enable("table").render(f"| a | b |\n| - | - |\n| {markdown.code(text)} | end |\n")
+    assert html.count("<td>") == 2
+    assert html.count("<code>") == 1
+    assert "<script>" not in html
+
+
+def test_a_fence_is_longer_than_any_in_the_text() -> None:
+    text = "curl '````'\n```\n"
+    (fence,) = MarkdownIt("commonmark").parse("\n".join(markdown.fenced(text, "bash")))
+    assert (fence.type, fence.content) == ("fence", text)
+
+
+def test_the_report_tells_verdict_counts_and_what_is_broken() -> None:
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown.render(sample.result()))
+    assert "Not conformant" in html
+    row = html.split("<tbody>")[1].split("</tbody>")[0]
+    assert [cell.split("</td>")[0] for cell in row.split('">')[1:]] == ["1", "1", "1", "2", "1"]
+    assert f"<h4><code>{sample.SAME_ID.id}</code></h4>" in html
+    assert "<script>alert" not in html
+
+
+def test_the_summary_page_of_a_ci_job_is_appended_to(tmp_path: Path) -> None:
+    page = tmp_path / "summary.md"
+    page.write_text("before\n")
+    assert markdown.append_step_summary(sample.result(), {"GITHUB_STEP_SUMMARY": str(page)})
+    assert page.read_text().startswith("before\n## ❌ Not conformant")
+
+
+def test_without_a_ci_job_nothing_is_appended() -> None:
+    assert not markdown.append_step_summary(sample.result(), {})
+
+
+def test_a_summary_page_that_cannot_be_written_spoils_no_verdict(tmp_path: Path) -> None:
+    assert not markdown.append_step_summary(sample.result(), {"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "page.md")})
+
+
+def test_a_report_too_long_for_the_page_is_replaced_by_its_head(tmp_path: Path) -> None:
+    result = sample.result()
+    broken = next(row for row in result["requirements"] if row["outcome"] == "broken")
+    broken["findings"][0]["curl"] = "x" * 1_100_000
+    page = tmp_path / "summary.md"
+    assert markdown.append_step_summary(result, {"GITHUB_STEP_SUMMARY": str(page)})
+    assert page.stat().st_size < 2_000
+    assert "among the run's files" in page.read_text()
