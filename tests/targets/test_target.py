@@ -35,7 +35,7 @@ class Renewing:
 
 def target(
     handler: Callable[[httpx.Request], httpx.Response],
-    credentials: object = FixedToken("t"),  # noqa: B008  frozen
+    credentials: object = FixedToken("t"),
     guard: Guard | None = None,
     bounds: Bounds = Bounds(seconds=1.0, bytes=1000),  # noqa: B008  frozen
 ) -> Target:
