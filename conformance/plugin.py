@@ -48,12 +48,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from conformance.errors import SuiteError
     from conformance.runner import suites_needed
-    from conformance.settings import checked
 
     runner = runner_of(config)
     try:
-        if any("session" in getattr(item, "fixturenames", ()) for item in ours):
-            checked(runner.settings)
         needed = suites_needed(runner.rules.catalogue, runner.settings.suites, runner.settings.only)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from None
@@ -64,6 +61,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in ours:
         suite = runner.tally.suites.setdefault(suite_name(item), {"name": suite_name(item), "items": 0, "failed": 0})
         suite["items"] += item in items
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """After `-k` and its like: what is left may need a target, and recordings need none."""
+    needing = [item for item in session.items if is_ours(item) and "session" in getattr(item, "fixturenames", ())]
+    if not needing or session.config.option.collectonly:
+        return
+    from conformance.errors import SuiteError
+    from conformance.settings import checked
+
+    try:
+        checked(runner_of(session.config).settings)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -192,7 +204,7 @@ class _Aggregator:
             return
         runner = runner_of(self._config)
         runner.close()
-        if self._used:
+        if self._used and runner.settings.target:
             runner.conclude(datetime.datetime.now(datetime.UTC).date())
             self._write(runner)
 
