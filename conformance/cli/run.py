@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import secrets
 import sys
@@ -15,14 +16,19 @@ import click
 import pytest
 
 from conformance import suites as suites_package
+from conformance.baseline import read_result, require_comparable
 from conformance.errors import NoVerdictError, UsageError
 from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.terminal import Progress, show
-from conformance.runner import Runner, suites_needed
+from conformance.runner import Gate, Runner, suites_needed
 from conformance.settings import BUDGETS, Settings, checked
+from conformance.spec.requirements import every_requirement
+from conformance.waivers import read_waivers
 
 _SUITES = Path(suites_package.__file__).parent
+_IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
+"""Plugins that our dependencies bring and a run has no use for; loading them takes seconds."""
 
 
 @click.command()
@@ -35,6 +41,9 @@ _SUITES = Path(suites_package.__file__).parent
 @click.option("--seed", type=int, default=None, help="Draw the same requests as a run of that seed did.")
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
+@click.option("--waivers", "waivers_file", default="", metavar="FILE", help="Broken requirements that are excused.")
+@click.option("--baseline", "baseline_file", default="", metavar="RESULT.json", help="An earlier result to compare with.")
+@click.option("--fail-on", type=click.Choice(["any", "new"]), default="any", show_default=True, help="What gates.")
 @click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option(
@@ -45,8 +54,9 @@ _SUITES = Path(suites_package.__file__).parent
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
-    reports: tuple[str, ...], seed: int | None, listing: bool, pytest_arguments: tuple[str, ...], **options: Any
-) -> int:
+    reports: tuple[str, ...], seed: int | None, listing: bool, waivers_file: str, baseline_file: str, fail_on: str,
+    pytest_arguments: tuple[str, ...], **options: Any,
+) -> int:  # fmt: skip
     """Run the suites against a target and print a verdict: exit 0 conformant, 1 broken, 3 no verdict.
 
     PYTEST_ARGUMENTS, after --, go to pytest as they are, whose own output is then shown too.
@@ -57,6 +67,7 @@ def run(
     if listing:
         return _listed(runner, pytest_arguments)
     checked(settings)
+    runner.gate = _gate(runner, waivers_file, baseline_file, fail_on)
     files = parse_reports(reports)
     try:
         runner.prepare()
@@ -66,6 +77,17 @@ def run(
     show(result, sys.stdout)
     write_reports(result, files)
     return int(result["exit_code"])
+
+
+def _gate(runner: Runner, waivers_file: str, baseline_file: str, fail_on: str) -> Gate:
+    if fail_on == "new" and not baseline_file:
+        raise UsageError("--fail-on new needs --baseline RESULT.json: an earlier result says what is not new.")
+    earlier = read_result(Path(baseline_file)) if baseline_file else None
+    if earlier is not None:
+        require_comparable(earlier, runner.settings.profile)
+    today = datetime.datetime.now(datetime.UTC).date()
+    waivers = read_waivers(Path(waivers_file), every_requirement(), today) if waivers_file else ()
+    return Gate(waivers, earlier, only_new=fail_on == "new")
 
 
 def judged(runner: Runner, pytest_arguments: Sequence[str]) -> dict[str, Any]:
@@ -95,6 +117,7 @@ def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress 
     """
     workers = runner.settings.workers
     arguments = [
+        *(f"-pno:{plugin}" for plugin in _IDLE_PLUGINS), "--assert=plain",
         *("-c", str(_SUITES / "pytest.ini")), *("--rootdir", str(_SUITES)), *("-p", "no:cacheprovider"),
         *("--import-mode", "importlib"), *("--override-ini", "addopts="),
         *(["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else []),
