@@ -21,14 +21,20 @@ def normalised(content_type: str) -> str:
 
     `Application/JSON;format="pandas-records"; charset=utf-8` becomes `application/json; format=pandas-records`.
     """
+    kept = sorted(item for item in _parameters(content_type).items() if item[0] not in ("", "charset", "boundary"))
+    return "; ".join([content_type.split(";")[0].strip().lower(), *(f"{key}={value}" for key, value in kept)])
+
+
+def boundary(content_type: str) -> str:
+    """The boundary of a form's content type (RFC 2046 5.1.1), empty where there is none."""
+    return _parameters(content_type).get("boundary", "")
+
+
+def _parameters(content_type: str) -> dict[str, str]:
     message = Message()
-    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
-    name = content_type.split(";")[0].strip().lower()
-    parameters = message.get_params(failobj=[], unquote=True)[1:]
-    kept = sorted(
-        (key.lower(), value) for key, value in parameters if key and key.lower() not in ("charset", "boundary")
-    )
-    return "; ".join([name, *(f"{key}={value}" for key, value in kept)])
+    message["content-type"] = " ".join(content_type.split())
+    found = message.get_params(failobj=[], unquote=True)[1:]
+    return {str(name).lower(): str(value) for name, value in found}
 
 
 @lru_cache(maxsize=512)
@@ -55,19 +61,31 @@ def may_be_empty(declared: Iterable[str]) -> bool:
     return any(key == "*/*" or key.lower().startswith("text/") for key in declared)
 
 
-def effective_type(message: Request | Response) -> str:
-    """A message's content type; a body without one is of unknown content (RFC 9110 8.3). Empty for no body and none."""
-    return message.headers.get("content-type", "") or ("application/octet-stream" if message.body else "")
-
-
 def headers_known(message: Request | Response) -> bool:
     """Whether what is missing among a message's headers is known to be missing."""
     return not isinstance(message, Response) or message.headers_known
 
 
+def body_known(message: Request | Response) -> bool:
+    """Whether a message's body was kept."""
+    return not isinstance(message, Response) or message.body_known
+
+
+def effective_type(message: Request | Response) -> str:
+    """What a message's content is called: as its header says, else of unknown type (RFC 9110 8.3); empty for none."""
+    unnamed = "application/octet-stream" if message.body and headers_known(message) else ""
+    return message.headers.get("content-type", "") or unnamed
+
+
+def is_undeclared(declared: tuple[str, ...], message: Request | Response) -> bool:
+    """Whether a message has content, and of a type that is not among the declared ones."""
+    sent = effective_type(message) if message.body or not body_known(message) else ""
+    return bool(declared and sent) and chosen(declared, sent) is None
+
+
 def falls_under(declared: tuple[str, ...], message: Request | Response) -> str | None:
     """The declared media type to read a body as: what its header names, else JSON if it is or can only be that."""
-    sent = effective_type(message) if headers_known(message) else message.headers.get("content-type", "")
+    sent = effective_type(message)
     named = chosen(declared, sent) if sent else None
     if named is not None:
         return named

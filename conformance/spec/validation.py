@@ -156,12 +156,9 @@ class _Described:
         if content.headers_known(message):
             absent = [name for name in self.headers if name not in message.headers]
             problems += [missing_header(name) for name in absent]
-            sent = content.effective_type(message)
-            if self.media and sent and content.chosen(self.declared, sent) is None:
-                return [*problems, undeclared_type(self.declared, message)]
-        if not isinstance(message, Response) or message.body_known:
-            problems += self.body_problems(message, url)
-        return problems
+        if content.is_undeclared(self.declared, message):
+            return [*problems, undeclared_type(self.declared, message)]
+        return problems + self.body_problems(message, url) if content.body_known(message) else problems
 
     def body_problems(self, message: Request | Response, url: str) -> list[Problem]:
         if not self.media:
