@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conformance import plain
+from conformance import baseline, plain
 from conformance.checks import Rules
 from conformance.errors import UsageError
 from conformance.model import Finding, Requirement, Waiver
@@ -66,6 +66,26 @@ def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Gate:
+    """What a verdict is weighed by beside the requirements: waivers, an earlier result, and whether only new counts."""
+
+    waivers: Sequence[Waiver] = ()
+    baseline: Mapping[str, Any] | None = None
+    only_new: bool = False
+
+    @property
+    def inherited(self) -> Inherited | None:
+        """What the earlier result already showed, where only what is new counts."""
+        return baseline.inherited(self.baseline) if self.baseline is not None and self.only_new else None
+
+    def compared(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The result, with what changed since the earlier one."""
+        if self.baseline is None:
+            return result
+        return result | {"baseline": baseline.compare(self.baseline, result).as_json()}
+
+
 class Runner:
     """Opens the target when the first item asks for it; closes what it opened. One per process."""
 
@@ -73,8 +93,7 @@ class Runner:
         self.settings = settings if settings.run_id else replace(settings, run_id=new_run_id())
         self.tally = Tally()
         self.result: dict[str, Any] | None = None
-        self.waivers: Sequence[Waiver] = ()
-        self.inherited: Inherited | None = None
+        self.gate = Gate()
         self._stack = ExitStack()
         self._session: Session | None = None
         self._began = time.time()
@@ -144,7 +163,7 @@ class Runner:
         verdict = conclude(
             catalogue.rows,
             tally.findings,
-            self.waivers,
+            self.gate.waivers,
             today,
             held=tally.held,
             scope=scope,
@@ -152,9 +171,9 @@ class Runner:
             target_kind=settings.kind,
             profile=settings.profile,
             incident=" ".join(dict.fromkeys(tally.incidents)),
-            inherited=self.inherited,
+            inherited=self.gate.inherited,
         )
-        self.result = result_of(verdict, self._facts())
+        self.result = self.gate.compared(result_of(verdict, self._facts()))
         return self.result
 
     def _facts(self) -> RunFacts:

@@ -23,7 +23,8 @@ from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.terminal import Progress, show
 from conformance.runner import Gate, Runner, suites_needed
 from conformance.settings import BUDGETS, Settings, checked
-from conformance.spec.requirements import every_requirement
+from conformance.spec.document import profiles
+from conformance.spec.requirements import load
 from conformance.waivers import read_waivers
 
 _SUITES = Path(suites_package.__file__).parent
@@ -42,7 +43,9 @@ _IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
 @click.option("--waivers", "waivers_file", default="", metavar="FILE", help="Broken requirements that are excused.")
-@click.option("--baseline", "baseline_file", default="", metavar="RESULT.json", help="An earlier result to compare with.")
+@click.option(
+    "--baseline", "baseline_file", default="", metavar="RESULT.json", help="An earlier result to compare with."
+)
 @click.option("--fail-on", type=click.Choice(["any", "new"]), default="any", show_default=True, help="What gates.")
 @click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
@@ -86,7 +89,8 @@ def _gate(runner: Runner, waivers_file: str, baseline_file: str, fail_on: str) -
     if earlier is not None:
         require_comparable(earlier, runner.settings.profile)
     today = datetime.datetime.now(datetime.UTC).date()
-    waivers = read_waivers(Path(waivers_file), every_requirement(), today) if waivers_file else ()
+    rows = {row.id: row for profile in profiles() for row in load(profile).rows}
+    waivers = read_waivers(Path(waivers_file), rows.values(), today) if waivers_file else ()
     return Gate(waivers, earlier, only_new=fail_on == "new")
 
 
