@@ -17,6 +17,7 @@ COMMANDS = (
     "emulate",
     "check",
     "record",
+    "leaks",
     "drift",
     "clean",
     "report",
