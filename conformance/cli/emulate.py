@@ -6,10 +6,14 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from conformance.emulator.settings import PROFILES, Settings
+
+if TYPE_CHECKING:
+    from conformance.emulator.server import Server
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -18,10 +22,11 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Keep the state here, durably.")
-@click.option("--profile", type=click.Choice(list(PROFILES)), default="2023.4", show_default=True)
-@click.option("--start-seconds", default=0.2, show_default=True, type=click.FloatRange(0), help="Starting to Running.")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="2023.4", show_default=True, help="Release.")
+@click.option("--start-seconds", default=0.2, show_default=True, type=click.FloatRange(0), help="Deploy to Running.")
 @click.option("--stop-seconds", default=0.1, show_default=True, type=click.FloatRange(0), help="Undeploy to 404.")
 @click.option("--token-seconds", default=60, show_default=True, type=click.IntRange(1), help="Life of a token.")
+@click.option("--fault", "faults", multiple=True, metavar="ID", help="A deliberate defect; may be repeated.")
 @click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def emulate(
     host: str,
@@ -31,24 +36,31 @@ def emulate(
     start_seconds: float,
     stop_seconds: float,
     token_seconds: int,
+    faults: tuple[str, ...],
     exit_with_parent: bool,
 ) -> int:
     """Serve an emulated instance: the API, its token endpoint and its documentation, on one address."""
     from conformance.emulator.app import create_app
+    from conformance.emulator.faults import arounds_of, find
     from conformance.emulator.server import Server, listening_socket, url_of
+    from conformance.spec.document import Document
 
+    arounds = arounds_of(tuple(find(fault) for fault in faults))
     listener = listening_socket(host, port)
-    url = url_of(listener)
     settings = Settings(
         profile=PROFILES[profile],
         start_seconds=start_seconds,
         stop_seconds=stop_seconds,
         token_seconds=token_seconds,
         data_dir=data_dir,
-        base_url=url,
-        **_credentials(),
+        base_url=url_of(listener),
+        username=_environment("USERNAME", Settings.username),
+        password=_environment("PASSWORD", Settings.password),
+        client_id=_environment("CLIENT_ID", Settings.client_id),
+        client_secret=_environment("CLIENT_SECRET", Settings.client_secret),
     )
-    server = Server(create_app(settings), lambda: click.echo(f"Listening on {url}"))
+    app = create_app(settings, document=lambda: Document.load(profile).raw, arounds=arounds)
+    server = Server(app, lambda: click.echo(f"Listening on {settings.base_url}"))
     if exit_with_parent:
         threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
     if host not in _LOOPBACK:
@@ -57,16 +69,10 @@ def emulate(
     return 0
 
 
-def _credentials() -> dict[str, str]:
-    named = {
-        "username": "CONFORMANCE_USERNAME",
-        "password": "CONFORMANCE_PASSWORD",
-        "client_id": "CONFORMANCE_CLIENT_ID",
-        "client_secret": "CONFORMANCE_CLIENT_SECRET",
-    }
-    return {name: os.environ[variable] for name, variable in named.items() if os.environ.get(variable)}
+def _environment(name: str, default: str) -> str:
+    return os.environ.get(f"CONFORMANCE_{name}") or default
 
 
-def _end_with_input(server: object) -> None:
+def _end_with_input(server: Server) -> None:
     sys.stdin.buffer.read()
-    server.should_exit = True  # type: ignore[attr-defined]
+    server.should_exit = True

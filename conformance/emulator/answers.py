@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from conformance.emulator.rows import Array, Arrays, BadInput, Batch, single
+from conformance.emulator.rows import Array, Arrays, BadInputError, Batch, single
 
 CHECKS = "check_failures"
 
@@ -114,7 +114,9 @@ def _record(leaves: list[tuple[tuple[str, ...], Any]], separator: str) -> dict[s
 def _refuse_unwritable(outputs: Arrays) -> None:
     for name, array in outputs.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise BadInput(f"the model's output {name} is not a finite number, which JSON cannot say", "ModelOutput")
+            raise BadInputError(
+                f"the model's output {name} is not a finite number, which JSON cannot say", "ModelOutput"
+            )
 
 
 def _listed(array: Array) -> Array:
@@ -124,7 +126,7 @@ def _listed(array: Array) -> Array:
 
 
 def arrow_answer(batch: Batch, outputs: Arrays, shape: Shape) -> memoryview:
-    """An Arrow IPC file with the columns of the JSON answer, nested as structs unless a separator asks for flat ones."""
+    """An Arrow IPC file with the columns of the JSON answer, as structs unless a separator asks for flat ones."""
     columns = {path: column for path, column in _arrow_columns(batch, outputs, shape) if shape.wants(".".join(path))}
     if shape.separator:
         table = {shape.separator.join(path): column for path, column in columns.items()}
@@ -177,7 +179,7 @@ def _lists(array: Array) -> pa.Array:
     values = pa.array(array.reshape(-1))
     for axis in range(array.ndim - 1, 0, -1):
         width = array.shape[axis]
-        offsets = np.arange(0, len(values) + 1, width or 1, np.int32)
+        offsets = np.arange(0, len(values) + 1, width or 1, dtype=np.int32)
         values = pa.ListArray.from_arrays(offsets, values)
     return values
 

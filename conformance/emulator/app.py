@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,7 +15,7 @@ from conformance.emulator.engine import Engine
 from conformance.emulator.identity import Identity
 from conformance.emulator.settings import Settings
 from conformance.emulator.store import Store
-from conformance.emulator.wire import Answer, Call, Refusal
+from conformance.emulator.wire import Answer, Call, RefusalError
 from conformance.emulator.world import Around, Step, World
 
 Handler = Callable[[Call, World], Awaitable[Answer]]
@@ -42,13 +41,13 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
 def create_app(
     settings: Settings | None = None,
     *,
-    document: Mapping[str, Any] | None = None,
+    document: Callable[[], Mapping[str, Any]] | None = None,
     arounds: Mapping[str, tuple[Around, ...]] | None = None,
 ) -> Starlette:
     """One emulated instance as an ASGI application.
 
-    `document` is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step. The lifespan starts
-    and ends the model runtime; where no lifespan is run, call `app.state.world.close()`.
+    What `document` gives is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step. The
+    lifespan starts and ends the model runtime; where no lifespan is run, call `app.state.world.close()`.
     """
     settings = settings or Settings()
     world = _world(settings, arounds or {})
@@ -65,13 +64,13 @@ def _world(settings: Settings, arounds: Mapping[str, tuple[Around, ...]]) -> Wor
     return World(settings, store, Engine(store.model_path, settings.limits), identity, arounds)
 
 
-def _routes(world: World, document: Mapping[str, Any] | None) -> Iterator[Route]:
+def _routes(world: World, document: Callable[[], Mapping[str, Any]] | None) -> Iterator[Route]:
     limits = world.settings.limits
     sizes = {"pipelines.infer": limits.inference_bytes, "models.upload-and-convert": limits.upload_bytes}
     for operation, path, handler in OPERATIONS:
         if operation == "pipelines.copy" and not world.settings.profile.copies:
             continue
-        step: Step = partial(handler, world=world)
+        step = _step(handler, world)
         yield Route(path, Endpoint(world, operation, ("POST",), step, limit=sizes.get(operation, limits.json_bytes)))
     tokens = realm.Realm(world.settings, world.identity)
     pages = documents.Documents(document)
@@ -86,8 +85,15 @@ def _routes(world: World, document: Mapping[str, Any] | None) -> Iterator[Route]
         yield Route(path, Endpoint(world, "", (method,), step, secured=False, limit=limits.json_bytes))
 
 
+def _step(handler: Handler, world: World) -> Step:
+    async def step(call: Call) -> Answer:
+        return await handler(call, world)
+
+    return step
+
+
 async def _unknown(call: Call) -> Answer:
-    raise Refusal(404, "Not found")
+    raise RefusalError(404, "Not found")
 
 
 @asynccontextmanager

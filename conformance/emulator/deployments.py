@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import orjson
 
 from conformance.emulator import fields
+from conformance.emulator.selection import Model, Wanted, given_models, served
 from conformance.emulator.store import Row
 from conformance.emulator.wire import Answer, Call, answered, bad_request
 from conformance.emulator.world import World
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _HEX = "0123456789abcdef"
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model version as a deployment serves it. `id` is the version's, `sha` of its bytes."""
-
-    id: int
-    name: str
-    version: str
-    sha: str
-    status: str
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a deployment is asked for: a name, a pipeline, one of its versions, and the ids of model versions."""
-
-    deploy_id: str
-    pipeline_id: int
-    variant_id: int
-    given: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,7 +52,7 @@ async def deploy(call: Call, world: World) -> Answer:
     fields.optional_mapping(body, "engine_config")
     with world.store.transaction():
         pipeline_id, variant_id = _pipeline_version(body, world)
-        given = _given_models(body, pipeline_id, world)
+        given = given_models(body, pipeline_id, world)
         made = deploy_pipeline(world, Wanted(deploy_id, pipeline_id, variant_id, given))
     return answered({"id": made})
 
@@ -85,7 +64,7 @@ def deploy_pipeline(world: World, wanted: Wanted) -> int:
     ever deployed under leads to it.
     """
     store = world.store
-    models = orjson.dumps([asdict(model) for model in _served(world, wanted)]).decode()
+    models = orjson.dumps([asdict(model) for model in served(world, wanted)]).decode()
     row = store.one("SELECT * FROM deployment WHERE pipeline_id = ? AND stopped IS NULL", wanted.pipeline_id)
     if row is None:
         deployment_id = store.add(
@@ -108,15 +87,12 @@ def deploy_pipeline(world: World, wanted: Wanted) -> int:
 
 def _pipeline_version(body: fields.Body, world: World) -> tuple[int, int]:
     """The ids of pipeline and version. Release 2026.1 lets either be absent, and a version be named by its UUID."""
-    if not world.settings.profile.ids_optional:
-        pipeline_id = fields.integer(body, "pipeline_id")
-        variant_id, version = fields.integer(body, "pipeline_version_pk_id"), None
-    else:
-        pipeline_id = fields.optional_integer(body, "pipeline_id")
-        variant_id = fields.optional_integer(body, "pipeline_version_pk_id")
-        version = fields.optional_text(body, "pipeline_version")
-        if pipeline_id is None and variant_id is None and version is None:
-            raise bad_request("one of pipeline_id, pipeline_version_pk_id and pipeline_version is needed.")
+    optional = world.settings.profile.ids_optional
+    read = fields.optional_integer if optional else fields.integer
+    pipeline_id, variant_id = read(body, "pipeline_id"), read(body, "pipeline_version_pk_id")
+    version = fields.optional_text(body, "pipeline_version") if optional else None
+    if pipeline_id is None and variant_id is None and version is None:
+        raise bad_request("one of pipeline_id, pipeline_version_pk_id and pipeline_version is needed.")
     row = world.store.one(
         """SELECT id, pipeline_id FROM variant WHERE (? IS NULL OR pipeline_id = ?) AND (? IS NULL OR id = ?)
            AND (? IS NULL OR version = ?) ORDER BY id DESC LIMIT 1""",
@@ -125,63 +101,6 @@ def _pipeline_version(body: fields.Body, world: World) -> tuple[int, int]:
     if row is None:
         raise bad_request("no such pipeline, or it has no such version.")
     return row["pipeline_id"], row["id"]
-
-
-_VERSION_IN_WORKSPACE = """SELECT v.id, v.version, v.sha, v.status, m.name FROM model_version v
-    JOIN model m ON m.id = v.model_id JOIN pipeline p ON p.workspace_id = m.workspace_id WHERE p.id = ?"""
-
-
-def _given_models(body: fields.Body, pipeline_id: int, world: World) -> tuple[int, ...]:
-    """Ids of the model versions that the three fields name; each must lie in the pipeline's workspace.
-
-    Decided: each model version has one model config, made with it, whose id is the version's own.
-    """
-    given = [_named_model(item, pipeline_id, world) for item in fields.optional_list(body, "models")]
-    for field in ("model_ids", "model_configs"):
-        for version_id in fields.integers(body, field):
-            if world.store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", pipeline_id, version_id) is None:
-                raise bad_request(f"{field} names an id that the pipeline's workspace does not have.")
-            given.append(version_id)
-    return tuple(dict.fromkeys(given))
-
-
-def _named_model(item: Any, pipeline_id: int, world: World) -> int:
-    if not isinstance(item, dict):
-        raise bad_request("models must be a list of objects with name, version and sha.")
-    named = tuple(fields.text(item, key) for key in ("name", "version", "sha"))
-    query = f"{_VERSION_IN_WORKSPACE} AND m.name = ? AND v.version = ? AND v.sha = ?"
-    row = world.store.one(query, pipeline_id, *named)
-    if row is None:
-        raise bad_request("models names a model, version and sha that the pipeline's workspace does not have.")
-    return int(row["id"])
-
-
-def _served(world: World, wanted: Wanted) -> list[Model]:
-    """The models that run, in order: those of the version's steps; without steps, those given with the deployment.
-
-    The tutorial demands that the models of the steps are among those given. Decided: nothing given is taken as
-    "those of the steps".
-    """
-    store = world.store
-    row = store.one("SELECT definition FROM variant WHERE id = ?", wanted.variant_id)
-    steps = _step_models(orjson.loads(row["definition"])) if row else []
-    if steps:
-        ids = [_named_model(step, wanted.pipeline_id, world) for step in steps]
-        if wanted.given and not set(ids) <= set(wanted.given):
-            raise bad_request("the models of the pipeline's steps must be among the models given.")
-    else:
-        ids = list(wanted.given)
-    rows = [store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", wanted.pipeline_id, each) for each in ids]
-    return [Model(row["id"], row["name"], row["version"], row["sha"], row["status"]) for row in rows if row]
-
-
-def _step_models(definition: Any) -> list[Any]:
-    """The first model of each step: name, version and sha. Refuses a definition that cannot be read as steps."""
-    steps = definition.get("steps") or []
-    try:
-        return [step["ModelInference"]["models"][0] for step in steps]
-    except (TypeError, KeyError, IndexError):
-        raise bad_request("the definition's steps are not ModelInference steps with models.") from None
 
 
 async def undeploy(call: Call, world: World) -> Answer:

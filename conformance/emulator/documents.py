@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import orjson
 
 from conformance.data import FIXTURES
-from conformance.emulator.wire import Answer, Call, Refusal
+from conformance.emulator.wire import Answer, Call, RefusalError
 
 _FILES = {
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -16,17 +17,27 @@ _FILES = {
     "start.js": "text/javascript; charset=utf-8",
 }
 
+_HEADERS = {
+    # Nothing outside this server is ever fetched; Swagger UI writes styles into the page and draws its icons from data.
+    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+    "x-content-type-options": "nosniff",
+}
+
 
 class Documents:
-    """Serves one OpenAPI document, None where the caller gave none."""
+    """Serves the OpenAPI document that `compose` gives, which is asked for once, when a client first does."""
 
-    def __init__(self, document: Mapping[str, Any] | None) -> None:
-        self._document = orjson.dumps(document) if document is not None else None
+    def __init__(self, compose: Callable[[], Mapping[str, Any]] | None) -> None:
+        self._compose = compose
+
+    @cached_property
+    def _document(self) -> bytes | None:
+        return orjson.dumps(self._compose()) if self._compose is not None else None
 
     async def openapi(self, call: Call) -> Answer:
         """The document as JSON."""
         if self._document is None:
-            raise Refusal(404, "This instance was started without a document to serve.")
+            raise RefusalError(404, "This instance was started without a document to serve.")
         return Answer(200, self._document)
 
     async def page(self, call: Call) -> Answer:
@@ -37,9 +48,9 @@ class Documents:
         """One of the files that the page asks for."""
         name = call.parameters.get("file", "")
         if name not in _FILES:
-            raise Refusal(404, "Not found")
+            raise RefusalError(404, "Not found")
         return _file(name, _FILES[name])
 
 
 def _file(name: str, media_type: str) -> Answer:
-    return Answer(200, (FIXTURES / "swagger-ui" / name).read_bytes(), media_type)
+    return Answer(200, (FIXTURES / "swagger-ui" / name).read_bytes(), media_type, _HEADERS)

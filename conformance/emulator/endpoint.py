@@ -10,14 +10,14 @@ from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
-from conformance.emulator.wire import Answer, Call, Refusal, base_of, header_mapping
+from conformance.emulator.wire import Answer, Call, RefusalError, base_of, header_mapping
 from conformance.emulator.world import AUTHENTICATE, RESPOND, Step, World
 
 _log = logging.getLogger(__name__)
 _CLOSE = {"connection": "close"}
 
 
-class ClientGone(Exception):
+class ClientGoneError(Exception):
     """The client closed the connection before its body was read; nobody is there to be answered."""
 
 
@@ -42,18 +42,18 @@ class Endpoint:
         self._methods = methods + (("HEAD",) if "GET" in methods else ())
         self._limit = limit
         self._secured = secured
-        self._step = world.step(operation, step) if operation else step
+        self._step = world.step(operation, _settled(step))
         self._authenticate = world.step(AUTHENTICATE, self._bearer)
         self._respond = world.step(RESPOND, self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._respond(self._call(scope, receive))
-        except ClientGone:
+        except ClientGoneError:
             return
         except Exception:
             _log.exception("An operation of the emulated instance failed")
-            answer = Refusal(500, "Internal Server Error").answer()
+            answer = RefusalError(500, "Internal Server Error").answer()
         await _send(answer, send)
 
     def _call(self, scope: Scope, receive: Receive) -> Call:
@@ -81,14 +81,14 @@ class Endpoint:
                     return refused
             body = await call.read(self._limit)
             return await self._step(replace(call, body=body, user=self._world.identity.subject))
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return refusal.answer()
 
     def _other_method(self, call: Call) -> Answer:
         allow = {"allow": ", ".join((*self._methods, "OPTIONS"))}
         if call.method == "OPTIONS":
             return Answer(204, media_type="", headers=allow)
-        return Refusal(405, "Method not allowed", allow).answer()
+        return RefusalError(405, "Method not allowed", allow).answer()
 
     async def _bearer(self, call: Call) -> Answer:
         """RFC 6750: a token in the Authorization header, and nowhere else."""
@@ -96,7 +96,7 @@ class Endpoint:
         if scheme.lower() == "bearer" and self._world.identity.is_good(token.strip()):
             return Answer(200)
         error = ', error="invalid_token"' if scheme.lower() == "bearer" and token.strip() else ""
-        return Refusal(401, "Unauthorized", {"www-authenticate": f'Bearer realm="master"{error}'}).answer()
+        return RefusalError(401, "Unauthorized", {"www-authenticate": f'Bearer realm="master"{error}'}).answer()
 
 
 class _Body:
@@ -108,7 +108,7 @@ class _Body:
         self._seconds = seconds
 
     async def read(self, limit: int) -> bytes:
-        """The body. Raises `Refusal` (413) past `limit` bytes, and (408) when it takes too long."""
+        """The body. Raises `RefusalError` (413) past `limit` bytes, and (408) when it takes too long."""
         if self._declared.isascii() and self._declared.isdigit() and int(self._declared) > limit:
             raise _too_large(limit)
         message = await self._next()
@@ -118,7 +118,7 @@ class _Body:
             async with asyncio.timeout(self._seconds):
                 return await self._rest(message, limit)
         except TimeoutError:
-            raise Refusal(408, "Request timeout: the body did not arrive.", _CLOSE) from None
+            raise RefusalError(408, "Request timeout: the body did not arrive.", _CLOSE) from None
 
     async def _rest(self, message: dict[str, Any], limit: int) -> bytes:
         found = bytearray(message.get("body", b""))
@@ -132,7 +132,7 @@ class _Body:
     async def _next(self) -> dict[str, Any]:
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientGoneError
         return dict(message)
 
 
@@ -142,8 +142,20 @@ def _within(body: bytes, limit: int) -> bytes:
     return body
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(413, f"Content too large: at most {limit} bytes.", _CLOSE)
+def _too_large(limit: int) -> RefusalError:
+    return RefusalError(413, f"Content too large: at most {limit} bytes.", _CLOSE)
+
+
+def _settled(step: Step) -> Step:
+    """The step with refusals as answers, so that advice sees them as the client does."""
+
+    async def settled(call: Call) -> Answer:
+        try:
+            return await step(call)
+        except RefusalError as refusal:
+            return refusal.answer()
+
+    return settled
 
 
 def _parameters(scope: Scope, path: str) -> dict[str, str]:

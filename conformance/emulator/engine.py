@@ -21,11 +21,11 @@ Chain = tuple[str, ...]
 _BUFFER = 8 * 1024 * 1024
 
 
-class ModelRefused(Exception):
+class ModelRefusedError(Exception):
     """Bytes that do not load as an ONNX model within the limits."""
 
 
-class InferenceFailed(Exception):
+class InferenceFailedError(Exception):
     """Rows that a model did not run, with the kind of failure the answer names."""
 
     def __init__(self, sentence: str, kind: str) -> None:
@@ -43,17 +43,17 @@ class Worker:
         self.alive = True
 
     async def do(self, task: Mapping[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        """Header and body of the reply. Raises `InferenceFailed` where the process did not live to give one."""
+        """Header and body of the reply. Raises `InferenceFailedError` where the process did not live to give one."""
         async with self._turn:
             if not self.alive:
-                raise InferenceFailed("the model was stopped", "ModelStopped")
+                raise InferenceFailedError("the model was stopped", "ModelStopped")
             try:
                 self._writer.writelines((frames.head(dict(task), body), body))
                 await self._writer.drain()
                 return await frames.read(self._reader)
             except (asyncio.IncompleteReadError, OSError):
                 self.close()
-                raise InferenceFailed(
+                raise InferenceFailedError(
                     "the model took too much time or memory, and was stopped", "ModelStopped"
                 ) from None
             except BaseException:
@@ -87,8 +87,8 @@ class Engine:
             return
         self._control, theirs = socket.socketpair()
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        self._workshop = subprocess.Popen(
-            [sys.executable, "-m", "conformance.emulator.workshop", str(theirs.fileno())],
+        self._workshop = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "conformance.emulator.workshop", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -98,7 +98,7 @@ class Engine:
         theirs.close()
 
     async def inspect(self, sha: str) -> None:
-        """Load the model, and keep it loaded. Raises `ModelRefused` where that fails."""
+        """Load the model, and keep it loaded. Raises `ModelRefusedError` where that fails."""
         await self._worker((sha,))
 
     def warm(self, chain: Chain) -> None:
@@ -107,20 +107,20 @@ class Engine:
             self._background(self._quietly(chain))
 
     async def run(self, chain: Chain, task: Mapping[str, Any], body: bytes) -> tuple[int, str, bytes]:
-        """Status, media type and body of the answer to these rows. Raises `InferenceFailed`."""
+        """Status, media type and body of the answer to these rows. Raises `InferenceFailedError`."""
         try:
             worker = await self._worker(chain)
-        except ModelRefused as refused:
-            raise InferenceFailed(f"the model cannot be loaded: {refused}", "ModelRefused") from None
+        except ModelRefusedError as refused:
+            raise InferenceFailedError(f"the model cannot be loaded: {refused}", "ModelRefused") from None
         reply, answer = await worker.do({"task": "run", **task}, body)
         if "error" in reply:
-            raise InferenceFailed(reply["error"], reply["kind"])
+            raise InferenceFailedError(reply["error"], reply["kind"])
         return reply["status"], reply["media_type"], answer
 
     async def _quietly(self, chain: Chain) -> None:
         try:
             await self._worker(chain)
-        except ModelRefused:
+        except ModelRefusedError:
             return
 
     async def _worker(self, chain: Chain) -> Worker:
@@ -147,11 +147,11 @@ class Engine:
         worker = await self._fork()
         try:
             reply, _ = await worker.do({"task": "load", "paths": [str(self._path_of(sha)) for sha in chain]})
-        except InferenceFailed as failed:
-            raise ModelRefused(str(failed)) from None
+        except InferenceFailedError as failed:
+            raise ModelRefusedError(str(failed)) from None
         if "error" in reply:
             worker.close()
-            raise ModelRefused(reply["error"])
+            raise ModelRefusedError(reply["error"])
         return worker
 
     async def _fork(self) -> Worker:
@@ -163,7 +163,7 @@ class Engine:
             socket.send_fds(self._control, [request], [theirs.fileno()])
         except OSError:
             ours.close()
-            raise ModelRefused("the model runtime is not available") from None
+            raise ModelRefusedError("the model runtime is not available") from None
         finally:
             theirs.close()
         return Worker(*await asyncio.open_connection(sock=ours, limit=_BUFFER))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from conformance.emulator.wire import JSON, Call, Refusal, bad_request
+from conformance.emulator.wire import JSON, Call, RefusalError, bad_request
 
 Body = Mapping[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -16,7 +16,7 @@ _INT64 = range(-(2**63), 2**63)
 def json_object(call: Call) -> Body:
     """The call's body as a JSON object. Refuses another media type (415), and what is not one object (400)."""
     if call.media_type != JSON or call.media_parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
-        raise Refusal(415, "Unsupported media type: this operation takes application/json.")
+        raise RefusalError(415, "Unsupported media type: this operation takes application/json.")
     try:
         body = call.json
     except ValueError:
@@ -64,12 +64,28 @@ def optional_mapping(body: Body, name: str) -> Body | None:
     return value
 
 
+def mapping(body: Body, name: str) -> Body:
+    """A required object."""
+    value = optional_mapping(body, name)
+    if value is None:
+        raise bad_request(f"{name} must be an object.")
+    return value
+
+
 def optional_list(body: Body, name: str) -> list[Any]:
     """A list that may be absent or null, empty then."""
     value = body.get(name)
     if value is not None and not isinstance(value, list):
         raise bad_request(f"{name} must be a list.")
     return value or []
+
+
+def list_of(body: Body, name: str) -> list[Any]:
+    """A required list."""
+    value = body.get(name)
+    if not isinstance(value, list):
+        raise bad_request(f"{name} must be a list.")
+    return value
 
 
 def integers(body: Body, name: str) -> list[int]:

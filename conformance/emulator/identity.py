@@ -103,11 +103,9 @@ class Identity:
 def _key(folder: Path | None) -> RSAKey:
     """The key kept in the data folder, so that a restart honours the tokens it gave; else a new one."""
     path = folder / "signing-key.pem" if folder else None
-    if path and path.exists():
-        key = RSAKey.import_key(path.read_bytes())
-    else:
-        key = RSAKey.generate_key(2048, private=True)
-    if path and not path.exists():
+    kept = path is not None and path.exists()
+    key = RSAKey.import_key(path.read_bytes()) if path and kept else RSAKey.generate_key(2048, private=True)
+    if path and not kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:

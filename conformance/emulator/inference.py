@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 
 from conformance.emulator.deployments import Deployment, by_name
-from conformance.emulator.engine import InferenceFailed
-from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Call, Refusal
+from conformance.emulator.engine import InferenceFailedError
+from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Call, RefusalError
 from conformance.emulator.world import World
 
 _ARROW = (ARROW_FILE, ARROW_STREAM)
@@ -33,10 +33,10 @@ async def serve(call: Call, world: World, deployment: Deployment) -> Answer:
         return _failed(world, "the pipeline has no model to run", "NoModel")
     try:
         status, media_type, body = await world.engine.run(deployment.chain, _task(call, world, deployment), call.body)
-    except InferenceFailed as failure:
+    except InferenceFailedError as failure:
         return _failed(world, str(failure), failure.kind)
     if status == 413:
-        raise Refusal(413, f"Content too large: at most {world.settings.limits.rows} rows.")
+        raise RefusalError(413, f"Content too large: at most {world.settings.limits.rows} rows.")
     return Answer(status, body, media_type)
 
 
@@ -45,7 +45,9 @@ def _refuse_other_media(call: Call) -> None:
     charset = call.media_parameters.get("charset", "utf-8")
     known = call.media_type == JSON and kind == "pandas-records" and charset in ("utf-8", "utf8")
     if not known and call.media_type not in _ARROW:
-        raise Refusal(415, f"Unsupported media type: send application/json; format=pandas-records, or {ARROW_FILE}.")
+        raise RefusalError(
+            415, f"Unsupported media type: send application/json; format=pandas-records, or {ARROW_FILE}."
+        )
 
 
 def _task(call: Call, world: World, deployment: Deployment) -> dict[str, object]:

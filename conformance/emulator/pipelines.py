@@ -6,8 +6,9 @@ import uuid
 
 import orjson
 
-from conformance.emulator import deployments, fields
-from conformance.emulator.wire import Answer, Call, Refusal, answered, bad_request
+from conformance.emulator import definitions, deployments, fields
+from conformance.emulator.selection import Wanted
+from conformance.emulator.wire import Answer, Call, RefusalError, answered, bad_request
 from conformance.emulator.world import World
 
 
@@ -16,7 +17,7 @@ async def create(call: Call, world: World) -> Answer:
     body = fields.json_object(call)
     name = fields.new_name(body, "pipeline_id", world.settings.limits.name_characters)
     workspace_id = fields.integer(body, "workspace_id")
-    definition = orjson.dumps(fields.optional_mapping(body, "definition") or {}).decode()
+    definition = orjson.dumps(definitions.checked(fields.optional_mapping(body, "definition") or {})).decode()
     store = world.store
     with store.transaction():
         if store.one("SELECT 1 FROM workspace WHERE id = ?", workspace_id) is None:
@@ -37,7 +38,7 @@ async def copy(call: Call, world: World) -> Answer:
     `pipeline_version` is the one asked for, null if none was (null is recorded).
     """
     if not world.settings.profile.copies:
-        raise Refusal(404, "Not found")
+        raise RefusalError(404, "Not found")
     body = fields.json_object(call)
     name = fields.new_name(body, "name", world.settings.limits.name_characters)
     workspace_id, source = fields.integer(body, "workspace_id"), fields.integer(body, "source_pipeline")
@@ -56,7 +57,7 @@ async def copy(call: Call, world: World) -> Answer:
         variant_id = store.add("variant", pipeline_id=pipeline_id, version=version, definition=definition)
         deployment = None
         if deploy_id is not None:
-            wanted = deployments.Wanted(deploy_id, pipeline_id, variant_id)
+            wanted = Wanted(deploy_id, pipeline_id, variant_id)
             deployment = {"id": deployments.deploy_pipeline(world, wanted)}
     return answered(
         {

@@ -113,6 +113,5 @@ def _equal(given: str, kept: str) -> bool:
 
 def _error(status: int, error: str, description: str) -> Answer:
     challenge = {"www-authenticate": 'Basic realm="master"'} if error == "invalid_client" else {}
-    return Answer(
-        status, orjson.dumps({"error": error, "error_description": description}), headers=_UNCACHED | challenge
-    )
+    body = {"error": error, "error_description": description}
+    return Answer(status, orjson.dumps(body), headers=_UNCACHED | challenge)

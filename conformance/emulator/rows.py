@@ -25,10 +25,11 @@ _KINDS: dict[str, tuple[Any, set[type]]] = {
     "tensor(bool)": (np.bool_, {bool}),
     "tensor(string)": (np.object_, {str}),
 }
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _PATH = re.compile(r"\S*/\S*")
 
 
-class BadInput(Exception):
+class BadInputError(Exception):
     """A body that cannot be run; `kind` is the `error_type` of the answer."""
 
     def __init__(self, sentence: str, kind: str = "BadInput") -> None:
@@ -67,7 +68,9 @@ class Column:
 
     def _known(self) -> tuple[Any, set[type]]:
         if self.kind not in _KINDS:
-            raise BadInput(f"the model's input {self.name} has type {self.kind}, which cannot be sent", "ModelInput")
+            raise BadInputError(
+                f"the model's input {self.name} has type {self.kind}, which cannot be sent", "ModelInput"
+            )
         return _KINDS[self.kind]
 
     def checked(self, array: Array) -> Array:
@@ -79,9 +82,11 @@ class Column:
         )
         if not fits:
             got, want = list(array.shape[1:]), ["any" if size is None else size for size in self.shape[1:]]
-            raise BadInput(f"the input {self.name} takes {want} values a row, got {got}", "InvalidArgument")
+            raise BadInputError(f"the input {self.name} takes {want} values a row, got {got}", "InvalidArgument")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise BadInput(f"the input {self.name} holds a number that is not finite as {self.kind}", "InvalidArgument")
+            raise BadInputError(
+                f"the input {self.name} holds a number that is not finite as {self.kind}", "InvalidArgument"
+            )
         return array
 
 
@@ -114,9 +119,9 @@ def json_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
     try:
         records = orjson.loads(body)
     except ValueError:
-        raise BadInput("the body is not valid JSON", "InvalidJson") from None
+        raise BadInputError("the body is not valid JSON", "InvalidJson") from None
     if not isinstance(records, list) or not all(type(record) is dict for record in records):
-        raise BadInput("the body is not a list of records", "InvalidRecords")
+        raise BadInputError("the body is not a list of records", "InvalidRecords")
     if not records:
         return Batch(0, {column.name: _nothing(column) for column in wanted}, {}, records)
     names = _sources(wanted, list(records[0]))
@@ -125,7 +130,7 @@ def json_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
         try:
             values = [record[names[column.name]] for record in records]
         except KeyError:
-            raise BadInput(f"a record has no column {names[column.name]}", "MissingColumn") from None
+            raise BadInputError(f"a record has no column {names[column.name]}", "MissingColumn") from None
         arrays[column.name] = column.checked(_from_lists(values, column))
     return Batch(len(records), arrays, names, records)
 
@@ -136,7 +141,7 @@ def _sources(wanted: Sequence[Column], given: list[str]) -> dict[str, str]:
         return {wanted[0].name: given[0]}
     missing = [column.name for column in wanted if column.name not in given]
     if missing:
-        raise BadInput(f"the rows have no column {missing[0]}", "MissingColumn")
+        raise BadInputError(f"the rows have no column {missing[0]}", "MissingColumn")
     return {column.name: column.name for column in wanted}
 
 
@@ -149,16 +154,16 @@ def _from_lists(values: list[Any], column: Column) -> Array:
     sizes = [len(values)]
     while type(values[0]) is list:
         if set(map(type, values)) != {list} or len(set(map(len, values))) != 1 or not values[0]:
-            raise BadInput(f"the rows of {column.name} differ in shape, or are empty", "InvalidArgument")
+            raise BadInputError(f"the rows of {column.name} differ in shape, or are empty", "InvalidArgument")
         sizes.append(len(values[0]))
         values = list(chain.from_iterable(values))
     if not set(map(type, values)) <= column.types:
-        raise BadInput(f"a value of {column.name} is not of type {column.kind}", "InvalidArgument")
+        raise BadInputError(f"a value of {column.name} is not of type {column.kind}", "InvalidArgument")
     try:
         with np.errstate(over="ignore"):
             return np.array(values, column.dtype).reshape(sizes)
     except (OverflowError, ValueError):
-        raise BadInput(f"a value of {column.name} is out of range", "InvalidArgument") from None
+        raise BadInputError(f"a value of {column.name} is out of range", "InvalidArgument") from None
 
 
 def arrow_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
@@ -169,10 +174,10 @@ def arrow_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
         table = reader.read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError):
-        raise BadInput("the body is not a valid Arrow file", "InvalidArrow") from None
+        raise BadInputError("the body is not a valid Arrow file", "InvalidArrow") from None
     names = _sources(wanted, table.column_names)
     if len(set(table.column_names)) != len(table.column_names):
-        raise BadInput("two columns have the same name", "InvalidArrow")
+        raise BadInputError("two columns have the same name", "InvalidArrow")
     arrays = {column.name: _from_arrow(table.column(names[column.name]), column) for column in wanted}
     return Batch(table.num_rows, arrays, names, None, table)
 
@@ -182,15 +187,13 @@ def _from_arrow(chunks: pa.ChunkedArray, column: Column) -> Array:
     if len(values) == 0:
         return _nothing(column)
     sizes = [len(values)]
-    while (
-        pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or pa.types.is_fixed_size_list(values.type)
-    ):
+    while any(is_kind(values.type) for is_kind in _LISTS):
         if values.null_count:
-            raise BadInput(f"a row of {column.name} is null", "InvalidArgument")
+            raise BadInputError(f"a row of {column.name} is null", "InvalidArgument")
         inner = values.flatten()
         width, rest = divmod(len(inner), len(values))
         if rest or not width or not _uniform(values, width):
-            raise BadInput(f"the rows of {column.name} differ in length, or are empty", "InvalidArgument")
+            raise BadInputError(f"the rows of {column.name} differ in length, or are empty", "InvalidArgument")
         sizes.append(width)
         values = inner
     return column.checked(_leaves(values, column).reshape(sizes))
@@ -213,7 +216,7 @@ def _uniform(values: pa.Array, width: int) -> bool:
 
 def _leaves(values: pa.Array, column: Column) -> Array:
     if values.null_count:
-        raise BadInput(f"a value of {column.name} is null", "InvalidArgument")
+        raise BadInputError(f"a value of {column.name} is null", "InvalidArgument")
     known = {
         float: pa.types.is_floating(values.type) or pa.types.is_integer(values.type),
         int: pa.types.is_integer(values.type),
@@ -221,6 +224,7 @@ def _leaves(values: pa.Array, column: Column) -> Array:
         str: pa.types.is_string(values.type),
     }
     if not any(known[each] for each in column.types):
-        raise BadInput(f"the column {column.name} has type {values.type}, not {column.kind}", "InvalidArgument")
+        raise BadInputError(f"the column {column.name} has type {values.type}, not {column.kind}", "InvalidArgument")
     with np.errstate(over="ignore"):
-        return values.to_numpy(zero_copy_only=False).astype(column.dtype, copy=False)
+        array: Array = values.to_numpy(zero_copy_only=False).astype(column.dtype, copy=False)
+    return array

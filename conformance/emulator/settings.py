@@ -28,6 +28,8 @@ class Profile:
     ids_optional: bool = False
     known_extensions: tuple[str, ...] = ()
     api_label: bool = True
+    architectures: tuple[str, ...] = ("arm", "x86")
+    more_frameworks: tuple[str, ...] = ()
 
 
 PROFILES = {
@@ -44,6 +46,7 @@ PROFILES = {
         ids_optional=True,
         known_extensions=(".zip", ".pt", ".onnx", ".h5", ".pkl"),
         api_label=False,
+        architectures=("arm", "x86", "power10"),
     ),
 }
 

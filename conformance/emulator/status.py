@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from conformance.emulator import fields
 from conformance.emulator.deployments import Deployment, by_name, live_name
-from conformance.emulator.wire import Answer, Call, Refusal, answered
+from conformance.emulator.wire import Answer, Call, RefusalError, answered
 from conformance.emulator.world import World
 
 INFER = "/v1/api/pipelines/infer"
@@ -20,7 +20,7 @@ async def get_deployment(call: Call, world: World) -> Answer:
     deployment = by_name(world, name)
     phase = deployment.phase(world) if deployment else "gone"
     if deployment is None or phase == "gone":
-        raise Refusal(404, "Deployment not found")
+        raise RefusalError(404, "Deployment not found")
     return answered(_described(deployment, phase, world))
 
 
@@ -82,11 +82,9 @@ def _models(deployment: Deployment, world: World) -> list[dict[str, Any]]:
 async def external_url(call: Call, world: World) -> Answer:
     """The inference URL of a deployed pipeline, on the host the request itself was sent to."""
     name, pipeline = _live(call, world)
-    base = (
-        call.base
-        if world.settings.profile.api_label
-        else call.base.replace("://api.", "://", 1).replace(".api.", ".", 1)
-    )
+    base = call.base
+    if not world.settings.profile.api_label:
+        base = base.replace("://api.", "://", 1).replace(".api.", ".", 1)
     return answered({"url": f"{base}{INFER}/{quote(name, safe='')}/{quote(pipeline, safe='')}"})
 
 
@@ -100,8 +98,8 @@ def _live(call: Call, world: World) -> tuple[str, str]:
     body = fields.json_object(call)
     workspace_id, pipeline = fields.integer(body, "workspace_id"), fields.text(body, "pipeline_name")
     if world.store.one("SELECT 1 FROM pipeline WHERE workspace_id = ? AND name = ?", workspace_id, pipeline) is None:
-        raise Refusal(404, "Pipeline not found")
+        raise RefusalError(404, "Pipeline not found")
     name = live_name(world, workspace_id, pipeline)
     if name is None:
-        raise Refusal(404, "Deployment not found")
+        raise RefusalError(404, "Deployment not found")
     return name, pipeline

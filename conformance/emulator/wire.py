@@ -22,10 +22,11 @@ async def _no_body(limit: int) -> bytes:
 
 @dataclass(frozen=True)
 class Call:
-    """One request of an operation, empty for a path of none. `path` is percent-encoded as sent; `headers` have lower-case names.
+    """One request; `operation` is empty for a path of none.
 
-    `base` is scheme and host as the client wrote them; `parameters` the decoded path parameters; `user` the token's
-    subject once authenticated; `body` is empty until `read`, given the most bytes to take, has been awaited.
+    `path` is percent-encoded as sent; `headers` have lower-case names; `base` is scheme and host as the client wrote
+    them; `parameters` are the decoded path parameters; `user` is the token's subject once authenticated; `body` is
+    empty until `read`, given the most bytes to take, has been awaited.
     """
 
     operation: str
@@ -79,7 +80,7 @@ class Answer:
             return None
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A request that is not served, and why: the API's `{msg, code}` under the same status."""
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
@@ -98,9 +99,9 @@ def answered(value: Any, status: int = 200) -> Answer:
     return Answer(status, orjson.dumps(value))
 
 
-def bad_request(sentence: str) -> Refusal:
+def bad_request(sentence: str) -> RefusalError:
     """A 400 whose message begins as the recorded ones do."""
-    return Refusal(400, f"Bad request: {sentence}")
+    return RefusalError(400, f"Bad request: {sentence}")
 
 
 def header_mapping(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -12,7 +12,8 @@ import numpy as np
 import onnxruntime
 
 from conformance.emulator import answers, frames, rows
-from conformance.emulator.rows import Arrays, BadInput, Column
+from conformance.emulator.rows import Arrays, BadInputError, Column
+from conformance.emulator.wire import ARROW_FILE, JSON
 
 onnxruntime.set_default_logger_severity(4)
 
@@ -50,7 +51,7 @@ def _load(chain: list[onnxruntime.InferenceSession], paths: list[str]) -> dict[s
 def _reply(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: memoryview) -> frames.Frame:
     try:
         return _run(chain, task, body)
-    except BadInput as error:
+    except BadInputError as error:
         return {"error": str(error), "kind": error.kind}, b""
     except MemoryError:
         return {"error": "the inference needs too much memory", "kind": "MemoryError"}, b""
@@ -69,10 +70,8 @@ def _run(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: 
     ended = time.perf_counter_ns()
     shape = answers.Shape(task, int(time.time() * 1000), (decoded - started, ended - decoded))
     if task["arrow_out"]:
-        return {"status": 200, "media_type": "application/vnd.apache.arrow.file"}, answers.arrow_answer(
-            batch, outputs, shape
-        )
-    return {"status": 200, "media_type": "application/json"}, answers.json_answer(batch, outputs, shape)
+        return {"status": 200, "media_type": ARROW_FILE}, answers.arrow_answer(batch, outputs, shape)
+    return {"status": 200, "media_type": JSON}, answers.json_answer(batch, outputs, shape)
 
 
 def _through(chain: list[onnxruntime.InferenceSession], arrays: Arrays, count: int) -> Arrays:
@@ -85,5 +84,7 @@ def _through(chain: list[onnxruntime.InferenceSession], arrays: Arrays, count: i
         arrays = dict(zip((node.name for node in session.get_outputs()), results, strict=True))
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray) or array.ndim == 0 or array.shape[0] != count:
-                raise BadInput(f"the model's output {name} does not have one row for each row given", "ModelOutput")
+                raise BadInputError(
+                    f"the model's output {name} does not have one row for each row given", "ModelOutput"
+                )
     return arrays

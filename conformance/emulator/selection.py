@@ -1,0 +1,81 @@
+"""Which models a deployment serves: those of its pipeline's steps, or those given with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from conformance.emulator import definitions, fields
+from conformance.emulator.wire import bad_request
+from conformance.emulator.world import World
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model version as a deployment serves it. `id` is the version's, `sha` of its bytes."""
+
+    id: int
+    name: str
+    version: str
+    sha: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a deployment is asked for: a name, a pipeline, one of its versions, and the ids of model versions."""
+
+    deploy_id: str
+    pipeline_id: int
+    variant_id: int
+    given: tuple[int, ...] = ()
+
+
+_VERSION_IN_WORKSPACE = """SELECT v.id, v.version, v.sha, v.status, m.name FROM model_version v
+    JOIN model m ON m.id = v.model_id JOIN pipeline p ON p.workspace_id = m.workspace_id WHERE p.id = ?"""
+
+
+def given_models(body: fields.Body, pipeline_id: int, world: World) -> tuple[int, ...]:
+    """Ids of the model versions that the three fields name; each must lie in the pipeline's workspace.
+
+    Decided: each model version has one model config, made with it, whose id is the version's own.
+    """
+    given = [_named_model(item, pipeline_id, world) for item in fields.optional_list(body, "models")]
+    for field in ("model_ids", "model_configs"):
+        for version_id in fields.integers(body, field):
+            if world.store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", pipeline_id, version_id) is None:
+                raise bad_request(f"{field} names an id that the pipeline's workspace does not have.")
+            given.append(version_id)
+    return tuple(dict.fromkeys(given))
+
+
+def _named_model(item: Any, pipeline_id: int, world: World) -> int:
+    if not isinstance(item, dict):
+        raise bad_request("models must be a list of objects with name, version and sha.")
+    named = tuple(fields.text(item, key) for key in ("name", "version", "sha"))
+    query = f"{_VERSION_IN_WORKSPACE} AND m.name = ? AND v.version = ? AND v.sha = ?"
+    row = world.store.one(query, pipeline_id, *named)
+    if row is None:
+        raise bad_request("models names a model, version and sha that the pipeline's workspace does not have.")
+    return int(row["id"])
+
+
+def served(world: World, wanted: Wanted) -> list[Model]:
+    """The models that run, in order: those of the version's steps; without steps, those given with the deployment.
+
+    The tutorial demands that the models of the steps are among those given. Decided: nothing given is taken as
+    "those of the steps".
+    """
+    store = world.store
+    row = store.one("SELECT definition FROM variant WHERE id = ?", wanted.variant_id)
+    steps = definitions.models(orjson.loads(row["definition"])) if row else []
+    if steps:
+        ids = [_named_model(step, wanted.pipeline_id, world) for step in steps]
+        if wanted.given and not set(ids) <= set(wanted.given):
+            raise bad_request("the models of the pipeline's steps must be among the models given.")
+    else:
+        ids = list(wanted.given)
+    rows = [store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", wanted.pipeline_id, each) for each in ids]
+    return [Model(row["id"], row["name"], row["version"], row["sha"], row["status"]) for row in rows if row]

@@ -1,0 +1,123 @@
+"""Reads an upload: a multipart form of metadata and a file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from conformance.emulator import fields
+from conformance.emulator.settings import Profile, Settings
+from conformance.emulator.wire import Call, RefusalError, bad_request
+
+_HUGGING_FACE = (
+    "automatic-speech-recognition",
+    "feature-extraction",
+    "image-classification",
+    "image-segmentation",
+    "image-to-text",
+    "object-detection",
+    "question-answering",
+    "sentiment-analysis",
+    "stable-diffusion-text-2-img",
+    "summarization",
+    "text-classification",
+    "text-generation",
+    "translation",
+    "zero-shot-classification",
+    "zero-shot-image-classification",
+    "zero-shot-object-detection",
+)
+
+FRAMEWORKS = frozenset(
+    ("custom", "keras", "mlflow", "onnx", "python", "pytorch", "sklearn", "tensorflow", "xgboost")
+) | {f"hugging-face-{task}" for task in _HUGGING_FACE}
+"""The frameworks that the vendor's client of 2023.4.1 knows. Only `onnx` is executed here."""
+
+_PARTS = 8
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was uploaded: the bytes, the name the client gave the file, and what its metadata says."""
+
+    name: str
+    workspace_id: int
+    framework: str
+    content: bytes
+    file_name: str
+
+
+async def read_upload(call: Call, settings: Settings) -> Upload:
+    """The call's form. Refuses another media type (415), and what lacks a part or a field (400)."""
+    if call.media_type != "multipart/form-data":
+        raise RefusalError(415, "Unsupported media type: this operation takes multipart/form-data.")
+    metadata, content, file_name = await _parts(call, settings)
+    _check_shape(metadata, settings.profile)
+    endings = settings.profile.known_extensions
+    if endings and not file_name.endswith(endings):
+        raise bad_request(f"the file's name must end in one of {', '.join(endings)}.")
+    return Upload(
+        name=fields.new_name(metadata, "name", settings.limits.name_characters),
+        workspace_id=fields.integer(metadata, "workspace_id"),
+        framework=_framework(metadata, settings.profile),
+        content=content,
+        file_name=file_name,
+    )
+
+
+async def _parts(call: Call, settings: Settings) -> tuple[fields.Body, bytes, str]:
+    """Metadata as JSON, the file's bytes and its name."""
+    parser = MultiPartParser(Headers(call.headers), _once(call.body), max_files=_PARTS, max_fields=_PARTS)
+    parser.spool_max_size = settings.limits.upload_bytes
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError):
+        raise bad_request("the body is not a valid multipart form.") from None
+    try:
+        metadata, file = form.get("metadata"), form.get("file")
+        if not isinstance(file, UploadFile):
+            raise bad_request("the form must have a part named file, with a file name.")
+        described = await metadata.read() if isinstance(metadata, UploadFile) else metadata
+        return _metadata(described), await file.read(), file.filename or ""
+    finally:
+        await form.close()
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+def _metadata(raw: str | bytes | None) -> fields.Body:
+    try:
+        value: Any = orjson.loads(raw or b"")
+    except ValueError:
+        raise bad_request("the form must have a part named metadata that is JSON.") from None
+    if not isinstance(value, dict):
+        raise bad_request("metadata must be a JSON object.")
+    return value
+
+
+def _check_shape(metadata: fields.Body, profile: Profile) -> None:
+    fields.text(metadata, "visibility")
+    for name in ("image_path", "input_schema", "output_schema", "registry_id"):
+        fields.optional_text(metadata, name)
+    conversion = fields.mapping(metadata, "conversion")
+    requirements = fields.optional_list(conversion, "requirements")
+    if conversion.get("requirements") is None or not all(isinstance(item, str) for item in requirements):
+        raise bad_request("conversion.requirements must be a list of strings.")
+    if "python_version" in conversion and fields.text(conversion, "python_version") not in ("3.8", "3.9"):
+        raise bad_request("conversion.python_version must be 3.8 or 3.9.")
+    if fields.optional_text(conversion, "arch") not in (None, *profile.architectures):
+        raise bad_request(f"conversion.arch must be one of {', '.join(profile.architectures)}.")
+
+
+def _framework(metadata: fields.Body, profile: Profile) -> str:
+    framework = fields.text(fields.mapping(metadata, "conversion"), "framework")
+    if framework not in FRAMEWORKS and framework not in profile.more_frameworks:
+        raise bad_request("conversion.framework is not a known framework.")
+    return framework
