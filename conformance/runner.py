@@ -194,7 +194,7 @@ class Runner:
             seconds=time.time() - self._began,
             budget=settings.budget,
             suites=list(self.tally.suites.values()),
-            timeline=self.tally.events,
+            timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
 
 

@@ -13,6 +13,10 @@ from conformance.checks import Rules, judge
 from conformance.errors import TargetUnreachableError
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding, Headers, Request
+from conformance.timeline import event_of
+
+_MOST_EVENTS = 500
+"""Events kept between two drains: more than that nobody looks at."""
 
 _GATEWAY_DOWN = frozenset({502, 504})
 
@@ -80,7 +84,10 @@ class Session:
         with self._lock:
             for finding in judge(exchange, self.ledger, self.rules):
                 self._count(finding)
-            self.ledger = self.ledger.after(exchange)
+            before, self.ledger = self.ledger, self.ledger.after(exchange)
+            event = event_of(exchange, before, self.ledger)
+            if event is not None and len(self.events) < _MOST_EVENTS:
+                self.events.append(event)
             if exchange.operation and exchange.status is not None:
                 self.reached[exchange.operation, exchange.status] += 1
         if self._keep:

@@ -17,7 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"suites"}),
     frozenset({"options"}),
     frozenset({"runner"}),
-    frozenset({"client", "reporting", "recording", "drift", "session", "settings", "baseline", "waivers", "journal"}),
+    frozenset({"client", "reporting", "recording", "drift", "session", "settings", "timeline", "baseline", "waivers", "journal"}),
     frozenset({"checks", "targets"}),
     frozenset({"spec", "ledger", "verdict", "emulator", "plain", "leaks"}),
     frozenset({"model", "data", "multipart", "redaction", "sensitive"}),
@@ -32,7 +32,7 @@ TOOLS = {
     "uvicorn": {"emulator"},
     "joserfc": {"emulator"},
     "schemathesis": {"suites"},
-    "respx": {"targets"},
+    "respx": {"targets", "plugin_recorded"},  # the latter is its pytest side
     "openapi_core": {"spec"},
     "click": {"cli"},
 }

@@ -101,8 +101,7 @@ def running(
     client: PipelineClient, session: Session, settings: Settings, deployed: Running, workspace_id: int
 ) -> Running:
     """That deployment, Running, with its external URL."""
-    seconds = until_running(client, deployed.name, settings.wait)
-    session.events.append({"event": "running", "deployment": deployed.name, "seconds": round(seconds, 3)})
+    until_running(client, deployed.name, settings.wait)
     return replace(deployed, url=client.external_url(workspace_id, deployed.pipeline_name).value)
 
 
@@ -110,8 +109,7 @@ def running(
 def undeployed(client: PipelineClient, session: Session, settings: Settings, running: Running) -> Running:
     """That deployment, undeployed by both ids as the tutorial does it, and gone."""
     client.undeploy(pipeline_id=running.pipeline.pipeline_pk_id, deployment_id=running.deployment_id).value  # noqa: B018
-    seconds = until_gone(client, running.name, settings.wait)
-    session.events.append({"event": "gone", "deployment": running.name, "seconds": round(seconds, 3)})
+    until_gone(client, running.name, settings.wait)
     return running
 
 
