@@ -128,5 +128,6 @@ def any_status(
 def is_selective(media_type: Mapping[str, Any], url: str) -> bool:
     """Whether a request's query changes the shape of what it is answered, so that the schema does not hold."""
     names = media_type.get(HOLDS_WITHOUT, ())
-    query = urlsplit(url).query if names and "?" in url else ""
-    return any(key in names for key, _ in parse_qsl(query, keep_blank_values=True))
+    if not names or "?" not in url:
+        return False
+    return any(key in names for key, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True))
