@@ -63,7 +63,8 @@ FIELDS = tuple(
     (kind, re.compile(rf"(?i)(?:.*[\W_]|.*(?-i:[a-z](?=[A-Z])))?(?:{names})")) for kind, names in NAMES.items()
 )
 HARMLESS = re.compile(
-    r"(?i)|(?-i:\$\{?[A-Z][A-Z0-9_]*\}?)|\*+|<[\w -]+>|\[\w+\]|null|none|true|false|(?:bearer|basic) (?:<[\w-]+>|(?-i:\$[A-Z_]+))"
+    r"(?i)|(?-i:\$\{?[A-Z][A-Z0-9_]*\}?)|\*+|<[\w -]+>|\[\w+\]|null|none|true|false"
+    r"|(?:bearer|basic) (?:<[\w-]+>|(?-i:\$[A-Z_]+))"
 )
 
 
@@ -115,6 +116,11 @@ RULES = (
     ),
     Rule("credentials", ("://",), re.compile(r"://([^/\s:@\"'<>]+:[^/\s@\"'<>]+)@")),
     Rule("cookie", ("cookie:",), re.compile(r"(?i)\b(?:set-)?cookie:\s*([^\r\n\"'<>]+=[^\r\n\"'<>]+)")),
+    Rule(
+        "header",
+        ('"value"',),
+        re.compile(rf'(?i)"name"\s*:\s*"[^"]*(?:{"|".join(NAMES.values())})"\s*,\s*"value"\s*:\s*"((?:[^"\\]|\\.)+)"'),
+    ),
     Rule("password", ("pass", "pwd"), _named("password", "+")),
     Rule("secret", ("secret", "key"), _named("secret", "{6,}")),
     Rule("token", ("token", "jwt", "authorization", "assertion", "code"), _named("token", "{12,}")),

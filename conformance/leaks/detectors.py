@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Iterator
 
+ADDRESS = "e-mail"
 SECRET_WORDS = {
     "password": "password",
     "passwd": "password",
@@ -20,8 +21,8 @@ SECRET_WORDS = {
     "jwt": "token",
     "cookie": "cookie",
     "jsessionid": "cookie",
-    "email": "e-mail",
-    "mail": "e-mail",
+    "email": ADDRESS,
+    "mail": ADDRESS,
     "username": "user name",
 }
 """The last word (or last two, joined) of a field's name, and what such a field holds."""
@@ -60,7 +61,8 @@ _ISSUED = re.compile(
 )
 _STAND_IN = re.compile(
     r"(?i)<[^<>]{1,60}>|&lt;[^<>&]{1,60}&gt;|%3c[\w-]{1,60}%3e|\$.{0,60}|\{.{0,200}\}?|%\(?\w+\)?s?|\*{2,}"
-    r"|\.{3}|…|x{3,}|\[?(?:filtered|redacted|removed|hidden|masked)\]?|(?:bearer|basic|token)( (\$.*|<.*|\{.*|\[.*|…|\.{3}|%.*|&lt;.*))?"
+    r"|\.{3}|…|x{3,}|\[?(?:filtered|redacted|removed|hidden|masked)\]?"
+    r"|(?:bearer|basic|token)( (\$.*|<.*|\{.*|\[.*|…|\.{3}|%.*|&lt;.*))?"
     r"|true|false|null|none|undefined|string|text|required|optional|conformance"
 )
 _RESERVED = ("example", "invalid", "test", "localhost", "local", "internal")
@@ -68,13 +70,12 @@ _RESERVED = ("example", "invalid", "test", "localhost", "local", "internal")
 
 def credible(name: str, text: str) -> bool:
     """Whether a field's value could be a secret: not a placeholder, a variable, or its own name again."""
+    if named(name) == "cookie" and "=" not in text and len(text) < 16:
+        return False
     bare = text.strip().strip("\\\"'")
-    return (
-        len(bare) > 2
-        and not _STAND_IN.fullmatch(bare)
-        and not named(bare)
-        and re.sub(r"\W", "", bare).lower() != name.lower()
-    )
+    if len(bare) < 3 or bare[0] in "),;:]}" or _STAND_IN.fullmatch(bare) or named(bare):
+        return False
+    return re.sub(r"\W", "", bare).lower() != name.lower()
 
 
 def named(name: str) -> str:
@@ -144,7 +145,7 @@ def addresses(text: str) -> Iterator[tuple[str, int]]:
     """E-mail addresses of hosts that may exist (RFC 2606 reserves names that do not), and URLs with a password."""
     for match in _ADDRESS.finditer(text):
         if not any(label in _RESERVED for label in match["host"].lower().split(".")) and match["local"] != "git":
-            yield "e-mail", match.start()
+            yield ADDRESS, match.start()
     for match in _USERINFO.finditer(text):
         if credible("", match["text"]):
             yield "URL with a password", match.start()
