@@ -20,7 +20,7 @@ from conformance.model import Finding, Requirement, Waiver
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
-from conformance.settings import Settings, checked, emulator_for, new_run_id, open_target, require_answer
+from conformance.settings import PROBES, Settings, checked, emulator_for, new_run_id, open_target, require_answer
 from conformance.spec.requirements import Catalogue, nearest
 from conformance.targets.live import base_url
 from conformance.verdict import Inherited, conclude
@@ -38,6 +38,7 @@ class Tally:
     events: list[dict[str, Any]] = field(default_factory=list)
     incidents: list[str] = field(default_factory=list)
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
+    marks: Counter[str] = field(default_factory=Counter)
     requests: int = 0
 
     def absorb(self, seen: Mapping[str, Any]) -> None:
@@ -48,6 +49,7 @@ class Tally:
         for operation, status, count in seen["reached"]:
             self.reached[operation, status] += count
         self.events += seen["events"]
+        self.marks.update(seen["marks"])
         self.requests += seen["requests"]
 
     def broken(self) -> set[str]:
@@ -58,6 +60,7 @@ class Tally:
 def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
     """Sightings as plain data."""
     return {
+        "marks": dict(sightings.marks),
         "broken": [plain.of_finding(finding) for finding in sightings.broken],
         "held": [[requirement, operation, n] for (requirement, operation), n in sightings.held.items()],
         "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
@@ -123,9 +126,15 @@ class Runner:
             if self.settings.kind == "emulated" and not self.settings.emulated_url:
                 self.prepare()
             target = open_target(self.settings)
+            target.ceiling = self._ceiling()
             self._stack.callback(target.close)
             self._session = Session(target, self.rules, self._recorder.keep if self._recorder else None)
         return self._session
+
+    def _ceiling(self) -> int | None:
+        """This process's share of the requests the run may send, once the target was found to answer."""
+        settings = self.settings
+        return None if settings.max_requests is None else (settings.max_requests - PROBES) // settings.workers
 
     @cached_property
     def _recorder(self) -> Recorder | None:
@@ -198,6 +207,12 @@ class Runner:
         )
 
 
+def known_suites() -> tuple[str, ...]:
+    """Names of the suites there are: the modules `test_NAME` beside each other."""
+    folder = Path(__file__).resolve().parent / "suites"
+    return tuple(sorted(path.stem.removeprefix("test_") for path in folder.glob("test_*.py")))
+
+
 def suite_of(row: Requirement) -> str:
     """The suite that must exercise a requirement: the row's own word, else the lifecycle."""
     return str(row.notes.get("suite", DEFAULT_SUITE))
@@ -207,6 +222,11 @@ def scope_of(catalogue: Catalogue, suites: Sequence[str], only: Sequence[str]) -
     """Requirement ids a narrowed run is about; None where nothing narrows it. Raises UsageError on an unknown id."""
     if not suites and not only:
         return None
+    for suite in suites:
+        if suite not in known_suites():
+            raise UsageError(
+                f"There is no suite '{suite}'{nearest(suite, known_suites())}; there are {', '.join(known_suites())}."
+            )
     chosen = {row.id for row in catalogue.rows if not suites or suite_of(row) in suites}
     if only:
         chosen &= {row.id for pattern in only for row in _matching(catalogue, pattern)}

@@ -23,6 +23,9 @@ EMULATED = "emulated"
 BUDGETS = ("quick", "standard", "thorough")
 DEFAULT_MODEL = data.FIXTURES / "models" / "fraud.onnx"
 _LONGEST_REQUEST_SECONDS = 30.0
+PROBES = 4
+"""Requests that finding out whether the target answers takes at most."""
+
 _PROBES = ("workspaces/list", "models/list_versions", "status/get_deployment", "admin/get_pipeline_external_url")
 
 
@@ -80,6 +83,11 @@ def new_run_id() -> str:
     return secrets.token_hex(4)
 
 
+def model_file(settings: Settings) -> Path:
+    """The model to upload: the one given, or our own."""
+    return Path(settings.model) if settings.model else DEFAULT_MODEL
+
+
 def checked(settings: Settings) -> Settings:
     """The settings, once they make sense. Raises UsageError with what to do."""
     if not settings.target:
@@ -92,9 +100,8 @@ def checked(settings: Settings) -> Settings:
     Document.load(settings.profile)
     if settings.record and not settings.worker:
         checked_place(Path(settings.record))
-    model = Path(settings.model) if settings.model else DEFAULT_MODEL
-    if not model.is_file():
-        raise UsageError(f"The model {model.name} is not a file. Give --model FILE.onnx.")
+    if not model_file(settings).is_file():
+        raise UsageError(f"The model {model_file(settings).name} is not a file. Give --model FILE.onnx.")
     if settings.ca_file and not Path(settings.ca_file).is_file():
         raise UsageError(f"The --ca-file {settings.ca_file} is not a file.")
     if settings.wait <= 0:

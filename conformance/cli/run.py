@@ -22,9 +22,10 @@ from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.terminal import Progress, show
 from conformance.runner import Gate, Runner, suites_needed
-from conformance.settings import BUDGETS, Settings, checked
+from conformance.settings import BUDGETS, Settings, checked, model_file
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load
+from conformance.suites.model import Model
 from conformance.waivers import read_waivers
 
 _SUITES = Path(suites_package.__file__).parent
@@ -40,6 +41,7 @@ _IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
 @click.option("--budget", type=click.Choice(BUDGETS), default="standard", show_default=True)
 @click.option("--strict", is_flag=True, help="Everything broken gates, warnings too.")
 @click.option("--seed", type=int, default=None, help="Draw the same requests as a run of that seed did.")
+@click.option("--max-requests", type=click.IntRange(50), default=None, help="Send no more requests than this.")
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
 @click.option("--waivers", "waivers_file", default="", metavar="FILE", help="Broken requirements that are excused.")
@@ -69,7 +71,7 @@ def run(
     suites_needed(runner.rules.catalogue, settings.suites, settings.only)
     if listing:
         return _listed(runner, pytest_arguments)
-    checked(settings)
+    Model.read(model_file(checked(settings)))
     runner.gate = _gate(runner, waivers_file, baseline_file, fail_on)
     files = parse_reports(reports)
     try:
