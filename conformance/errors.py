@@ -21,3 +21,7 @@ class TargetUnreachableError(NoVerdictError):
 
 class CredentialsRefusedError(NoVerdictError):
     """The token endpoint refused the credentials, or gave nothing that is a token."""
+
+
+class RequestsSpentError(NoVerdictError):
+    """The ceiling on requests is reached: nothing more is sent, but for what cleans up."""

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from rpds import HashTrieMap
 
 from conformance import multipart
+from conformance.memory import Memory
 from conformance.model import Exchange
 
 _DEPLOYMENT = re.compile(r"^(?P<deploy_id>.*)-(?P<id>\d+)$", re.DOTALL)
@@ -103,11 +104,15 @@ class Ledger:
     variants: HashTrieMap[int, int] = field(default_factory=HashTrieMap)
     deployments: HashTrieMap[int, Deployment] = field(default_factory=HashTrieMap)
     current: HashTrieMap[int, int] = field(default_factory=HashTrieMap)
-    answers: HashTrieMap[tuple[str, bytes], Any] = field(default_factory=HashTrieMap)
-    ended: float = 0.0
+    memory: Memory = field(default_factory=Memory)
 
     def after(self, exchange: Exchange) -> Ledger:
         """The ledger once this exchange is known. What an exchange does not say changes nothing."""
+        memory = self.memory.after(exchange, self)
+        known = self if memory is self.memory else replace(self, memory=memory)
+        return known._told(exchange)
+
+    def _told(self, exchange: Exchange) -> Ledger:
         fold = _FOLDS.get(exchange.operation or "")
         if fold is None or exchange.response is None:
             return self

@@ -215,7 +215,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Finding:
-    """A requirement seen to hold, or not, with the exchanges that show it (the last one is where it showed)."""
+    """A requirement seen to hold, or not, with the exchanges that show it (the last one is where it showed).
+
+    `shrunk` says that the evidence is the smallest sequence found to show it again, from nothing.
+    """
 
     requirement: str
     held: bool
@@ -223,6 +226,7 @@ class Finding:
     actual: str = ""
     evidence: tuple[Exchange, ...] = ()
     operation: str = ""
+    shrunk: bool = False
 
     @property
     def fingerprint(self) -> str:

@@ -20,6 +20,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--conformance-only", {"action": "append", "default": [], "metavar": "ID", "help": "only this requirement"}),
     ("--conformance-strict", {"action": "store_true", "help": "everything broken gates"}),
     ("--conformance-seed", {"type": int, "default": 0, "metavar": "N"}),
+    ("--conformance-max-requests", {"type": int, "default": None, "metavar": "N"}),
     ("--conformance-model", {"default": "", "metavar": "FILE.onnx", "help": "the model to upload"}),
     ("--conformance-workspace-id", {"type": int, "default": None, "metavar": "N"}),
     (
@@ -55,6 +56,7 @@ def _settings(config: pytest.Config) -> Settings:
         only=tuple(option.conformance_only),
         strict=option.conformance_strict,
         seed=option.conformance_seed,
+        max_requests=option.conformance_max_requests,
         model=option.conformance_model,
         workspace_id=option.conformance_workspace_id,
         wait=option.conformance_timeout,

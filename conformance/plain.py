@@ -19,6 +19,7 @@ def of_finding(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected,
         "actual": finding.actual,
         "operation": finding.operation,
+        "shrunk": finding.shrunk,
         "evidence": [_of_exchange(exchange) for exchange in finding.evidence],
     }
 

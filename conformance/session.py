@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from conformance.checks import Rules, judge
-from conformance.errors import TargetUnreachableError
+from conformance.errors import RequestsSpentError, TargetUnreachableError
 from conformance.ledger import Ledger
+from conformance.memory import CHANGING
 from conformance.model import Exchange, Finding, Headers, Request
+from conformance.reach import Reach
 from conformance.timeline import event_of
 
 _MOST_EVENTS = 500
 """Events kept between two drains: more than that nobody looks at."""
 
 _GATEWAY_DOWN = frozenset({502, 504})
+_MOST_SHOWN = 5
+"""Findings of one requirement and operation that are kept whole: the same defect is not told a thousand times."""
+
+_GIVING = CHANGING | {"models.list-versions"}
+"""Operations whose successes later requests build on."""
+
+CLEANING = "cleaning"
+"""Label of what undeploys what a run deployed; it may use what the ceiling on requests keeps back."""
+
+_CLEANING_EACH = 12
+"""Requests kept for each deployment: its undeploy, and the polls until it is gone."""
+
+TOGETHER = "together"
+"""Label of requests that were sent at the same moment."""
 
 
 class Sender(Protocol):
@@ -40,6 +58,19 @@ class Sightings:
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
     reached: Mapping[tuple[str, int], int] = field(default_factory=dict)
     events: tuple[dict[str, object], ...] = ()
+    marks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A requirement's first broken finding, and how many exchanges of the session's log came before it."""
+
+    finding: Finding
+    before: int
+
+
+def _moved(exchange: Exchange, before: Ledger, after: Ledger) -> bool:
+    return exchange.operation == "status.get-deployment" and before.deployments != after.deployments
 
 
 class Session:
@@ -55,6 +86,11 @@ class Session:
         self.held: Counter[tuple[str, str]] = Counter()
         self.reached: Counter[tuple[str, int]] = Counter()
         self.events: list[dict[str, object]] = []
+        self.marks: Counter[str] = Counter()
+        self.log: list[Exchange] = []
+        self.traces: dict[tuple[str, str], Trace] = {}
+        self._shown: Counter[tuple[str, str]] = Counter()
+        self._reach = Reach(rules.document)
         self._keep = keep
         self._lock = threading.RLock()
         self._labels: frozenset[str] = frozenset()
@@ -68,7 +104,44 @@ class Session:
         authenticated: bool = True,
     ) -> Exchange:
         """Send, judge and fold. Raises TargetUnreachableError where the target as a whole no longer answers."""
-        exchange = self.target.send(request, authenticated=authenticated)
+        self._spare()
+        exchange = self._sent(self.target.send(request, authenticated=authenticated), intent, labels)
+        self.take(exchange)
+        return exchange
+
+    def send_together(self, requests: Sequence[Request], *, intent: str = "", stagger: float = 0.0) -> list[Exchange]:
+        """Send several requests at the same moment, each `stagger` seconds after the one before it.
+
+        They are judged in the order in which they stand here, whichever was answered first. Raises what the first
+        of them raises that fails.
+        """
+
+        self._spare(len(requests))
+
+        def late(index: int, request: Request) -> Exchange:
+            time.sleep(index * stagger)
+            return self.target.send(request)
+
+        with ThreadPoolExecutor(len(requests)) as pool:
+            sending = [pool.submit(late, index, request) for index, request in enumerate(requests)]
+        exchanges = [self._sent(future.result(), intent, frozenset({TOGETHER})) for future in sending]
+        for exchange in exchanges:
+            self.take(exchange)
+        return exchanges
+
+    def _spare(self, coming: int = 1) -> None:
+        """Keep enough of the ceiling on requests to undeploy what is deployed; raises RequestsSpentError."""
+        ceiling = getattr(self.target, "ceiling", None)
+        if ceiling is None or CLEANING in self._labels:
+            return
+        left = ceiling - self.target.requests - coming
+        if left < _CLEANING_EACH * sum(1 for _ in self.ledger.live()):
+            raise RequestsSpentError(
+                f"{self.target.requests} requests are sent and {left} are kept to undeploy what this run deployed. "
+                "Raise --max-requests."
+            )
+
+    def _sent(self, exchange: Exchange, intent: str, labels: frozenset[str]) -> Exchange:
         exchange = replace(exchange, intent=intent, labels=labels | self._labels)
         if (exchange.response is None or exchange.status in _GATEWAY_DOWN) and not self.answers():
             came = exchange.failure or f"status {exchange.status}"
@@ -76,7 +149,6 @@ class Session:
                 f"{self.target.url} stopped answering: {came} to {exchange.operation or exchange.request.path}, "
                 "and nothing better to workspaces.list after it. Run again when it is up."
             )
-        self.take(exchange)
         return exchange
 
     def take(self, exchange: Exchange) -> None:
@@ -85,6 +157,9 @@ class Session:
             for finding in judge(exchange, self.ledger, self.rules):
                 self._count(finding)
             before, self.ledger = self.ledger, self.ledger.after(exchange)
+            if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
+                self.log.append(exchange)
+            self.marks.update(self._reach.marks(exchange))
             event = event_of(exchange, before, self.ledger)
             if event is not None and len(self.events) < _MOST_EVENTS:
                 self.events.append(event)
@@ -101,14 +176,18 @@ class Session:
     def drain(self) -> Sightings:
         """What was seen since the last drain; the ledger stays."""
         with self._lock:
-            drained = Sightings(tuple(self.broken), self.held, self.reached, tuple(self.events))
-            self.broken, self.held, self.reached, self.events = [], Counter(), Counter(), []
+            drained = Sightings(tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks)
+            self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
         return drained
 
     def _count(self, finding: Finding) -> None:
         if finding.held:
             self.held[finding.requirement, finding.operation] += 1
-        else:
+            return
+        key = (finding.requirement, finding.operation)
+        self.traces.setdefault(key, Trace(finding, len(self.log)))
+        self._shown[key] += 1
+        if self._shown[key] <= _MOST_SHOWN:
             self.broken.append(finding)
 
     def answers(self) -> bool:

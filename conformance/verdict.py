@@ -160,7 +160,11 @@ def _excuse(waiver: Waiver) -> str:
 
 def _smallest(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     best: dict[str, Finding] = {}
+    # What was shrunk shows the others' defect by a sequence that can be run; they are counted, and not shown.
+    shrunk = {finding.operation for finding in findings if finding.shrunk}
     for finding in findings:
+        if not finding.shrunk and finding.operation in shrunk:
+            continue
         known = best.setdefault(finding.fingerprint, finding)
         if _length(finding) < _length(known):
             best[finding.fingerprint] = finding

@@ -19,8 +19,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"runner"}),
     frozenset({"client", "reporting", "recording", "drift", "session", "settings", "timeline", "baseline", "waivers", "journal"}),
     frozenset({"checks", "targets"}),
-    frozenset({"spec", "ledger", "verdict", "emulator", "plain", "leaks"}),
-    frozenset({"model", "data", "multipart", "redaction", "sensitive"}),
+    frozenset({"spec", "ledger", "memory", "verdict", "emulator", "plain", "leaks"}),
+    frozenset({"model", "data", "multipart", "tensors", "redaction", "sensitive"}),
     frozenset({"errors"}),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.checks import auth, deployments, headers, inference, models, pipelines, schema, status
+from conformance.checks import auth, deployments, headers, inference, metamorphic, models, pipelines, schema, status
 from conformance.checks.rules import Findings, Rules
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding
@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     status.valid_is_served,
     status.invalid_is_refused,
     status.bad_input_is_no_server_error,
+    status.described_is_no_server_error,
     status.success_is_documented,
     status.refusal_is_declared,
     headers.success_media_type,
@@ -43,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     inference.partition,
     inference.time_is_epoch_ms,
     inference.arrow_answers_arrow,
+    metamorphic.same_row_same_answer,
+    metamorphic.refusal_changed_nothing,
 )
 
 

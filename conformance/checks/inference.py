@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from conformance.checks.rules import Findings, Rules, came, seen
-from conformance.checks.tensors import ARROW_TYPES, Rows, expected_outputs, records_answered, rows_answered, rows_sent
+from conformance.tensors import ARROW_TYPES, Rows, expected_outputs, records_answered, rows_answered, rows_sent
 from conformance.ledger import Deployment, Ledger, Stage
 from conformance.model import Exchange
 

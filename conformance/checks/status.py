@@ -9,6 +9,9 @@ from conformance.model import Exchange
 RECORDED_SERVER_ERRORS = frozenset({"pipelines.infer", "models.upload-and-convert"})
 """Operations that were recorded answering 500 to bad input in 2023.4 (wrong rows; an unknown workspace)."""
 
+DESCRIBED = "described"
+"""Label of a request that is as the document describes, and names nothing that does not exist."""
+
 STATUS_INFERRED = "status-inferred"
 """Label of an exchange whose status was not recorded but follows from its body: nothing is claimed of it here."""
 
@@ -31,6 +34,13 @@ def bad_input_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rule
     if exchange.intent == "invalid" and exchange.status is not None:
         allowed = exchange.status < 500 or (exchange.status == 500 and exchange.operation in RECORDED_SERVER_ERRORS)
         yield seen(exchange, "blames-bad-input-on-the-client", allowed, "a status below 500", came(exchange))
+
+
+def described_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """What is as described may be refused for a reason of the server's, but is not what it breaks on."""
+    if DESCRIBED in exchange.labels and exchange.status is not None:
+        held = exchange.status < 500
+        yield seen(exchange, "survives-described-requests", held, "a success or a refusal (below 500)", came(exchange))
 
 
 def success_is_documented(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

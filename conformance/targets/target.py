@@ -6,15 +6,19 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin
 
 import httpx
 
+from conformance.errors import RequestsSpentError
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.targets.credentials import Credentials
 from conformance.targets.guard import Guard, RefusedError, token_may_go
 
 USER_AGENT = "wallaroo-conformance"
+_MOST_WAITING = 60.0
+"""Seconds that one request waits in all because the target says 429."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Target:
     ) -> None:
         self.kind, self.url, self.guard, self.bounds = kind, url.rstrip("/"), guard, bounds
         self.requests = 0
+        self.ceiling: int | None = None
         self._client, self._match, self._credentials = client, match, credentials
         self._allowed_hosts = allowed_hosts
 
@@ -53,11 +58,12 @@ class Target:
     def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
         """Send one request, a relative URL against the target's base, and return what came.
 
-        A refused token is renewed once. No answer is an exchange with a `failure`, not an exception. Raises
-        RefusedError where the guard forbids the request, and CredentialsRefusedError where no token can be had.
+        A refused token is renewed once; a 429 is sent again after the seconds its Retry-After names (RFC 9110 10.2.3,
+        RFC 6585 4). No answer is an exchange with a `failure`, not an exception. Raises RefusedError where the guard
+        forbids the request, RequestsSpentError at the ceiling, and CredentialsRefusedError where no token can be had.
         """
         request = replace(request, url=urljoin(self.url + "/", request.url))
-        exchange = self._once(request, authenticated)
+        exchange = self._patiently(request, authenticated)
         renewable = authenticated and self._credentials is not None and "authorization" not in request.headers
         if exchange.status == 401 and renewable and self._credentials and self._credentials.renew():
             exchange = self._once(request, authenticated)
@@ -65,11 +71,25 @@ class Target:
             self.guard.learn(exchange)
         return exchange
 
+    def _patiently(self, request: Request, authenticated: bool) -> Exchange:
+        exchange = self._once(request, authenticated)
+        left = _MOST_WAITING
+        while exchange.status == 429 and exchange.response is not None:
+            pause = _retry_after(exchange.response)
+            if pause is None or pause > left:
+                break
+            time.sleep(pause)
+            left -= max(pause, 1.0)
+            exchange = self._once(request, authenticated)
+        return exchange
+
     def close(self) -> None:
         """Give back its connections."""
         self._client.close()
 
     def _once(self, request: Request, authenticated: bool) -> Exchange:
+        if self.ceiling is not None and self.requests >= self.ceiling:
+            raise RequestsSpentError(f"All {self.ceiling} requests this run may send are sent. Raise --max-requests.")
         matched = self._match(request.method, request.path)
         operation, parameters = (matched[0].id, matched[1]) if matched else (None, {})
         if self.guard:
@@ -145,6 +165,17 @@ class Target:
             if time.perf_counter() - began > self.bounds.seconds:
                 return b"", f"the answer did not end within {self.bounds.seconds:g} s"
         return b"".join(chunks), ""
+
+
+def _retry_after(response: Response) -> float | None:
+    """Seconds, from a number or a date; None where neither stands there."""
+    said = response.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _inflater(encoding: str) -> Callable[[bytes, int], bytes]:
