@@ -6,9 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email import message_from_bytes
 from pathlib import Path
-from typing import Any
 
 from conformance.drift.usage.calls import Call, Fields, Use, sent
 from conformance.drift.usage.cells import SHELL, Cell, Place, cells_of, files_of
@@ -17,6 +15,7 @@ from conformance.drift.usage.expressions import evaluation
 from conformance.drift.usage.programs import Program
 from conformance.drift.usage.senders import send_curl
 from conformance.model import Exchange
+from conformance.multipart import decode
 from conformance.spec.document import Document
 
 _MAGIC = re.compile(r"^(?P<before>\s*(?:[\w, ]+=\s*)?)(?P<mark>!|%)(?P<command>.*)$")
@@ -125,13 +124,8 @@ def _archive_uses(file: Path, document: Document, exchanges: Exchanges) -> Itera
 
 
 def _parts(content_type: str, body: bytes) -> Fields:
-    message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
-    parts: dict[str, Any] = {}
-    for part in message.walk():
-        name = part.get_param("name", header="content-disposition")
-        if isinstance(name, str):
-            content = part.get_payload(decode=True)
-            text = content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
-            filename = part.get_filename()
-            parts[name] = [filename, None] if filename else text
-    return Fields(parts)
+    """A form's parts as a program would hold them: the text, or the file's name and a content that does not matter."""
+    parts = decode(content_type, body).values()
+    return Fields(
+        {one.name: [one.filename, None] if one.filename else one.content.decode("utf-8", "replace") for one in parts}
+    )
