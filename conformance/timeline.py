@@ -1,49 +1,72 @@
-"""The lifecycle's timeline: which exchanges of a run a person would draw, as plain events."""
+"""The lifecycle as events: what exchanges say about when a deployment started, ran, answered and ended."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
-from conformance.ledger import Deployment, Ledger
 from conformance.model import Exchange
 
+_INFER = re.compile(r"/pipelines/infer/([^/]+)/")
 
-def event_of(exchange: Exchange, before: Ledger, after: Ledger) -> dict[str, Any] | None:
-    """The event an exchange is, None for one that moves no deployment.
+Event = dict[str, Any]
+"""`event` (deploy, status, infer, undeploy), `deployment` (its name, as status calls it; for undeploy its id), `at`
+(seconds on the exchange's clock), `seconds` (how long the answer took), `status` (what came)."""
 
-    Keys as in specs/result.schema.json; `at` is epoch seconds here and counted from the run's start in the result.
-    Of status polls only those that told something new are events.
-    """
-    if exchange.response is None or exchange.started is None:
+
+def event_of(exchange: Exchange) -> Event | None:
+    """The event an exchange is, None where it says nothing of a deployment or its time is unknown."""
+    if exchange.started is None or exchange.response is None:
         return None
-    kind, deployment, word = _what(exchange, before, after)
-    if deployment is None:
+    kind, name = _named(exchange)
+    if not name:
         return None
-    return {
-        "event": kind,
-        "deployment": deployment.name,
-        "at": exchange.started,
-        "seconds": round(exchange.response.elapsed or 0.0, 6),
-        "status": word or str(exchange.status),
-    }
+    event: Event = {"event": kind, "deployment": name, "at": exchange.started, "status": str(exchange.status)}
+    if exchange.ended is not None:
+        event["seconds"] = round(exchange.ended - exchange.started, 6)
+    if kind == "status" and exchange.ok and isinstance(exchange.answer, dict):
+        event["status"] = str(exchange.answer.get("status"))
+    return event
 
 
-def _what(exchange: Exchange, before: Ledger, after: Ledger) -> tuple[str, Deployment | None, str]:
+def _named(exchange: Exchange) -> tuple[str, str]:
     question = exchange.question if isinstance(exchange.question, dict) else {}
-    if exchange.operation == "pipelines.infer":
-        return "infer", after.deployment_served_by(exchange), ""
-    if exchange.operation == "pipelines.deploy" and exchange.ok:
-        answer = exchange.answer if isinstance(exchange.answer, dict) else {}
-        return "deploy", _known(after, answer.get("id")), ""
-    if exchange.operation == "pipelines.undeploy":
-        return "undeploy", _known(after, question.get("deployment_id")), ""
-    if exchange.operation == "status.get-deployment":
-        name = question.get("name")
-        old, new = (ledger.deployment_named(name) if isinstance(name, str) else None for ledger in (before, after))
-        told = new is not None and old is not None and (old.status, old.stage) != (new.status, new.stage)
-        return "status", new if told else None, new.status if new else ""
-    return "", None, ""
+    answer = exchange.answer if isinstance(exchange.answer, dict) else {}
+    match exchange.operation:
+        case "pipelines.deploy" if exchange.ok:
+            return "deploy", f"{question.get('deploy_id')}-{answer.get('id')}"
+        case "status.get-deployment" if exchange.ok or exchange.status == 404:
+            return "status", str(question.get("name", ""))
+        case "pipelines.undeploy" if exchange.ok and question.get("deployment_id") is not None:
+            return "undeploy", str(question["deployment_id"])
+        case "pipelines.infer" if match := _INFER.search(exchange.request.path):
+            return "infer", unquote(match[1])
+    return "", ""
 
 
-def _known(ledger: Ledger, deployment_id: Any) -> Deployment | None:
-    return ledger.deployments.get(deployment_id) if type(deployment_id) is int else None
+def condensed(events: Iterable[Mapping[str, Any]]) -> list[Event]:
+    """Events in order of time, counted from the first, of deployments that were seen to be deployed.
+
+    Polls that repeat what the one before said are left out, and undeployments get their deployment's name.
+    """
+    ordered = sorted((dict(event) for event in events if "at" in event), key=lambda event: float(event["at"]))
+    origin = ordered[0]["at"] if ordered else 0.0
+    names = {
+        event["deployment"].rpartition("-")[2]: event["deployment"] for event in ordered if event["event"] == "deploy"
+    }
+    last: dict[str, str] = {}
+    kept = []
+    for event in ordered:
+        event["at"] = round(event["at"] - origin, 6)
+        if event["event"] == "undeploy":
+            event["deployment"] = names.get(event["deployment"], event["deployment"])
+        if event["deployment"] not in names.values():
+            continue
+        repeated = event["event"] == "status" and last.get(event["deployment"]) == event["status"]
+        if event["event"] == "status":
+            last[event["deployment"]] = event["status"]
+        if not repeated:
+            kept.append(event)
+    return kept

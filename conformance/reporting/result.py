@@ -15,6 +15,7 @@ from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, Wa
 from conformance.reporting import sequences
 from conformance.reporting.curl import curl_of
 from conformance.reporting.python import python_of
+from conformance.timeline import condensed
 
 _LONGEST = 4_000
 """Characters kept of one expected or actual text."""
@@ -30,7 +31,8 @@ class RunFacts:
     `target_kind` is live, emulated or recorded. `scope` is a phrase for people, "everything" when nothing narrowed it.
     `reached` counts answers by operation and status (`{"pipelines.deploy": {"200": 4}}`), `requests` all requests sent.
     `started` is ISO 8601 in UTC and `seconds` the wall time. `suites` are `{"name", "items", "failed", "seconds"}`,
-    `timeline` the events of deployments as reporting.timeline reads them, `drift` the output of a comparison.
+    `timeline` the events conformance.timeline.event_of made, `drift` and `baseline` the output of a comparison.
+    `witnesses` holds by requirement id an exchange in which it was seen to hold; `extra` adds keys to the result.
     """
 
     target_kind: str
@@ -48,12 +50,13 @@ class RunFacts:
     timeline: Sequence[Mapping[str, Any]] = ()
     drift: Mapping[str, Any] | None = None
     baseline: Mapping[str, Any] | None = None
+    witnesses: Mapping[str, Exchange] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
     """The result (specs/result.schema.json): JSON-able, redacted, without absolute paths of this machine."""
-    requirements = [_requirement(judgement) for judgement in verdict.judgements]
+    requirements = [_requirement(judgement, facts.witnesses) for judgement in verdict.judgements]
     result = {
         "version": _version(),
         "verdict": verdict.word,
@@ -73,7 +76,7 @@ def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
         "reached": {operation: dict(sorted(statuses.items())) for operation, statuses in facts.reached.items()},
         "requests": facts.requests,
         "suites": [dict(suite) for suite in facts.suites],
-        "timeline": [{key: _plain(value) for key, value in event.items()} for event in facts.timeline],
+        "timeline": _plain(condensed(facts.timeline)),
         **{key: _plain(value) for key, value in facts.extra.items()},
     }
     if facts.drift is not None:
@@ -99,9 +102,12 @@ def counts_of(requirements: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def _requirement(judgement: Judgement) -> dict[str, Any]:
+def _requirement(judgement: Judgement, witnesses: Mapping[str, Exchange]) -> dict[str, Any]:
     row = judgement.requirement
+    witness = witnesses.get(row.id) if judgement.outcome is Outcome.HELD else None
+    shown = {"witness": {"curl": curl_of(witness), "python": python_of(witness)}} if witness else {}
     return {
+        **shown,
         "id": row.id,
         "operation": row.operation,
         "outcome": judgement.outcome.value,

@@ -1,0 +1,221 @@
+"""The result as one self-contained page: no network, nothing run but its own script, every string escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from conformance.reporting import lifecycle
+
+_PAGE = files("conformance.reporting") / "page"
+_VERDICTS = {"conformant": "Conformant", "not-conformant": "Not conformant", "none": "No verdict"}
+_KINDS = {"broken": "Broken", "warnings": "Warnings", "waived": "Waived", "untested": "Untested", "held": "Held"}
+"""Outcomes as the page tells them apart, in the order it lists them; `warnings` are broken and do not gate."""
+
+_BAR = ("held", "waived", "warnings", "broken", "untested")
+_WEIGHTS = {
+    True: "Gates: where it is broken, the target is not conformant.",
+    False: "A warning: where it is broken, that is shown and counted.",
+}
+_OPEN_FIRST = 3
+"""So many of the requirements that gate and are broken stand open when the page opens."""
+
+
+def render(result: Mapping[str, Any]) -> str:
+    """The page. It shows what the result holds and leaves out the sections the result has nothing for."""
+    return str(_template().render(context(result)))
+
+
+@cache
+def _template() -> Any:
+    loader = FileSystemLoader(str(_PAGE))
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html")
+
+
+@cache
+def _asset(name: str) -> tuple[Markup, str]:
+    """A file of ours as it stands in the page, and its hash for the page's own security policy."""
+    text = (_PAGE / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), f"sha256-{digest}"  # noqa: S704 - our own file
+
+
+def context(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template shows, from a result alone."""
+    script, script_hash = _asset("page.js")
+    style, style_hash = _asset("page.css")
+    rows = [_row(requirement) for requirement in result["requirements"]]
+    _open_first(rows)
+    counts = Counter(row["kind"] for row in rows)
+    operations = list(dict.fromkeys(row["operation"] for row in rows))
+    page = {
+        "result": {"version": "", "suites": (), "waivers": (), "drift": None, **result},
+        "title": f"{_VERDICTS[result['verdict']]}: {result['target']['url'] or result['target']['kind']}",
+        "verdict_words": _VERDICTS[result["verdict"]],
+        "script": script,
+        "script_hash": script_hash,
+        "style": style,
+        "style_hash": style_hash,
+        "counts": [{"name": kind, "label": _label(kind, counts[kind]), "count": counts[kind]} for kind in _KINDS],
+        "bar": _bar(counts),
+        "bar_label": ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS),
+        "facts": _facts(result),
+        "operations": operations,
+        "total": len(rows),
+        "groups": _groups(rows),
+        "matrix": _matrix(rows, operations),
+        "timeline": lifecycle.drawn(result.get("timeline") or ()),
+        "reached": _reached(result, operations),
+        "baseline": _baseline(result.get("baseline")),
+        "failed_waivers": [w for w in result.get("waivers", ()) if w["standing"] in ("stale", "expired")],
+    }
+    return {**page, "sections": _sections(page)}
+
+
+def _row(requirement: Mapping[str, Any]) -> dict[str, Any]:
+    operation = requirement.get("operation") or requirement["id"].rpartition(".")[0]
+    broken, gates = requirement["outcome"] == "broken", requirement["gates"]
+    labels = {"waived": "Waiver", "untested": "Why it is untested", "broken": "Why it does not gate"}
+    findings = requirement["findings"]
+    return {
+        **requirement,
+        "operation": operation,
+        "slug": requirement["id"].removeprefix(f"{operation}."),
+        "kind": "warnings" if broken and not gates else requirement["outcome"],
+        "weight": _WEIGHTS[gates],
+        "reason": requirement.get("reason", ""),
+        "reason_label": labels.get(requirement["outcome"], "Remark"),
+        "seen": _seen(requirement["evidence"], len(findings)),
+        "findings": [_finding(finding) for finding in findings],
+        "witness": _snippets(requirement["witness"]) if requirement.get("witness") else None,
+        "open": False,
+    }
+
+
+def _finding(finding: Mapping[str, Any]) -> dict[str, Any]:
+    return {"requests": (), **finding, **_snippets(finding)}
+
+
+def _snippets(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item.get(name, "") for name in ("curl", "python", "script", "pytest")}
+
+
+def _seen(evidence: int, findings: int) -> str:
+    if not evidence:
+        return "never seen"
+    seen = f"seen {evidence}×"
+    return f"{seen}, {findings} {'finding' if findings == 1 else 'findings'}" if findings else seen
+
+
+def _open_first(rows: Iterable[dict[str, Any]]) -> None:
+    for row in [row for row in rows if row["kind"] == "broken"][:_OPEN_FIRST]:
+        row["open"] = True
+
+
+def _label(kind: str, count: int) -> str:
+    return "warning" if kind == "warnings" and count == 1 else kind
+
+
+def _bar(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    total, x, parts = sum(counts.values()) or 1, 0.0, []
+    for kind in _BAR:
+        width = counts[kind] / total * 1000
+        if width:
+            parts.append({"name": kind, "x": round(x, 2), "width": round(width, 2)})
+        x += width
+    return parts
+
+
+def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [
+        ("Target", f"{result['target']['url'] or result['target']['kind']}"),
+        ("Profile", result["profile"]),
+        ("Scope", result["scope"]),
+        ("Requests", f"{result['requests']:,}"),
+        ("Seed", "" if result["seed"] is None else str(result["seed"])),
+        ("Budget", result.get("budget", "")),
+        ("Strict", "yes" if result["strict"] else ""),
+        ("Started", str(result.get("started", "")).replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")),
+        ("Took", lifecycle.duration(result["seconds"]) if result.get("seconds") else ""),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups = [
+        {"name": kind, "label": label, "rows": [row for row in rows if row["kind"] == kind]}
+        for kind, label in _KINDS.items()
+    ]
+    return [group for group in groups if group["rows"]]
+
+
+def _matrix(rows: Sequence[dict[str, Any]], operations: Sequence[str]) -> dict[str, Any]:
+    """Columns are the promises that more than one operation makes; `own` are those of one operation alone."""
+    slugs = Counter(row["slug"] for row in rows)
+    columns = [slug for slug, count in slugs.most_common() if count > 1]
+    by_place = {(row["operation"], row["slug"]): row for row in rows}
+    lines = [
+        {
+            "operation": operation,
+            "shared": [by_place.get((operation, slug)) for slug in columns],
+            "own": [row for row in rows if row["operation"] == operation and slugs[row["slug"]] == 1],
+        }
+        for operation in operations
+    ]
+    return {"columns": columns, "lines": lines}
+
+
+def _reached(result: Mapping[str, Any], operations: Sequence[str]) -> dict[str, Any]:
+    reached = result["reached"]
+    statuses = sorted({status for counts in reached.values() for status in counts})
+    lines = [
+        {
+            "operation": operation,
+            "missed": not reached.get(operation),
+            "counts": [reached.get(operation, {}).get(status, 0) for status in statuses],
+        }
+        for operation in dict.fromkeys([*operations, *reached])
+    ]
+    return {"statuses": statuses, "lines": lines}
+
+
+def _baseline(changes: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if not changes:
+        return []
+    names = {
+        "newly_broken": "Newly broken",
+        "fixed": "Fixed",
+        "newly_untested": "Newly untested",
+        "remaining": "Still broken",
+    }
+    return [
+        {
+            "name": label,
+            "entries": [{"requirement": e["requirement"], "at": e.get("operation", "")} for e in changes.get(name, ())],
+        }
+        for name, label in names.items()
+    ]
+
+
+def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
+    known = (
+        ("requirements", "Requirements", True),
+        ("matrix", "Matrix", True),
+        ("lifecycle", "Lifecycle", page["timeline"]),
+        ("reached", "Reached", True),
+        ("baseline", "Baseline", page["baseline"]),
+        ("waivers", "Waivers", page["result"]["waivers"]),
+        ("drift", "Drift", page["result"]["drift"]),
+    )
+    return [(name, label) for name, label, shown in known if shown]
