@@ -60,7 +60,7 @@ def emulate(
         client_secret=_environment("CLIENT_SECRET", Settings.client_secret),
     )
     app = create_app(settings, document=lambda: Document.load(profile).raw, arounds=arounds)
-    server = Server(app, lambda: click.echo(f"Listening on {settings.base_url}"))
+    server = Server(app, lambda: click.echo(f"Listening on {settings.base_url}"), settings.limits)
     if exit_with_parent:
         threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
     if host not in _LOOPBACK:

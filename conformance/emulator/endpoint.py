@@ -14,6 +14,8 @@ from conformance.emulator.wire import Answer, Call, RefusalError, base_of, heade
 from conformance.emulator.world import AUTHENTICATE, RESPOND, Step, World
 
 _log = logging.getLogger(__name__)
+_AT_ONCE = 64 * 1024
+_SEND_SECONDS = 60.0
 _CLOSE = {"connection": "close"}
 
 
@@ -24,7 +26,7 @@ class ClientGoneError(Exception):
 class Endpoint:
     """An ASGI application that answers every call of one path; `methods` may be `*`.
 
-    `limit` is the most bytes a body may have.
+    `limit` is the most bytes a body may have; 0 leaves it unread.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Endpoint:
                 refused = await self._authenticate(call)
                 if refused.status != 200:
                     return refused
-            body = await call.read(self._limit)
+            body = await call.read(self._limit) if self._limit else b""
             return await self._step(replace(call, body=body, user=self._world.identity.subject))
         except RefusalError as refusal:
             return refusal.answer()
@@ -172,5 +174,7 @@ async def _send(answer: Answer, send: Send) -> None:
     if answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    # A client that does not read its answer must not keep it, and this task, for ever.
+    async with asyncio.timeout(_SEND_SECONDS if len(answer.body) > _AT_ONCE else None):
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})

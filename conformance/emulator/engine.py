@@ -176,7 +176,11 @@ class Engine:
         self._workers.clear()
         if self._control is not None and self._workshop is not None:
             self._control.close()
-            self._workshop.wait(5)
+            try:
+                self._workshop.wait(2)
+            except subprocess.TimeoutExpired:
+                self._workshop.kill()
+                self._workshop.wait()
 
 
 def _close(task: asyncio.Task[Worker]) -> None:

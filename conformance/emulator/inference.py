@@ -18,6 +18,8 @@ async def infer(call: Call, world: World) -> Answer:
     Recorded: 404 without a body where nothing is routed, 503 without one where it is not ready, and 500 with an array
     of `{error, error_type}` for bad input.
     """
+    if "pipeline" not in call.parameters:
+        raise RefusalError(404, "Not found")
     deployment = by_name(world, call.parameters["deployment"])
     if deployment is None or deployment.pipeline != call.parameters["pipeline"] or deployment.stopped is not None:
         return Answer(404, media_type="")

@@ -26,6 +26,7 @@ _KINDS: dict[str, tuple[Any, set[type]]] = {
     "tensor(string)": (np.object_, {str}),
 }
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+_UNTHREADED = pa.ipc.IpcReadOptions(use_threads=False)
 _PATH = re.compile(r"\S*/\S*")
 
 
@@ -170,7 +171,8 @@ def arrow_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
     """Rows from an Arrow IPC file or stream."""
     source = pa.BufferReader(pa.py_buffer(body))
     try:
-        reader = pa.ipc.open_file(source) if bytes(body[:6]) == b"ARROW1" else pa.ipc.open_stream(source)
+        opener = pa.ipc.open_file if bytes(body[:6]) == b"ARROW1" else pa.ipc.open_stream
+        reader = opener(source, options=_UNTHREADED)
         table = reader.read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError):

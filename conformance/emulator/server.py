@@ -8,7 +8,13 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from conformance.emulator.protocol import limited
+from conformance.emulator.settings import Limits
 from conformance.errors import UsageError
+
+_CONNECTIONS = 500
+_IDLE_SECONDS = 75
+"""Longer than clients keep a connection they do not use, so that none is closed under a request."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -35,18 +41,20 @@ def url_of(listener: socket.socket) -> str:
 class Server(uvicorn.Server):
     """Says when it accepts connections."""
 
-    def __init__(self, app: Starlette, ready: Callable[[], None]) -> None:
+    def __init__(self, app: Starlette, ready: Callable[[], None], limits: Limits) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=limited(limits),
                 ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                limit_concurrency=_CONNECTIONS,
+                timeout_keep_alive=_IDLE_SECONDS,
                 timeout_graceful_shutdown=2,
             )
         )

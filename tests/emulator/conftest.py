@@ -47,7 +47,8 @@ class Instance:
         return world
 
     def login(self) -> dict[str, Any]:
-        form = {"grant_type": "password", "username": "conformance", "password": "conformance"}
+        settings = self.world.settings
+        form = {"grant_type": "password", "username": settings.username, "password": settings.password}
         answer: dict[str, Any] = self.http.post(TOKEN, data=form | {"client_id": "sdk-client"}).json()
         self.headers = {"authorization": f"Bearer {answer['access_token']}"}
         return answer
@@ -119,7 +120,7 @@ def serving(settings: Settings, **options: Any) -> Iterator[Instance]:
     url = url_of(listener)
     app = create_app(replace(settings, base_url=url), **options)
     ready = threading.Event()
-    server = Server(app, ready.set)
+    server = Server(app, ready.set, settings.limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
