@@ -1,0 +1,185 @@
+"""The schemas of the descriptions under comparison, read as unions of atoms from one side of the wire.
+
+The request's side leaves out `readOnly` properties, the response's side `writeOnly` ones. Each schema is numbered once; a
+`Term` is a conjunction of numbers. Reading is lazy and remembered, so recursive schemas and shared components cost once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from conformance.drift import conjunction, denial, membership, reading
+from conformance.drift.atoms import ANYTHING, EVERY, NOTHING, Atom, Object, Single, Term
+from conformance.drift.references import Description, Twins
+
+REQUEST, RESPONSE = "request", "response"
+
+WIDEST = 300
+"""A conjunction of unions that would need more atoms than this keeps a part unread (`rest`)."""
+
+SILENT = frozenset({"$ref", "description", "summary", "title", "$comment", "examples", "example", "externalDocs", "xml"})
+"""Siblings of a `$ref` that say nothing a comparison hears."""
+
+
+class Space:
+    """The numbered schemas of one comparison and one side (`request` or `response`)."""
+
+    def __init__(self, side: str, twins: Twins | None = None) -> None:
+        self.side = side
+        self._twins = twins or Twins()
+        self._nodes: list[tuple[Any, Description | None]] = [(None, None), (True, None)]
+        self._numbers: dict[tuple[int, str], int] = {}
+        self._read: dict[int, tuple[Atom, ...]] = {}
+        self._expanded: dict[Term, tuple[Atom, ...]] = {ANYTHING: EVERY, NOTHING: ()}
+        self._open: set[int | Term] = set()
+        self._vacant: dict[Term, bool] = {}
+
+    def target(self, description: Description, node: Any) -> Any:
+        """The schema itself, or what it refers to where it adds nothing of its own."""
+        while isinstance(node, dict) and isinstance(node.get("$ref"), str) and SILENT >= node.keys():
+            target = description.resolve(node["$ref"])
+            if target is node:
+                break
+            node = target
+        return node
+
+    def term(self, description: Description, node: Any) -> Term:
+        """The term of a schema: an object, or a boolean."""
+        node = self.target(description, node)
+        if node is True or node == {}:
+            return ANYTHING
+        if node is False:
+            return NOTHING
+        return frozenset({self._number(description, node, "")})
+
+    def part(self, description: Description, node: dict[str, Any], *keywords: str) -> int:
+        """The number of what these keywords alone say of the schema."""
+        key = (id(node), " ".join(keywords))
+        if key not in self._numbers:
+            self._nodes.append(({word: node[word] for word in keywords if word in node}, description))
+            self._numbers[key] = len(self._nodes) - 1
+        return self._numbers[key]
+
+    def of_atom(self, atom: Atom) -> Term:
+        """The term of exactly this atom."""
+        key = (id(atom), "atom")
+        if key not in self._numbers:
+            self._nodes.append((atom, None))
+            self._numbers[key] = len(self._nodes) - 1
+            self._read[self._numbers[key]] = (atom,)
+        return frozenset({self._numbers[key]})
+
+    def of_atoms(self, atoms: tuple[Atom, ...]) -> Term:
+        """The term of exactly this union."""
+        key = (id(atoms), "atoms")
+        if key not in self._numbers:
+            self._nodes.append((atoms, None))
+            self._numbers[key] = len(self._nodes) - 1
+            self._read[self._numbers[key]] = atoms
+        return frozenset({self._numbers[key]})
+
+    def alike(self, first: Term, second: Term) -> bool:
+        """Whether both are one schema each, written alike."""
+        if len(first) != 1 or len(second) != 1:
+            return False
+        (one,), (other,) = first, second
+        if one < 0 or other < 0:
+            return False
+        (mine, description), (theirs, their_description) = self._nodes[one], self._nodes[other]
+        if description is None or their_description is None:
+            return False
+        return self._twins.alike(mine, description, theirs, their_description)
+
+    def node(self, literal: int) -> tuple[Any, Description | None]:
+        """The schema behind a number, with its description; None for atoms made here."""
+        return self._nodes[abs(literal)]
+
+    def _number(self, description: Description, node: Any, part: str) -> int:
+        key = (id(node), part)
+        if key not in self._numbers:
+            self._nodes.append((node, description))
+            self._numbers[key] = len(self._nodes) - 1
+        return self._numbers[key]
+
+    def read(self, literal: int) -> tuple[Atom, ...]:
+        """The atoms of one asserted or denied schema."""
+        if literal in self._read:
+            return self._read[literal]
+        if literal in self._open:  # a schema defined as itself admits nothing that ends
+            return () if literal > 0 else EVERY
+        node, description = self._nodes[abs(literal)]
+        self._open.add(literal)
+        try:
+            if literal < 0:
+                atoms = denial.deny(self, description, node, -literal)
+            elif description is None:
+                atoms = EVERY
+            else:
+                atoms = reading.read_schema(self, description, node)
+        finally:
+            self._open.discard(literal)
+        self._read[literal] = atoms
+        return atoms
+
+    def expand(self, term: Term) -> tuple[Atom, ...]:
+        """The atoms of a term; a union."""
+        known = self._expanded.get(term)
+        if known is not None:
+            return known
+        atoms: tuple[Atom, ...] | None = None
+        for literal in sorted(term, key=lambda number: (number < 0, abs(number))):
+            alternatives = self.read(literal)
+            if atoms is None:
+                atoms = alternatives
+            else:
+                atoms = self.cross(atoms, alternatives, literal)
+        assert atoms is not None
+        if not self._open:
+            self._expanded[term] = atoms
+        return atoms
+
+    def cross(self, atoms: tuple[Atom, ...], alternatives: Iterable[Atom], literal: int) -> tuple[Atom, ...]:
+        """The conjunction of two unions; `literal` is the second, kept unread where the product is too wide."""
+        alternatives = tuple(alternatives)
+        if alternatives is EVERY or alternatives == EVERY:
+            return atoms
+        if conjunction.size(atoms, alternatives) > (WIDEST if literal > 0 else 64):
+            return self.defer(atoms, literal)
+        met = (conjunction.meet(self, one, two) for one in atoms for two in alternatives)
+        return tuple(atom for atom in met if atom is not None)
+
+    def defer(self, atoms: tuple[Atom, ...], literal: int) -> tuple[Atom, ...]:
+        """The atoms with one more schema left unread."""
+        rest = frozenset({literal})
+        return tuple(
+            replace(atom, rest=atom.rest | rest)
+            for atom in atoms
+            if not isinstance(atom, Single) or self.member(atom.value, rest)
+        )
+
+    def member(self, value: Any, term: Term) -> bool:
+        """Whether the value is one of the term's."""
+        return membership.member(self, value, term)
+
+    def vacant(self, term: Term) -> bool:
+        """Whether the term certainly holds no value at all."""
+        if term in self._vacant:
+            return self._vacant[term]
+        if term in self._open or len(self._open) > 40:
+            return False
+        self._open.add(term)
+        try:
+            result = all(self.vacant_atom(atom) for atom in self.expand(term))
+        finally:
+            self._open.discard(term)
+        if not self._open:
+            self._vacant[term] = result
+        return result
+
+    def vacant_atom(self, atom: Atom) -> bool:
+        """Whether the atom certainly holds no value: a property it requires can have none."""
+        return isinstance(atom, Object) and any(
+            self.vacant(membership.property_term(self, atom, name)) for name in sorted(atom.required)
+        )
