@@ -26,6 +26,7 @@ from conformance.targets.live import base_url
 from conformance.verdict import Inherited, conclude
 
 DEFAULT_SUITE = "lifecycle"
+_INCIDENTS_SHOWN = 3
 
 
 @dataclass
@@ -179,7 +180,7 @@ class Runner:
             strict=settings.strict,
             target_kind=settings.kind,
             profile=settings.profile,
-            incident=" ".join(dict.fromkeys(tally.incidents)),
+            incident=_first_of(tally.incidents),
             inherited=self.gate.inherited,
         )
         self.result = self.gate.compared(result_of(verdict, self._facts()))
@@ -205,6 +206,13 @@ class Runner:
             suites=list(self.tally.suites.values()),
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
+
+
+def _first_of(incidents: Sequence[str]) -> str:
+    """The incidents as a person can read them: the first three, and how many more there are."""
+    distinct = list(dict.fromkeys(incidents))
+    more = len(distinct) - _INCIDENTS_SHOWN
+    return " ".join([*distinct[:_INCIDENTS_SHOWN], *([f"({more} more of the kind.)"] if more > 0 else [])])
 
 
 def known_suites() -> tuple[str, ...]:
