@@ -156,3 +156,12 @@ def conformant() -> dict[str, Any]:
     """A conformant run."""
     held = [Finding(row.id, True, operation=row.operation) for row in ROWS]
     return result_of(conclude(ROWS, held, (), TODAY), FACTS)
+
+
+def many_findings(count: int) -> dict[str, Any]:
+    """A run with ten findings on each of many requirements, `count` in all beside the sample's own."""
+    whole = result()
+    row = next(row for row in whole["requirements"] if row["id"] == SAME_ID.id)
+    findings = [{**row["findings"][0], "fingerprint": f"{number:016x}"} for number in range(10)]
+    rows = [{**row, "id": f"pipelines.deploy.promise-{number}", "findings": findings} for number in range(count // 10)]
+    return {**whole, "requirements": [*whole["requirements"], *rows]}
