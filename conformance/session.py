@@ -160,7 +160,7 @@ class Session:
             if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
                 self.log.append(exchange)
             self.marks.update(self._reach.marks(exchange))
-            event = event_of(exchange, before, self.ledger)
+            event = event_of(exchange)
             if event is not None and len(self.events) < _MOST_EVENTS:
                 self.events.append(event)
             if exchange.operation and exchange.status is not None:
