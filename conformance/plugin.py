@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conformance.runner import Runner
 
 _PACKAGE = "conformance.suites."
+pytest_plugins = ("conformance.plugin_recorded",)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
