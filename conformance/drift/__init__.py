@@ -1,0 +1,1 @@
+"""Drift: two descriptions of the API that differ, who breaks, and a witness for it."""
