@@ -17,7 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"suites"}),
     frozenset({"options"}),
     frozenset({"runner"}),
-    frozenset({"client", "reporting", "recording", "drift", "session", "settings", "timeline", "baseline", "waivers", "journal"}),
+    frozenset({"client", "reporting", "recording", "drift", "session", "settings", "replay", "timeline", "baseline", "waivers", "journal"}),
     frozenset({"checks", "targets"}),
     frozenset({"spec", "ledger", "memory", "verdict", "emulator", "plain", "leaks"}),
     frozenset({"model", "data", "multipart", "tensors", "redaction", "sensitive"}),

@@ -22,6 +22,7 @@ COMMANDS = (
     "clean",
     "report",
     "waivers",
+    "validate",
     "requirements",
     "faults",
     "explain",

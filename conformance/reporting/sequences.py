@@ -103,7 +103,7 @@ def _python_step(number: int, step: Step) -> Iterator[str]:
     line = f"{answer}target.send({', '.join(arguments)})"
     yield from [line] if len(line) < 100 else [f"{answer}target.send(", *(f"    {a}," for a in arguments), ")"]
     for capture in step.captures:
-        source = f"answer_{number}.json()"
+        source = f"answer_{number}.answer"
         if capture.among:
             source = f'next(row for row in {source} if row["id"] == {capture.among.lower()})'
         keys = "".join(f"[{key}]" if isinstance(key, int) else f"[{literal(key)}]" for key in capture.path)
