@@ -32,7 +32,7 @@ class Shape:
         words = ["any value" if self.types == _EVERY else " or ".join(kinds) or "null"]
         words += [f"({self.format})"] if self.format else []
         words += ["or null"] if "null" in self.types and kinds and self.types != _EVERY else []
-        words += [f"of {len(self.enum)} values"] if self.enum else []
+        words += [f"of {len(self.enum)} values"] if self.enum and kinds else []
         return " ".join(words) + (", required" if self.required else "")
 
 

@@ -123,7 +123,11 @@ def _body(kwargs: ast.FunctionDef, names: dict[str, str], models: Models) -> Sch
             typed = models.typed(_narrowed(kwargs, value, arguments[argument]), names)
             declared = [one for one in types if key != "files" and one not in content]
             media = declared[0] if declared else _MEDIA[key]
-            content[media] = {"schema": typed.schema} if key != "content" else {"schema": {"format": "binary"}}
+            content[media] = (
+                {"schema": typed.schema}
+                if key != "content"
+                else {"schema": {"contentMediaType": "application/octet-stream"}}
+            )
             required = required and not typed.optional
     return {"required": required, "content": content} if content else {}
 

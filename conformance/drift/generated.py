@@ -24,7 +24,7 @@ SCALARS: dict[str, Schema] = {
     "datetime.datetime": {"type": "string", "format": "date-time"},
     "datetime.date": {"type": "string", "format": "date"},
     "isoparse": {"type": "string", "format": "date-time"},
-    "File": {"type": "string", "format": "binary"},
+    "File": {"contentMediaType": "application/octet-stream"},
     "None": {"type": "null"},
 }
 _LISTS = ("List", "list", "Sequence")

@@ -123,8 +123,9 @@ def table_of(sources: Sources) -> Table:
     for declared in sources.spec.values():
         places[declared.id, "operation"] = None
         places.update(dict.fromkeys((declared.id, location) for location in declared.fields))
-    for known in (*changes.values(), facts, prose):
-        places.update((place, None) for place in known)
+    others: list[Mapping[tuple[str, str], object]] = [*changes.values(), facts, prose]
+    for known in others:
+        places.update(dict.fromkeys(known))
     order = {operation: number for number, operation in enumerate(sources.spec)}
     ordered = sorted(places, key=lambda place: order.get(place[0], len(order)))
     rows = []
@@ -138,7 +139,7 @@ def table_of(sources: Sources) -> Table:
             else:
                 found = changes[column].get((operation, location), [])
                 cells[column] = _described_cell(sources, column, operation, location, found)
-        here = [one for known in changes.values() for one in known.get((operation, location), ())]
+        here = [one for by_place in changes.values() for one in by_place.get((operation, location), ())]
         rows.append(_row(sources, operation, location, cells, here, facts.get((operation, location), [])))
     return Table(sources.columns, tuple(rows))
 

@@ -285,7 +285,7 @@ def test_a_form_with_a_file_and_an_answer_that_is_an_array_are_read(older):
     document = read_sdk(older).document
     operation = document["paths"]["/v1/api/yard/cart"]["post"]
     assert list(operation["requestBody"]["content"]) == ["multipart/form-data"]
-    assert schemas(document)["CartParts"]["properties"]["file"] == {"type": "string", "format": "binary"}
+    assert schemas(document)["CartParts"]["properties"]["file"] == {"contentMediaType": "application/octet-stream"}
     assert operation["responses"]["200"]["content"]["application/json"]["schema"] == {
         "type": "array",
         "items": {"$ref": "#/components/schemas/Trouble"},
