@@ -123,13 +123,15 @@ class _Body:
             raise RefusalError(408, "Request timeout: the body did not arrive.", _CLOSE) from None
 
     async def _rest(self, message: dict[str, Any], limit: int) -> bytes:
-        found = bytearray(message.get("body", b""))
+        chunks = [message.get("body", b"")]
+        size = len(chunks[0])
         while message.get("more_body", False):
             message = await self._next()
-            found += message.get("body", b"")
-            if len(found) > limit:
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
                 raise _too_large(limit)
-        return bytes(found)
+        return b"".join(chunks)
 
     async def _next(self) -> dict[str, Any]:
         message = await self._receive()

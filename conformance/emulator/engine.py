@@ -10,15 +10,13 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from conformance.emulator import frames
+from conformance.emulator.frames import WORKER, Channel, shared_memory
 from conformance.emulator.settings import Limits
 
 Chain = tuple[str, ...]
 """The SHA-256 of each model, in the order they run."""
-
-_BUFFER = 8 * 1024 * 1024
 
 
 class ModelRefusedError(Exception):
@@ -33,37 +31,55 @@ class InferenceFailedError(Exception):
         self.kind = kind
 
 
-class Worker:
+class Worker(asyncio.Protocol):
     """A process that has one chain of models loaded; it does one task at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, memory: int) -> None:
+        self._channel = Channel(memory, server=True)
         self._turn = asyncio.Lock()
-        self.alive = True
+        self._reply: asyncio.Future[tuple[dict[str, Any], bytes]] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process can be given a task."""
+        return self._transport is not None
 
     async def do(self, task: Mapping[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Header and body of the reply. Raises `InferenceFailedError` where the process did not live to give one."""
         async with self._turn:
-            if not self.alive:
-                raise InferenceFailedError("the model was stopped", "ModelStopped")
+            if self._transport is None:
+                raise _stopped()
+            self._reply = asyncio.get_running_loop().create_future()
+            self._transport.write(self._channel.pack(dict(task), body))
             try:
-                self._writer.writelines((frames.head(dict(task), body), body))
-                await self._writer.drain()
-                return await frames.read(self._reader)
-            except (asyncio.IncompleteReadError, OSError):
-                self.close()
-                raise InferenceFailedError(
-                    "the model took too much time or memory, and was stopped", "ModelStopped"
-                ) from None
-            except BaseException:
-                self.close()
+                return await self._reply
+            except asyncio.CancelledError:
+                self.close()  # the reply that is still to come would be taken for the next one's
                 raise
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        frame = self._channel.feed(data)
+        if frame is not None and self._reply is not None and not self._reply.done():
+            self._reply.set_result((frame[0], bytes(frame[1])))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(_stopped())
 
     def close(self) -> None:
         """Let the process go; it ends when its socket does."""
-        self.alive = False
-        self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+
+
+def _stopped() -> InferenceFailedError:
+    return InferenceFailedError("the model took too much time or memory, and was stopped", "ModelStopped")
 
 
 class Engine:
@@ -130,7 +146,7 @@ class Engine:
             task = self._workers[chain] = self._background(self._load(chain))
             self._let_go()
         self._workers.move_to_end(chain)
-        return await asyncio.shield(task)
+        return task.result() if task.done() else await asyncio.shield(task)
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)
@@ -158,15 +174,19 @@ class Engine:
         self.open()
         assert self._control is not None
         ours, theirs = socket.socketpair()
-        request = frames.WORKER.pack(self._limits.worker_bytes, self._limits.worker_seconds)
+        memory = shared_memory()
+        worker = Worker(memory)
+        request = WORKER.pack(self._limits.worker_bytes, self._limits.worker_seconds)
         try:
-            socket.send_fds(self._control, [request], [theirs.fileno()])
+            socket.send_fds(self._control, [request], [theirs.fileno(), memory])
         except OSError:
             ours.close()
             raise ModelRefusedError("the model runtime is not available") from None
         finally:
             theirs.close()
-        return Worker(*await asyncio.open_connection(sock=ours, limit=_BUFFER))
+            os.close(memory)
+        await asyncio.get_running_loop().create_connection(lambda: worker, sock=ours)
+        return worker
 
     def close(self) -> None:
         """End the workshop and every worker."""

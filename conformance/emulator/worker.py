@@ -11,26 +11,30 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from conformance.emulator import answers, frames, rows
+from conformance.emulator import answers, rows
+from conformance.emulator.frames import Channel, Frame
 from conformance.emulator.rows import Arrays, BadInputError, Column
 from conformance.emulator.wire import ARROW_FILE, JSON
 
+_CHUNK = 256 * 1024
 onnxruntime.set_default_logger_severity(4)
 
 
-def serve(connection: socket.socket, seconds: float) -> None:
+def serve(connection: socket.socket, channel: Channel, seconds: float) -> None:
     """Answer tasks until the server is gone. A task that takes longer than `seconds` ends the process."""
     chain: list[onnxruntime.InferenceSession] = []
-    while (frame := frames.receive(connection)) is not None:
+    while data := connection.recv(_CHUNK):
+        frame = channel.feed(data)
+        if frame is None:
+            continue
         signal.setitimer(signal.ITIMER_REAL, seconds)
         header, body = frame
         if header["task"] == "load":
-            reply: frames.Frame = (_load(chain, header["paths"]), b"")
+            reply: Frame = (_load(chain, header["paths"]), b"")
         else:
-            reply = _reply(chain, header, body)
+            reply = _reply(chain, header, memoryview(body))
         signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.sendall(frames.head(*reply))
-        connection.sendall(reply[1])
+        connection.sendall(channel.pack(*reply))
 
 
 def _load(chain: list[onnxruntime.InferenceSession], paths: list[str]) -> dict[str, Any]:
@@ -48,7 +52,7 @@ def _load(chain: list[onnxruntime.InferenceSession], paths: list[str]) -> dict[s
     return {}
 
 
-def _reply(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: memoryview) -> frames.Frame:
+def _reply(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: memoryview) -> Frame:
     try:
         return _run(chain, task, body)
     except BadInputError as error:
@@ -59,7 +63,7 @@ def _reply(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body
         return {"error": rows.sentence(error), "kind": type(error).__name__}, b""
 
 
-def _run(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: memoryview) -> frames.Frame:
+def _run(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: memoryview) -> Frame:
     started = time.perf_counter_ns()
     wanted = [Column.of(node) for node in chain[0].get_inputs()]
     batch = rows.arrow_batch(body, wanted) if task["arrow_in"] else rows.json_batch(body, wanted)

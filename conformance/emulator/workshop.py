@@ -1,7 +1,7 @@
 """A process that has the model runtime loaded and forks a worker for each model, limited and apart from the server.
 
 `python -m conformance.emulator.workshop FD` reads from the socket FD one message per worker, with the worker's own
-socket attached; it ends when the server does, and so do the workers.
+socket and memory attached; it ends when the server does, and so do the workers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import pyarrow as pa
 
 from conformance.emulator import answers, rows, worker
-from conformance.emulator.frames import WORKER
+from conformance.emulator.frames import WORKER, Channel
 from conformance.emulator.rows import Column
 
 
@@ -28,12 +28,13 @@ def main(control: socket.socket) -> None:
     _warm()
     gc.freeze()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, WORKER.size, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, WORKER.size, 2)
         if not message:
             return
         if os.fork() == 0:
-            _work(control, descriptors[0], *WORKER.unpack(message))
-        os.close(descriptors[0])
+            _work(control, descriptors, *WORKER.unpack(message))
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def _warm() -> None:
@@ -50,9 +51,10 @@ def _warm() -> None:
     rows.arrow_batch(memoryview(sink.getvalue()), [column])
 
 
-def _work(control: socket.socket, descriptor: int, extra_bytes: int, seconds: float) -> None:
+def _work(control: socket.socket, descriptors: list[int], extra_bytes: int, seconds: float) -> None:
     control.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    connection, channel = socket.socket(fileno=descriptors[0]), Channel(descriptors[1], server=False)
     for limit, value in (
         (resource.RLIMIT_AS, _virtual_bytes() + extra_bytes),
         (resource.RLIMIT_CORE, 0),
@@ -60,7 +62,7 @@ def _work(control: socket.socket, descriptor: int, extra_bytes: int, seconds: fl
     ):
         resource.setrlimit(limit, (value, value))
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        worker.serve(socket.socket(fileno=descriptor), seconds)
+        worker.serve(connection, channel, seconds)
     os._exit(0)
 
 

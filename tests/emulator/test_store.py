@@ -30,9 +30,9 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     def fail() -> None:
         with store.transaction():
             store.add("workspace", name="half", created_at="", created_by="")
-            raise ValueError
+            raise KeyError
 
-    with pytest.raises(ValueError):
+    with pytest.raises(KeyError):
         fail()
     assert store.one("SELECT 1 FROM workspace WHERE name = 'half'") is None
     with store.transaction():
