@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from conformance.errors import UsageError
+
 Row = sqlite3.Row
 
 SCHEMA = """
@@ -58,20 +60,30 @@ class Store:
     """The instance's state. Every method is synchronous; what happens inside one `transaction` happens at once.
 
     With a data folder each commit is on disk before it returns; without one the state lives in a temporary folder
-    that `close` removes.
+    that `close` removes. Raises `UsageError` where the folder cannot be used.
     """
 
     def __init__(self, folder: Path | None, owner: str, now: str) -> None:
         self._temporary = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="conformance-emulated-"))
         self._models = self.folder / "models"
-        self._models.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(self.folder / "state.sqlite", isolation_level=None, check_same_thread=False)
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute(f"PRAGMA synchronous = {'OFF' if self._temporary else 'FULL'}")
-        self._database.execute("PRAGMA foreign_keys = ON")
-        self._prepare(owner, now)
+        try:
+            self._models.mkdir(parents=True, exist_ok=True)
+            self._database = self._opened()
+            self._prepare(owner, now)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(
+                f"{self.folder} is no database of an emulated instance, and none can be made there ({error}). "
+                "Give --data-dir a new folder."
+            ) from None
+
+    def _opened(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.folder / "state.sqlite", isolation_level=None, check_same_thread=False)
+        database.row_factory = sqlite3.Row
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {'OFF' if self._temporary else 'FULL'}")
+        database.execute("PRAGMA foreign_keys = ON")
+        return database
 
     def _prepare(self, owner: str, now: str) -> None:
         self._database.executescript(SCHEMA)
