@@ -97,10 +97,7 @@ class Sides:
     def _judged(
         self, comparer: Comparer, terms: tuple[Term, Term], base: Any, revision: Any, on_the_wire: bool
     ) -> Iterator[tuple[Difference, bool]]:
-        compared = (written(comparer.space, terms[0]), written(comparer.space, terms[1])) if on_the_wire else terms
-        found = comparer.compare(*compared)
-        if on_the_wire:
-            found = [*comparer.notes(*terms), *found]
+        found = _as_written(comparer, terms) if on_the_wire else comparer.compare(*terms)
         sender, receiver = (0, 1) if comparer.is_request else (1, 0)
         schemas = ((self.base, base), (self.revision, revision))
         for one in found:
@@ -121,6 +118,19 @@ class Sides:
             return False
         spellings = list(read_as(value)) if on_the_wire else [value]
         return not any(validators.admits(*receiver, one) for one in spellings)
+
+
+def _as_written(comparer: Comparer, terms: tuple[Term, Term]) -> list[Difference]:
+    """The differences that show where values are written as text."""
+    texts = written(comparer.space, terms[0]), written(comparer.space, terms[1])
+    found = comparer.compare(*terms)
+    if comparer.breaks(*texts):
+        return found
+    beside = [one for one in found if any(word in one.kind for word in BESIDE_VALUES)]
+    if comparer.same(*texts):
+        return beside
+    found = [replace(one, safe=True) for one in found if not one.breaking and one not in beside]
+    return [*beside, *(found or [replace(comparer.relation("type", *texts), safe=True)])]
 
 
 def read_as(value: Any) -> Iterator[Any]:

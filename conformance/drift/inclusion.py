@@ -195,15 +195,15 @@ class Inclusion:
 
     def _unsent(self, atom: Object, other: Object, name: str) -> bool:
         """Whether senders of `atom` never send this name: undeclared in an object that is merely open."""
-        if not self.declared_only or name in atom.declared or name not in other.declared:
+        if not self.declared_only or name in atom.declared | atom.required or name not in other.declared:
             return False
         return membership.shaped(atom, name) == ANYTHING
 
     def _counts_within(self, atom: Object, other: Object, names: list[str], candidates: list[Any]) -> bool:
         least = max(atom.low, len(atom.required))
         high = atom.high
-        if all(self.space.vacant(self._property(atom, name)) for name in names if name not in atom.declared):
-            closed = sum(not self.space.vacant(self._property(atom, name)) for name in atom.declared)
+        if all(self.space.vacant(self._property(atom, name)) for name in names if name not in atom.declared | atom.required):
+            closed = sum(not self.space.vacant(self._property(atom, name)) for name in atom.declared | atom.required)
             high = closed if high is None else min(high, closed)
         fine = least >= other.low and (other.high is None or (high is not None and high <= other.high))
         if not fine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,32 @@ if TYPE_CHECKING:
 
 def between(comparer: Comparer, before: Object, after: Object) -> Iterator[Difference | Inside]:
     """Every difference of the two atoms' properties."""
-    for name in sorted(before.declared | after.declared):
-        if name in before.declared and name in after.declared:
+    old, new = spoken(comparer, before), spoken(comparer, after)
+    for name in sorted(old | new):
+        if name in old and name in new:
             yield from _kept(comparer, before, after, name)
-        elif name in before.declared:
+        elif name in old:
             yield _removed(comparer, before, after, name)
         else:
             yield _added(comparer, before, after, name)
     yield from _others(comparer, before, after)
     yield from _names(comparer, before, after)
+
+
+def spoken(comparer: Comparer, atom: Object) -> frozenset[str]:
+    """The names the description speaks of and some value may have."""
+    space = comparer.space
+    return frozenset(
+        name for name in atom.declared | atom.required if not space.vacant(membership.property_term(space, atom, name))
+    )
+
+
+def declarations(comparer: Comparer, base: Iterable[Object], revision: Iterable[Object]) -> Iterator[Difference]:
+    """Properties that one of two unions of the same values declares and the other does not: anything may be in them."""
+    old = frozenset().union(*(spoken(comparer, atom) for atom in base))
+    new = frozenset().union(*(spoken(comparer, atom) for atom in revision))
+    for name in sorted(old ^ new):
+        yield _difference(comparer, name, "property-added" if name in new else "property-removed")
 
 
 def _with(comparer: Comparer, before: Object, after: Object, name: str, value: Any) -> Any:
@@ -54,8 +71,8 @@ def _kept(comparer: Comparer, before: Object, after: Object, name: str) -> Itera
     if was != became:
         kind = "property-became-required" if became else "property-became-optional"
         yield _difference(comparer, name, kind, _without(comparer, before, after, name))
-    if not (was or became):
-        for one in comparer.default(base, revision):
+    if was == became:
+        for one in comparer.default(base, revision, required=was):
             yield replace(one, path=f".{name}")
 
 
@@ -91,7 +108,7 @@ def _added(comparer: Comparer, before: Object, after: Object, name: str) -> Diff
 
 def _others(comparer: Comparer, before: Object, after: Object) -> Iterator[Difference | Inside]:
     """Properties no name is given for: by pattern, and any other."""
-    declared = before.declared | after.declared | before.hidden | after.hidden
+    declared = spoken(comparer, before) | spoken(comparer, after) | before.hidden | after.hidden
     seen: set[tuple[Term, Term]] = set()
     for name in names_of(comparer.space, before, after):
         pair = membership.shaped(before, name), membership.shaped(after, name)

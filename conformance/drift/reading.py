@@ -156,7 +156,7 @@ def _object(space: Space, description: Description, node: Schema) -> Object | No
     trivial = not named and not patterns and not others and not shape.says_others
     low, high = node.get("minProperties", 0), node.get("maxProperties")
     shapes = () if trivial else (shape,)
-    atom = Object(shapes, required, int(low), high, names, frozenset(named) | required, frozenset(hidden))
+    atom = Object(shapes, required, int(low), high, names, frozenset(named), frozenset(hidden))
     if high is not None and max(low, len(required)) > high:
         return None
     return None if space.vacant_atom(atom) else atom

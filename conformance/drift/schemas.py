@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.drift import annotations, branches
-from conformance.drift.atoms import Term
+from conformance.drift import annotations, branches, discriminators, properties
+from conformance.drift.atoms import Object, Term
 from conformance.drift.differences import CHANGED, LOOSENED, TIGHTENED, Difference, Inside, shown
 from conformance.drift.inclusion import Inclusion
 from conformance.drift.instances import Instances
@@ -109,7 +109,9 @@ class Comparer:
         inside = tuple(one for one in found if isinstance(one, Inside))
         own = [*self.notes(base, revision), *(one for one in found if isinstance(one, Difference))]
         if self.same(base, revision):
-            return _Pair(SAME, tuple(own), inside)
+            objects = ([a for a in self.space.expand(term) if isinstance(a, Object)] for term in (base, revision))
+            declared = properties.declarations(self, *objects)
+            return _Pair(SAME, (*(one for one in own if _beside_values(one)), *declared), inside)
         weight = MATTERS if self.breaks(base, revision) else SAFE
         explained = any(one.breaking and not _beside_values(one) for one in own) if weight == MATTERS else bool(own)
         if not explained and not any(self._explains(one, weight) for one in inside):
@@ -142,6 +144,7 @@ class Comparer:
         before, after = self.note(base, "deprecated") is True, self.note(revision, "deprecated") is True
         if before != after:
             yield Difference(self.kind("schema-deprecated" if after else "schema-no-longer-deprecated"))
+        yield from discriminators.between(self, base, revision)
 
     def note(self, term: Term, word: str) -> Any:
         """An annotation of the term's schemas, ABSENT where there is none."""
@@ -153,12 +156,15 @@ class Comparer:
                     return value
         return ABSENT
 
-    def default(self, base: Term, revision: Term) -> Iterable[Difference]:
-        """What leaving out an optional value means, before and after."""
+    def default(self, base: Term, revision: Term, required: bool = False) -> Iterable[Difference]:
+        """What leaving out an optional value means, before and after; of a required one the default means nothing."""
         before, after = self.note(base, "default"), self.note(revision, "default")
         if before is ABSENT and after is ABSENT:
             return
-        if before is ABSENT:
+        if required:
+            if before is ABSENT or after is ABSENT or key_of(before) != key_of(after):
+                yield Difference(self.kind("default-of-required-changed"))
+        elif before is ABSENT:
             yield Difference(self.kind("default-added"), "", f"the default is now {shown(after)}")
         elif after is ABSENT:
             yield Difference(self.kind("default-removed"), "", f"the default was {shown(before)}")
