@@ -95,6 +95,10 @@ class Session:
         self._lock = threading.RLock()
         self._labels: frozenset[str] = frozenset()
 
+    def keep_with(self, keep: Callable[[Exchange], None]) -> None:
+        """Hand every exchange from now on to `keep`."""
+        self._keep = keep
+
     def send(
         self,
         request: Request,
@@ -187,7 +191,7 @@ class Session:
         key = (finding.requirement, finding.operation)
         self.traces.setdefault(key, Trace(finding, len(self.log)))
         self._shown[key] += 1
-        if self._shown[key] <= _MOST_SHOWN:
+        if finding.shrunk or self._shown[key] <= _MOST_SHOWN:
             self.broken.append(finding)
 
     def answers(self) -> bool:

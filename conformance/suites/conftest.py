@@ -14,6 +14,7 @@ from conformance.ledger import Stage
 from conformance.options import runner_of
 from conformance.session import Session
 from conformance.settings import DEFAULT_MODEL, Settings
+from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_gone, until_running
 
@@ -41,6 +42,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     session = runner_of(request.config).session
     yield session
+    shrink_all(session, runner_of(request.config).settings)
     undeploy_all(session, runner_of(request.config).settings.wait)
 
 

@@ -1,0 +1,313 @@
+"""Long lifecycles: a state machine over several pipelines, versions, models, workspaces and deployments at once.
+
+Every step is always allowed; what is missing makes a step a request for what does not exist. Nothing a step does
+depends on what an answer said beyond the ids it gave, so that a seed sends the same requests again. The ledger
+predicts, the checks judge, and no step fails: what is wrong is collected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from conformance.client import (
+    ARROW_FILE,
+    ApiError,
+    ModelReference,
+    PipelineClient,
+    PipelineVersionCreated,
+    infer_path,
+    steps_of,
+)
+from conformance.errors import RequestsSpentError
+from conformance.ledger import Stage as Standing
+from conformance.reach import JUDGED
+from conformance.session import Session
+from conformance.settings import Settings
+from conformance.suites.generation.budget import Budget
+from conformance.suites.generation.drawing import keep_out_of_the_way
+from conformance.suites.generation.refusing import UNKNOWN
+from conformance.suites.generation.serving import number
+from conformance.suites.generation.stage import Stage
+from conformance.suites.waiting import until_gone, until_running
+from conformance.targets.guard import RefusedError
+
+ANY = st.integers(0, 2**16)
+"""Drawn in place of a resource; taken modulo how many there are."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A pipeline that was made: its workspace, name, ids, the steps' models, and the versions of it."""
+
+    workspace_id: int
+    name: str
+    created: PipelineVersionCreated
+    models: tuple[ModelReference, ...]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployment that was made of `made`."""
+
+    made: Made
+    id: int
+    name: str
+
+
+@dataclass
+class World:
+    """What the episodes of one run have made so far, in the order in which it was asked for."""
+
+    session: Session
+    stage: Stage
+    budget: Budget
+    seconds: float
+    workspaces: list[int] = field(default_factory=list)
+    uploaded: list[tuple[int, ModelReference]] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
+    deployed: list[Deployed] = field(default_factory=list)
+    ended: list[Deployed] = field(default_factory=list)
+    deployments: int = 0
+
+    def room(self) -> bool:
+        """Whether another deployment may be made."""
+        return len(self.deployed) < self.budget.deployed and self.deployments < self.budget.deployments
+
+
+def run(session: Session, stage: Stage, budget: Budget, run_settings: Settings) -> None:
+    """Run the budget's episodes, then end what they left. The ceiling on requests ends them early, and that is all."""
+    keep_out_of_the_way()
+    world = World(session, stage, budget, run_settings.wait, [stage.workspace_id])
+    world.uploaded += list(zip(stage.ids, stage.models, strict=True))
+    try:
+        run_state_machine_as_test(seed(number(run_settings.seed, "lifecycles"))(_machine(world)), settings=_plan(budget))
+    except RequestsSpentError:
+        return
+
+
+def _plan(budget: Budget) -> settings:
+    return settings(
+        max_examples=budget.episodes, stateful_step_count=budget.steps, database=None, deadline=None,
+        phases=[Phase.generate], suppress_health_check=list(HealthCheck), print_blob=False,
+    )  # fmt: skip
+
+
+def _machine(world: World) -> type[RuleBasedStateMachine]:
+    return type("Lifecycle", (Lifecycle,), {"world": world})
+
+
+def _of(rows: list[Any], index: int) -> Any:
+    return rows[index % len(rows)] if rows else None
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """One episode. Each rule is one step of a user's day, legal or not."""
+
+    world: World
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.valid = PipelineClient(self.world.session.send, intent="valid", labels=frozenset({JUDGED}))
+        self.invalid = self.valid.meaning("invalid", JUDGED)
+        self.asking = self.valid.meaning("")
+
+    @rule()
+    def make_a_workspace(self) -> None:
+        world = self.world
+        if len(world.workspaces) < 3:
+            reply = self.valid.create_workspace(world.stage.names.fresh("workspace"))
+            world.workspaces += [reply.value] if _usable(reply) else []
+        self.valid.list_workspaces()
+
+    @rule(workspace=ANY, again=st.booleans())
+    def upload(self, workspace: int, again: bool) -> None:
+        world = self.world
+        workspace_id = _of(world.workspaces, workspace)
+        name = world.stage.models[0].name if again else world.stage.names.fresh("model")
+        reply = self.valid.upload_model(name, workspace_id, world.stage.model.content)
+        listed = self.valid.list_model_versions(model_id=name)
+        if not _usable(reply) or not _usable(listed) or workspace_id != world.stage.workspace_id:
+            return
+        for row in listed.value:
+            if row.get("id") == reply.value:
+                reference = ModelReference(name, str(row.get("model_version")), str(row.get("sha")))
+                world.uploaded.append((reply.value, reference))
+
+    @rule(workspace=ANY, pipeline=ANY, model=ANY, again=st.booleans(), empty=st.booleans())
+    def create(self, workspace: int, pipeline: int, model: int, again: bool, empty: bool) -> None:
+        world = self.world
+        known = _of(world.made, pipeline)
+        name = known.name if again and known else world.stage.names.fresh("p")
+        workspace_id = known.workspace_id if again and known and pipeline % 3 else _of(world.workspaces, workspace)
+        _, reference = _of(world.uploaded, model)
+        steps = () if empty or workspace_id != world.stage.workspace_id else (reference,)
+        reply = self.valid.create_pipeline(name, workspace_id, steps_of(*steps) if steps else {})
+        if _usable(reply):
+            world.made.append(Made(workspace_id, name, reply.value, steps))
+
+    @rule(pipeline=ANY, version=ANY, given=st.booleans())
+    def copy(self, pipeline: int, version: int, given: bool) -> None:
+        world, source = self.world, _of(self.world.made, pipeline)
+        name = world.stage.names.fresh("copy")
+        if source is None:
+            self.invalid.copy_pipeline(name, world.stage.workspace_id, UNKNOWN)
+            return
+        options = {"pipeline_version": source.created.version} if given and source.created.version else {}
+        reply = self.valid.copy_pipeline(name, source.workspace_id, source.created.pipeline_pk_id, **options)
+        if _usable(reply):
+            # Without a version asked for, the newest is copied; which that is the checks do not presume.
+            newest = [m for m in world.made if m.created.pipeline_pk_id == source.created.pipeline_pk_id][-1]
+            world.made.append(Made(source.workspace_id, name, reply.value, (source if options else newest).models))
+
+    @rule(pipeline=ANY, other_name=st.booleans(), by=st.integers(0, 3))
+    def deploy(self, pipeline: int, other_name: bool, by: int) -> None:
+        world, made = self.world, _of(self.world.made, pipeline)
+        if made is None:
+            self._refused(lambda: self._deploy_unknown())
+            return
+        standing = [d for d in world.deployed if d.made.created.pipeline_pk_id == made.created.pipeline_pk_id]
+        if standing:
+            made = standing[-1].made
+        elif not world.room():
+            return
+        name = standing[-1].name.rpartition("-")[0] if standing else _deploy_name(made, other_name, world)
+        reply = self.valid.deploy(name, made.created, **_models_by(by, made, world))
+        if not _usable(reply) or standing:
+            return
+        world.deployments += 1
+        world.deployed.append(Deployed(made, reply.value, f"{name}-{reply.value}"))
+
+    def _deploy_unknown(self) -> None:
+        nothing = PipelineVersionCreated(UNKNOWN, UNKNOWN, None)
+        self.invalid.deploy(self.world.stage.names.fresh("none"), nothing)
+
+    @rule(pipeline=ANY)
+    def deploy_with_a_version_of_another(self, pipeline: int) -> None:
+        made, other = _of(self.world.made, pipeline), _of(self.world.made, pipeline + 1)
+        if made and other and made.created.pipeline_pk_id != other.created.pipeline_pk_id:
+            standing = {d.made.created.pipeline_pk_id for d in self.world.deployed}
+            if made.created.pipeline_pk_id not in standing:
+                mixed = PipelineVersionCreated(UNKNOWN, UNKNOWN - 1, None)
+                self._refused(lambda: self.invalid.deploy(made.name, mixed))
+
+    @rule(deployment=ANY)
+    def wait(self, deployment: int) -> None:
+        deployed = _of(self.world.deployed, deployment)
+        if deployed:
+            _tolerant(lambda: until_running(self.valid, deployed.name, self.world.seconds))
+
+    @rule(deployment=ANY, count=st.integers(1, 4), kind=st.integers(0, 5), rows=st.integers(0, 5))
+    def infer(self, deployment: int, count: int, kind: int, rows: int) -> None:
+        deployed = _of(self.world.deployed, deployment)
+        if deployed is None:
+            return
+        model = self.world.stage.model
+        batch = model.rows(4, rows)[:count]
+        url = infer_path(deployed.name, deployed.made.name)
+        client = self.valid if self._serves(deployed) else self.asking
+        if kind in (3, 4):
+            batch = batch[::-1]
+        if kind == 5:
+            client.infer_arrow(url, model.column, batch, accept=ARROW_FILE)
+        else:
+            client.infer(url, model.column, batch)
+
+    @rule(deployment=ANY)
+    def look(self, deployment: int) -> None:
+        deployed = _of(self.world.deployed, deployment)
+        if deployed is None:
+            name = f"{self.world.stage.pipeline_name}-{UNKNOWN}"
+            self.invalid.meaning("invalid", JUDGED, "never-was").deployment_status(name)
+            return
+        self.asking.deployment_status(deployed.name)
+        client = self.valid if self._known(deployed) else self.asking
+        client.external_url(deployed.made.workspace_id, deployed.made.name)
+
+    @rule(deployment=ANY, by=st.integers(0, 2), patiently=st.booleans())
+    def undeploy(self, deployment: int, by: int, patiently: bool) -> None:
+        world, deployed = self.world, _of(self.world.deployed, deployment)
+        if deployed is None:
+            return
+        ids = {"pipeline_id": deployed.made.created.pipeline_pk_id, "deployment_id": deployed.id}
+        chosen = ids if by == 0 else dict([list(ids.items())[by - 1]])
+        if not _usable(self.valid.undeploy(**chosen)):
+            return
+        world.deployed.remove(deployed)
+        if patiently:
+            if _tolerant(lambda: until_gone(self.valid, deployed.name, world.seconds)):
+                world.ended.append(deployed)
+        # Told to end and not seen gone: nothing is deployed again over it, since no source says what then happens.
+        world.made = [m for m in world.made if patiently or m.created.pipeline_pk_id != ids["pipeline_id"]]
+
+    @rule(deployment=ANY, act=st.integers(0, 3))
+    def ask_the_ended(self, deployment: int, act: int) -> None:
+        ended = _of(self.world.ended, deployment)
+        if ended is None:
+            return
+        if act == 0:
+            self.asking.undeploy(deployment_id=ended.id)
+        elif act == 1:
+            self.asking.deployment_status(ended.name)
+        else:
+            model = self.world.stage.model
+            self.asking.infer(infer_path(ended.name, ended.made.name), model.column, model.rows(1))
+
+    @rule(pipeline=ANY)
+    def ask_what_never_was(self, pipeline: int) -> None:
+        world = self.world
+        client = self.invalid.meaning("invalid", JUDGED, "never-was")
+        client.external_url(world.stage.workspace_id, world.stage.names.fresh("none"))
+        self.invalid.create_pipeline(world.stage.names.fresh("none"), UNKNOWN, {})
+
+    def _serves(self, deployed: Deployed) -> bool:
+        known = self.world.session.ledger.deployments.get(deployed.id)
+        return bool(deployed.made.models and known and known.running and known.stage is Standing.DEPLOYED)
+
+    def _known(self, deployed: Deployed) -> bool:
+        known = self.world.session.ledger.deployments.get(deployed.id)
+        return bool(known and known.confirmed and known.stage is Standing.DEPLOYED)
+
+    def _refused(self, send: Any) -> None:
+        try:
+            send()
+        except RefusedError:
+            return
+
+
+def _usable(reply: Any) -> bool:
+    """Whether an answer gave what later steps need; where it did not, the checks have said so."""
+    try:
+        reply.value  # noqa: B018  reading is what fails
+    except ApiError:
+        return False
+    return True
+
+
+def _tolerant(wait: Any) -> bool:
+    """A wait that runs out is a finding of its own, and no reason to stop."""
+    try:
+        wait()
+    except ApiError:
+        return False
+    return True
+
+
+def _deploy_name(made: Made, other: bool, world: World) -> str:
+    return world.stage.names.fresh("other") if other else made.name
+
+
+def _models_by(form: int, made: Made, world: World) -> dict[str, Any]:
+    """The models of the steps, by one of the ways there are; none where the pipeline has none."""
+    if not made.models:
+        return {}
+    version_id = next((i for i, reference in world.uploaded if reference == made.models[0]), None)
+    if form == 1 and version_id is not None:
+        return {"model_ids": [version_id]}
+    if form == 2:
+        return {"models": list(made.models), "engine_config": {}}
+    return {"models": list(made.models)}

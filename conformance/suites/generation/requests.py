@@ -1,0 +1,218 @@
+"""From a body to a request that reaches something: fields that name a resource get one of the stage."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from conformance import multipart
+from conformance.client import JSON, PANDAS_RECORDS, steps_of
+from conformance.model import Exchange, Headers, Operation, Request
+from conformance.spec.document import Document
+from conformance.spec.problems import Problem
+from conformance.spec.validation import FastValidator
+from conformance.suites.generation.stage import Stage
+
+Fill = Callable[[Stage, int, Any], Any]
+_UNUSUAL = re.compile(r"[^A-Za-z0-9-]+")
+
+
+def _pipeline(stage: Stage, index: int) -> tuple[str, Any]:
+    return stage.pipelines[index % len(stage.pipelines)]
+
+
+def _name(stage: Stage, index: int, drawn: Any) -> str:
+    """A new name of ours that ends in what is usual of the drawn one."""
+    return stage.names.fresh(_UNUSUAL.sub("", str(drawn)).strip("-")[:20])
+
+
+def _definition(stage: Stage, index: int, drawn: Any) -> Any:
+    if drawn is None:
+        return None
+    choices = ({}, {"steps": []}, steps_of(stage.models[0]), steps_of(stage.models[1]))
+    return choices[index % len(choices)]
+
+
+def _model(stage: Stage, index: int, drawn: Any) -> Any:
+    return None if drawn is None else [stage.models[0].as_json()][: 1 + index % 2]
+
+
+def _model_ids(stage: Stage, index: int, drawn: Any) -> Any:
+    return None if drawn is None else [stage.ids[0]] if index % 3 else []
+
+
+def _optional(*choices: Callable[[Stage], Any]) -> Fill:
+    return lambda stage, index, drawn: None if drawn is None else choices[index % len(choices)](stage)
+
+
+_FILLS: dict[str, dict[str, Fill]] = {
+    "pipelines.create": {
+        "pipeline_id": _name,
+        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
+        "definition": _definition,
+    },
+    # Deploying again what is deployed makes nothing new, and so costs nothing.
+    "pipelines.deploy": {
+        "deploy_id": lambda stage, index, drawn: stage.pipeline_name,
+        "pipeline_id": lambda stage, index, drawn: stage.deployment[2].pipeline_pk_id,
+        "pipeline_version_pk_id": lambda stage, index, drawn: stage.deployment[2].pipeline_variant_pk_id,
+        "engine_config": _optional(lambda stage: {}),
+        "model_configs": _optional(lambda stage: []),
+        "model_ids": _model_ids,
+        "models": _model,
+    },
+    "pipelines.copy": {
+        "name": _name,
+        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
+        "source_pipeline": lambda stage, index, drawn: _pipeline(stage, index)[1].pipeline_pk_id,
+        "deploy": lambda stage, index, drawn: None,
+        "engine_config": _optional(lambda stage: {}),
+        "pipeline_version": lambda stage, index, drawn: None if drawn is None else _pipeline(stage, index)[1].version,
+    },
+    "status.get-deployment": {"name": lambda stage, index, drawn: stage.deployment[0]},
+    "admin.get-pipeline-external-url": {
+        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
+        "pipeline_name": lambda stage, index, drawn: stage.pipeline_name,
+    },
+    "models.list-versions": {
+        "model_id": _optional(lambda stage: stage.models[0].name),
+        "models_pk_id": lambda stage, index, drawn: None,
+    },
+    "workspaces.create": {"workspace_name": _name},
+    "workspaces.list": {"user_id": lambda stage, index, drawn: None},
+    "models.upload-and-convert": {
+        "name": lambda stage, index, drawn: stage.models[0].name,
+        "visibility": _optional(lambda stage: "public", lambda stage: "private"),
+        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
+        "image_path": lambda stage, index, drawn: None,
+        "input_schema": lambda stage, index, drawn: None,
+        "output_schema": lambda stage, index, drawn: None,
+        "registry_id": lambda stage, index, drawn: None,
+    },
+}
+"""What stands for a drawn value, by operation and field. A drawn null stays null."""
+
+_UPLOAD = "models.upload-and-convert"
+_ONNX = {"framework": "onnx", "requirements": []}
+
+
+class Builder:
+    """Builds requests of one document against one stage."""
+
+    def __init__(self, document: Document, stage: Stage) -> None:
+        self.document, self.stage = document, stage
+        self._validator = FastValidator(document)
+
+    def valid(self, operation: Operation, body: Any, index: int) -> Request:
+        """A request that is as described and names what exists. Fields that the description does not know are dropped."""
+        if operation.id == _UPLOAD:
+            drawn = body.get("metadata", {}) if isinstance(body, dict) else {}
+            metadata = self._filled(_UPLOAD, drawn, index, drop=True)
+            metadata["conversion"] = _ONNX | _conversion(drawn.get("conversion"), index)
+            return self.form({"metadata": metadata, "file": self.stage.model.content})
+        return self.json(operation, self._filled(operation.id, body, index, drop=True))
+
+    def invalid(self, operation: Operation, body: Any, index: int) -> Request:
+        """A request in which what is right of a drawn body leads to something real, and what is wrong stays wrong."""
+        if operation.id == _UPLOAD:
+            return self._invalid_form(body, index)
+        if isinstance(body, dict):
+            body = self._filled(operation.id, body, index, drop=False)
+        return self.json(operation, body)
+
+    def is_invalid(self, operation: Operation, request: Request) -> bool:
+        """Whether a request really is not as described, by what all sources say; a token is not looked for."""
+        problems = self._validator.request_problems(Exchange(request, None, operation.id))
+        return any(problem.kind != "security" and not _open_to_doubt(problem) for problem in problems)
+
+    def json(self, operation: Operation, body: Any, kind: str = "") -> Request:
+        """A request of that JSON body; bytes go as they are, and what is no value at all goes as nothing."""
+        kind = kind or (PANDAS_RECORDS if operation.id == "pipelines.infer" else JSON)
+        path = self.stage.url if operation.id == "pipelines.infer" else operation.path
+        content = body if isinstance(body, bytes) else b"" if type(body).__name__ == "NotSet" else _text(body)
+        return Request(operation.method, path, Headers({"Content-Type": kind}), content)
+
+    def form(self, parts: Mapping[str, Any]) -> Request:
+        """An upload of these parts; `metadata` as JSON unless it is bytes."""
+        encoded = []
+        for name, value in parts.items():
+            content = value if isinstance(value, bytes) else _text(value)
+            kind, filename = ("application/octet-stream", "model.onnx") if name == "file" else (JSON, None)
+            encoded.append(multipart.Part(name, content, kind, filename))
+        kind, content = multipart.encode(encoded)
+        return Request("POST", self.document.operation(_UPLOAD).path, Headers({"Content-Type": kind}), content)
+
+    def _invalid_form(self, body: Any, index: int) -> Request:
+        if not isinstance(body, dict):
+            kind = "multipart/form-data; boundary=conformance-5f1c7e0d"
+            content = body if isinstance(body, bytes) else _text(None if type(body).__name__ == "NotSet" else body)
+            return Request("POST", self.document.operation(_UPLOAD).path, Headers({"Content-Type": kind}), content)
+        parts: dict[str, Any] = {}
+        if "metadata" in body:
+            metadata = body["metadata"]
+            filled = self._filled(_UPLOAD, metadata, index, drop=False) if isinstance(metadata, dict) else metadata
+            parts["metadata"] = filled
+        if "file" in body:
+            parts["file"] = self.stage.model.content
+        return self.form(parts)
+
+    def _filled(self, operation_id: str, body: Any, index: int, *, drop: bool) -> dict[str, Any]:
+        fills = _FILLS.get(operation_id, {})
+        schemas = self._properties(operation_id)
+        filled: dict[str, Any] = {}
+        for key, value in (body if isinstance(body, dict) else {}).items():
+            if key in fills and _fits(value, schemas.get(key, {})):
+                filled[key] = fills[key](self.stage, index, value)
+            elif not drop:
+                filled[key] = value
+        return filled
+
+    def _properties(self, operation_id: str) -> Mapping[str, Any]:
+        schema = body_schema(self.document, operation_id)
+        if operation_id == _UPLOAD:
+            schema = self.document.resolved(schema["properties"]["metadata"])
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        return properties
+
+
+def _open_to_doubt(problem: Problem) -> bool:
+    """The tutorial calls a definition and an engine's configuration strings, and the vendor's client leaves what is in
+    them open: a service that takes either form keeps to what one of them says."""
+    return problem.where.startswith(("$.definition", "$.engine_config"))
+
+
+def body_schema(document: Document, operation_id: str) -> Mapping[str, Any]:
+    """The schema of an operation's body, in the first media type that is described; `$ref`s at its top resolved."""
+    content = document.resolved(document.definition(operation_id)["requestBody"])["content"]
+    return document.resolved(next(iter(content.values())).get("schema", {}))
+
+
+def _conversion(drawn: Any, index: int) -> dict[str, Any]:
+    """Of a drawn conversion what any ONNX model may have."""
+    drawn = drawn if isinstance(drawn, dict) else {}
+    kept = {"python_version": ("3.8", "3.9")[index % 2]} if "python_version" in drawn else {}
+    return kept | ({"arch": "x86"} if drawn.get("arch") else {})
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "number": (int, float), "object": (dict,), "array": (list,),
+    "null": (type(None),), "boolean": (bool,),
+}  # fmt: skip
+
+
+def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
+    """Whether a value has the type that its field's schema asks for, the items of a list looked at too."""
+    named = schema.get("type")
+    types = [named] if isinstance(named, str) else named or list(_TYPES)
+    if isinstance(value, bool):
+        return "boolean" in types
+    if not any(isinstance(value, _TYPES[one]) for one in types) or (named and value not in schema.get("enum", [value])):
+        return False
+    items = schema.get("items", {})
+    return not isinstance(value, list) or all(_fits(item, items) for item in value if "$ref" not in items)
+
+
+def _text(value: Any) -> bytes:
+    return json.dumps(value, default=str).encode()

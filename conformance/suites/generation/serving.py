@@ -1,0 +1,162 @@
+"""Valid requests: drawn, at their limits, each naming what exists; all of them must be served."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from conformance.checks.status import DESCRIBED
+from conformance.client import ARROW_FILE, PANDAS_RECORDS, PipelineClient
+from conformance.model import Operation, Request
+from conformance.reach import JUDGED
+from conformance.session import Session
+from conformance.suites.generation.budget import Budget
+from conformance.suites.generation.drawing import draw
+from conformance.suites.generation.edges import NAME_LENGTHS, whole
+from conformance.suites.generation.requests import Builder
+from conformance.suites.generation.stage import Stage
+from conformance.targets.guard import RefusedError
+
+_NAMED = {
+    "pipelines.create": "pipeline_id",
+    "pipelines.copy": "name",
+    "workspaces.create": "workspace_name",
+}
+_LONGEST_PROMISED = 63
+_ODD_NAMES = ("", "a", "-", "é", "名前", "😀", "it's", 'a"b', "a b", "a/b", "%2F", "..", "null", "x" * 300)
+
+
+def valid(session: Session, stage: Stage, budget: Budget, seed: int, operation_id: str) -> None:
+    """Send the drawn and the boundary requests of one operation; what is wrong of the answers the checks say."""
+    operation = session.rules.document.operation(operation_id)
+    if operation_id == "pipelines.infer":
+        _inferences(session, stage, budget, seed)
+    elif operation_id == "pipelines.undeploy":
+        _undeploys(session, stage, budget, seed)
+    else:
+        builder = Builder(session.rules.document, stage)
+        for request, labels in _edges(builder, operation):
+            attempt(session, request, "" if labels else "valid", labels)
+
+        def use(body: Any, media_type: str, index: int) -> None:
+            attempt(session, builder.valid(operation, body, index), "valid")
+
+        draw(session.rules.document, operation_id, "valid", budget.drawn, number(seed, operation_id, "valid"), use)
+
+
+def attempt(session: Session, request: Request, intent: str, labels: frozenset[str] = frozenset()) -> None:
+    """Send one request, unless the guard of a live target forbids it: then it counts as not drawn."""
+    try:
+        session.send(request, intent=intent, labels=labels | {JUDGED})
+    except RefusedError:
+        return
+
+
+def number(seed: int, *words: str) -> int:
+    """A number for one item's drawing, from the run's seed."""
+    return random.Random("/".join((str(seed), *words))).getrandbits(63)  # noqa: S311  test data
+
+
+def _edges(builder: Builder, operation: Operation) -> Iterator[tuple[Request, frozenset[str]]]:
+    body = whole(operation.id, builder.stage)
+    for request in _whole_and_minimal(builder, operation, body):
+        yield request, frozenset()
+    yield from ((request, frozenset({DESCRIBED})) for request in _odd_names(builder, operation))
+    field = _NAMED.get(operation.id)
+    if field is not None:
+        for length in NAME_LENGTHS:
+            name = builder.stage.names.fresh(length=length)
+            labels = frozenset({DESCRIBED}) if len(name) > _LONGEST_PROMISED else frozenset()
+            yield builder.json(operation, body | {field: name}), labels
+
+
+def _odd_names(builder: Builder, operation: Operation) -> Iterator[Request]:
+    """Names that nothing has: an answer, a success or a refusal, but no failure of the server."""
+    stage = builder.stage
+    field = {"models.list-versions": "model_id", "status.get-deployment": "name",
+             "admin.get-pipeline-external-url": "pipeline_name"}.get(operation.id)  # fmt: skip
+    if field is not None:
+        body = {"workspace_id": stage.workspace_id} if field == "pipeline_name" else {}
+        for name in (*_ODD_NAMES, stage.names.fresh(length=64) + "-1"):
+            yield builder.json(operation, body | {field: name})
+    if operation.id == "workspaces.list":
+        yield builder.json(operation, {"user_id": "00000000-0000-4000-8000-000000000000"})
+    if operation.id == "models.upload-and-convert":
+        metadata = whole(operation.id, stage)["metadata"] | {"name": stage.names.fresh(length=64)}
+        yield builder.form({"metadata": metadata, "file": stage.model.content})
+
+
+def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, Any]) -> Iterator[Request]:
+    """The body with all its fields, without each optional one, and with null where that is described."""
+    if operation.id == "models.upload-and-convert":
+        for field in ("image_path", "input_schema", "output_schema", "registry_id"):
+            metadata = {key: value for key, value in body["metadata"].items() if key != field}
+            yield builder.form({"metadata": metadata, "file": builder.stage.model.content})
+        return
+    yield builder.json(operation, body)
+    fresh = _NAMED.get(operation.id)
+    for field in list(body):
+        for changed in ({key: value for key, value in body.items() if key != field}, body | {field: None}):
+            if fresh:
+                changed = changed | ({fresh: builder.stage.names.fresh()} if fresh in changed else {})
+            request = builder.json(operation, changed)
+            if not builder.is_invalid(operation, request) and not (fresh and changed.get(fresh) is None):
+                yield request
+
+
+def _inferences(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
+    client = PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED}))
+    dice = random.Random(number(seed, "pipelines.infer", "valid"))  # noqa: S311  test data
+    column, model = stage.model.column, stage.model
+    for index, count in enumerate(budget.rows):
+        rows = model.rows(count, dice.getrandbits(32))
+        client.infer(stage.url, column, rows)
+        if count <= 300 or index == len(budget.rows) - 1:
+            client.infer_arrow(stage.url, column, rows, accept=(ARROW_FILE, "application/json")[index % 2])
+    for rows in _notable(model.width):
+        client.infer(stage.url, column, rows)
+    for _ in range(budget.drawn):
+        rows = [[_value(dice) for _ in range(model.width)] for _ in range(dice.choice((1, 1, 2, 5)))]
+        form = dice.randrange(4)
+        if form == 0:
+            client.infer_arrow(stage.url, column, rows)
+        else:
+            client.infer(stage.url, column, rows, kind=PANDAS_RECORDS, accept=("*/*", "application/json")[form % 2])
+
+
+def _value(dice: random.Random) -> float:
+    return dice.choice(
+        (0.0, 1.0, -1.0, round(dice.uniform(-3, 3), 6), round(dice.uniform(-100, 100), 3), dice.randint(-5, 5))
+    )
+
+
+def _notable(width: int) -> Iterator[list[list[float]]]:
+    """Rows whose values or order a careless server might mind."""
+    for value in (0.0, 1e-30, -0.0, 1000.0, -1000.0):
+        yield [[value] * width]
+    yield [[1] * width]
+    yield [[0.5] * width] * 3
+
+
+def _undeploys(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
+    """Undeploy what was deployed for this: by one id, by the other, by both."""
+    client = PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED}))
+    if not stage.deploys:
+        return
+    forms: tuple[Callable[[int, int], dict[str, Any]], ...] = (
+        lambda pipeline, deployment: {"pipeline_id": pipeline},
+        lambda pipeline, deployment: {"deployment_id": deployment},
+        lambda pipeline, deployment: {"pipeline_id": pipeline, "deployment_id": deployment},
+    )
+    operation = session.rules.document.operation("pipelines.undeploy")
+    builder = Builder(session.rules.document, stage)
+    dice = random.Random(number(seed, "pipelines.undeploy"))  # noqa: S311  test data
+    for index in range(max(3, budget.drawn // 5)):
+        name = stage.names.fresh("brief")
+        created = client.create_pipeline(name, stage.workspace_id, {}).value
+        deployment = client.deploy(name, created).value
+        form = forms[index % 3] if index < 3 else dice.choice(forms)
+        attempt(session, builder.json(operation, form(created.pipeline_pk_id, deployment)), "valid")
+
+

@@ -1,0 +1,77 @@
+"""A stage of resources: made once, fixed while requests are drawn, so that a drawn index leads to something real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conformance.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.suites.model import Model
+from conformance.suites.waiting import until_running
+
+_LONGEST_NAME = 63
+"""The vendor's client refuses names of 64 characters and more (its checks.py); up to here a name must be taken."""
+
+
+@dataclass
+class Names:
+    """Names of this run, none given twice. `prefix` begins each."""
+
+    prefix: str
+    count: int = 0
+
+    def fresh(self, suffix: str = "", length: int = 0) -> str:
+        """A new name ending in `suffix`; padded to `length` characters where that is given."""
+        self.count += 1
+        name = f"{self.prefix}g{self.count}"
+        if length:
+            return name + "x" * max(0, length - len(name))
+        return f"{name}-{suffix}"[:_LONGEST_NAME].rstrip("-") if suffix else name
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What drawn requests may name. `models` are versions of one model, `ids` their ids, `pipelines` (name, version).
+
+    `deployment` is the one that runs: (name for status, id, pipeline), and `url` where it is asked.
+    """
+
+    workspace_id: int
+    model: Model = field(repr=False)
+    names: Names
+    models: tuple[ModelReference, ...]
+    ids: tuple[int, ...]
+    pipelines: tuple[tuple[str, PipelineVersionCreated], ...]
+    deployment: tuple[str, int, PipelineVersionCreated]
+    pipeline_name: str
+    deploys: bool = True
+
+    @property
+    def url(self) -> str:
+        """The path inference goes to."""
+        return infer_path(self.deployment[0], self.pipeline_name)
+
+
+def stage_of(
+    client: PipelineClient, names: Names, workspace_id: int, model: Model, seconds: float, *, deploys: bool
+) -> Stage:
+    """Make a stage. Raises ApiError where the target does not let us."""
+    name = names.fresh("model")
+    ids = tuple(client.upload_model(name, workspace_id, model.content).value for _ in range(2))
+    listed = {row["id"]: row for row in client.list_model_versions(model_id=name).value}
+    models = tuple(ModelReference(name, str(listed[i]["model_version"]), str(listed[i]["sha"])) for i in ids)
+    served, empty = names.fresh("served"), names.fresh("empty")
+    created = client.create_pipeline(served, workspace_id, steps_of(models[0])).value
+    pipelines = ((served, created), (empty, client.create_pipeline(empty, workspace_id, {}).value))
+    deployment_id = client.deploy(served, created, models=[models[0]]).value
+    deployment = f"{served}-{deployment_id}"
+    until_running(client, deployment, seconds)
+    return Stage(
+        workspace_id, model, names, models, ids, pipelines, (deployment, deployment_id, created), served, deploys
+    )
+
+
+def own_workspace(client: PipelineClient, names: Names) -> int:
+    """A workspace of this stage's own. Raises ApiError where none is made."""
+    return client.create_workspace(names.fresh("workspace")).value
+
+

@@ -1,0 +1,72 @@
+"""Requests that nobody wrote: drawn from the description, in long lifecycles, and asked in more than one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance.client import PipelineClient
+from conformance.session import Session
+from conformance.settings import Settings
+from conformance.suites.generation.budget import Budget, budget_of
+from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
+from conformance.suites.model import Model
+
+OPERATIONS = (
+    "workspaces.list", "workspaces.create", "models.upload-and-convert", "models.list-versions", "pipelines.create",
+    "pipelines.copy", "pipelines.deploy", "status.get-deployment", "admin.get-pipeline-external-url",
+    "pipelines.infer", "pipelines.undeploy",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def budget(settings: Settings) -> Budget:
+    return budget_of(settings)
+
+
+@pytest.fixture(scope="session")
+def stage(session: Session, settings: Settings, model: Model, named: Callable[[str], str]) -> Stage:
+    client = PipelineClient(session.send, intent="valid")
+    names = Names(named(""))
+    workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
+    return stage_of(client, names, workspace_id, model, settings.wait, deploys=settings.kind != "live")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_valid_requests_are_served(
+    session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
+) -> None:
+    from conformance.suites.generation import serving
+
+    serving.valid(session, stage, budget, settings.seed, operation)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_invalid_requests_are_refused(
+    session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
+) -> None:
+    from conformance.suites.generation import refusing
+
+    refusing.invalid(session, stage, budget, settings.seed, operation)
+
+
+@pytest.mark.live_cost(1)
+def test_the_same_rows_get_the_same_answers(session: Session, stage: Stage, settings: Settings) -> None:
+    from conformance.suites.generation import asking
+
+    asking.in_other_ways(session, stage, settings)
+
+
+@pytest.mark.live_cost(1)
+def test_long_lifecycles(session: Session, stage: Stage, budget: Budget, settings: Settings) -> None:
+    from conformance.suites.generation import lifecycles
+
+    lifecycles.run(session, stage, budget, settings)
+
+
+@pytest.mark.live_cost(0)
+def test_requests_at_the_same_moment(session: Session, stage: Stage, budget: Budget) -> None:
+    from conformance.suites.generation import together
+
+    together.run(session, stage, budget)
