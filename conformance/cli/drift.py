@@ -1,25 +1,85 @@
-"""`conformance drift`: what changed between two descriptions, and who breaks."""
+"""`conformance drift`: what changed between two descriptions, or between ours and other sources, and who breaks."""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
-from conformance.drift.compare import compare
+from conformance.cli.exercise import exchanges_of, exercised
+from conformance.drift.behaviour import advice_for
 from conformance.drift.comparison import BREAKING, NONE, Comparison
-from conformance.drift.document import load
-from conformance.drift.forms import FORMS, render
+from conformance.drift.forms import FORMS
+from conformance.drift.forms.sections import (
+    Section,
+    becoming_section,
+    notes_section,
+    render_with,
+    table_section,
+    usage_section,
+)
 from conformance.drift.ignoring import leave_out, read_ignored
-from conformance.errors import UsageError
+from conformance.drift.sources import comparison_of, narrowed, sdk_source, source_of, table_for, upgrade
+from conformance.drift.usage import read_usage
+from conformance.errors import NoVerdictError, UsageError
+from conformance.settings import Settings
+from conformance.spec.document import Document
+
+_MANY = ("--used-in", "--traffic")
+_INSTALLED = "installed"
 
 
-@click.command()
-@click.argument("base", required=False, type=click.Path(path_type=Path))
-@click.argument("revision", required=False, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="How to say it.")
+class _Command(click.Command):
+    """Lets --used-in and --traffic take every path up to the next option, as a shell's wildcard gives them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option = ""
+        for word in args:
+            if option and not word.startswith("-"):
+                spread += [option, word]
+                continue
+            option = word if word in _MANY else ""
+            spread += [] if option else [word]
+        return super().parse_args(ctx, spread)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one way of calling found: the comparison, the base's document, sections to show, what calls become."""
+
+    comparison: Comparison
+    spec: Document
+    sections: tuple[Section, ...] = ()
+    becomes: Mapping[str, str] = field(default_factory=dict)
+    unless: Mapping[str, str] = field(default_factory=dict)
+
+
+@click.command(cls=_Command)
+@click.argument("base", required=False)
+@click.argument("revision", required=False)
+@click.option("--target", envvar="CONFORMANCE_DRIFT_TARGET", default="", metavar="URL|emulated", help="An instance.")
+@click.option("--document", "place", default="", metavar="PATH|URL", help="Where the instance serves its description.")
+@click.option("--no-run", is_flag=True, help="Send the instance nothing but the question for its description.")
+@click.option(
+    "--traffic", multiple=True, type=click.Path(path_type=Path), metavar="FILE…", help="HAR files, recordings."
+)
+@click.option(
+    "--sdk", default="", metavar="DIR|installed", help="An unpacked wheel of the vendor's SDK, or a .whl file."
+)
+@click.option("--from", "old", default="", metavar="RELEASE", help="The release a user leaves.")
+@click.option("--to", "new", default="", metavar="RELEASE", help="The release a user goes to.")
+@click.option(
+    "--used-in", multiple=True, type=click.Path(path_type=Path), metavar="PATH…", help="What a user's files touch."
+)
+@click.option("--profile", default="2023.4", show_default=True, help="The release other sources are compared with.")
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="How to say it."
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["breaking", "any", "never"]),
@@ -29,26 +89,99 @@ from conformance.errors import UsageError
 )
 @click.option("--ignore", "ignored", type=click.Path(path_type=Path), metavar="FILE", help="TOML of accepted changes.")
 @click.option("--allow-remote", is_flag=True, help="Fetch what the descriptions refer to on other hosts.")
-def drift(
-    base: Path | None, revision: Path | None, form: str, fail_on: str, ignored: Path | None, allow_remote: bool
-) -> int:
-    """Compare the OpenAPI description REVISION with BASE: what changed, and whose client breaks.
+@click.option(
+    "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait of a run, in seconds."
+)
+@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], **options: Any) -> int:
+    """Compare the description REVISION with BASE, or another source with ours: what changed, and whose client breaks.
 
-    Both are OpenAPI 3.0 or 3.1, YAML or JSON. Equal meanings are no change, however they are written. The exit code is 0, or 1
-    for a change at or above --fail-on.
+    BASE and REVISION are OpenAPI 3.0 or 3.1, YAML or JSON, or an SDK of the vendor's. Equal meanings are no change,
+    however they are written. --from and --to compare two releases; --target, --traffic and --sdk compare what an
+    instance, recorded traffic and an SDK say with our description of --profile, in one table. --used-in narrows the
+    changes to what these files touch. The exit code is 0, or 1 for a change at or above --fail-on.
     """
-    if base is None or revision is None:
-        raise UsageError("Name two descriptions to compare, BASE and REVISION.")
-    entries = read_ignored(ignored) if ignored is not None else ()
-    found = compare(load(base, allow_remote), load(revision, allow_remote))
-    found = replace(found, sources={"base": str(base), "revision": str(revision)})
-    if entries:
-        found = leave_out(found, entries, datetime.datetime.now(datetime.UTC).date())
-    click.echo(render(found, form), nl=False)
-    return exit_code(found, fail_on)
+    found = _found(**options)
+    comparison, sections = found.comparison, found.sections
+    if used_in:
+        usage = read_usage(used_in, found.spec, lambda file: exchanges_of([file], found.spec))
+        narrow = narrowed(comparison, usage, found.unless)
+        becomes = {one.id: found.becomes.get(one.id) or advice_for(one, {}) for one in comparison.changes}
+        comparison, sections = narrow.comparison, (usage_section(narrow, becomes), *sections)
+    elif found.becomes:
+        sections = (becoming_section(comparison.changes, found.becomes), *sections)
+    if ignored is not None:
+        comparison = leave_out(comparison, read_ignored(ignored), datetime.datetime.now(datetime.UTC).date())
+    click.echo(render_with(comparison, form, sections), nl=False)
+    return exit_code(comparison, fail_on)
 
 
 def exit_code(found: Comparison, fail_on: str) -> int:
     """1 for a change at or above `fail_on` (`breaking`, `any`, `never`), else 0."""
     failing = {"breaking": found.verdict == BREAKING, "any": found.verdict != NONE, "never": False}
     return int(failing[fail_on])
+
+
+def _found(base: str | None, revision: str | None, old: str, new: str, **options: Any) -> _Found:
+    sources = [name for name in ("target", "traffic", "sdk") if options[name]]
+    if bool(base or revision) + bool(old or new) + bool(sources) != 1:
+        raise UsageError(
+            "Say what to compare, one way: two descriptions BASE and REVISION; two releases by --from and --to; or "
+            "other sources with ours by --target, --traffic and --sdk."
+        )
+    if sources:
+        return _of_sources(**options)
+    if old or new:
+        return _of_releases(old, new)
+    if not base or not revision:
+        raise UsageError("Name two descriptions to compare, BASE and REVISION.")
+    return _of_descriptions(base, revision, options["profile"], options["allow_remote"])
+
+
+def _of_descriptions(base: str, revision: str, profile: str, allow_remote: bool) -> _Found:
+    spec = Document.load(profile)
+    first, second = (source_of(place, spec, allow_remote) for place in (base, revision))
+    notes = [f"{source.title}: {note}" for source in (first, second) for note in source.notes]
+    sections = (notes_section(notes),) if notes else ()
+    return _Found(comparison_of(first, second), Document.from_mapping(first.document), sections)
+
+
+def _of_releases(old: str, new: str) -> _Found:
+    if not old or not new:
+        raise UsageError("Name both releases, --from RELEASE and --to RELEASE.")
+    way = upgrade(old, new)
+    return _Found(way.comparison, Document.load(old), (), way.becomes, way.unless)
+
+
+def _of_sources(
+    target: str, place: str, no_run: bool, traffic: tuple[Path, ...], sdk: str, profile: str, wait: float, ca_file: str,
+    allow_remote: bool,
+) -> _Found:  # fmt: skip
+    spec = Document.load(profile)
+    notes: list[str] = []
+    exchanges = exchanges_of(traffic, spec) if traffic else None
+    client = sdk_source(None if sdk == _INSTALLED else Path(sdk), spec) if sdk else None
+    served = None
+    if target:
+        settings = Settings(target=target, profile=profile, wait=wait, ca_file=ca_file)
+        seen = exercised(settings, place, send=not no_run and exchanges is None)
+        served = seen.served
+        exchanges = seen.exchanges if exchanges is None else exchanges
+        notes += _of_served(seen.url, served.document is None, served.url, dict(served.tried), place)
+        if served.document is None and not exchanges:
+            raise NoVerdictError(f"{seen.url} serves no description that was found, and no traffic of it was seen.")
+    table, changes = table_for(spec, served, client, exchanges)
+    notes += list(client.notes) if client else []
+    names = {"base": f"our description of release {profile}", "revision": ", ".join(table.columns)}
+    sections = [table_section(table), *([notes_section(notes)] if notes else [])]
+    return _Found(replace(Comparison(changes), sources=names), spec, tuple(sections))
+
+
+def _of_served(url: str, missing: bool, found_at: str, tried: Mapping[str, str], place: str) -> list[str]:
+    if not missing:
+        return [f"The instance serves its description at {found_at}."]
+    if place:
+        raise UsageError(
+            f"There is no description at {place}: {'; '.join(tried.values())}. Give its place by --document."
+        )
+    return [f"The instance at {url} serves no description at any of {len(tried)} places tried; name it by --document."]

@@ -119,11 +119,9 @@ def _fields(
     if any(id(part) in held for part in parts):
         return
     held = (*held, *map(id, parts))
-    must = {name for part in parts for name in part.get("required", ())}
-    properties: dict[str, Any] = {}
-    for part in parts:
-        for name, inner in part.get("properties", {}).items():
-            properties[name] = {"allOf": [properties[name], inner]} if name in properties else inner
+    always = list(_parts(description, schema, choices=False))
+    must = {name for part in always for name in part.get("required", ())}
+    properties = _properties(parts, always)
     for name, inner in properties.items():
         yield from _fields(description, inner, f"{at}.{name}", name in must, held)
     for part in parts:
@@ -132,16 +130,32 @@ def _fields(
                 yield from _fields(description, part[word], f"{at}{place}", False, held)
 
 
-def _parts(description: Description, schema: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
-    """The schema and those it is made of: its `$ref`, and the members of allOf, anyOf and oneOf."""
+def _properties(parts: list[dict[str, Any]], always: list[dict[str, Any]]) -> dict[str, Any]:
+    """Properties by name: what every part that always holds says of one, else whatever one choice or another says."""
+    found: dict[str, Any] = {}
+    for part in always:
+        for name, inner in part.get("properties", {}).items():
+            found[name] = {"allOf": [found[name], inner]} if name in found else inner
+    chosen: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, inner in part.get("properties", {}).items():
+            if name not in found:
+                chosen.setdefault(name, []).append(inner)
+    return found | {name: inner[0] if len(inner) == 1 else {"anyOf": inner} for name, inner in chosen.items()}
+
+
+def _parts(
+    description: Description, schema: Any, depth: int = _DEPTH, *, choices: bool = True
+) -> Iterator[dict[str, Any]]:
+    """The schema and those it is made of: its `$ref`, the members of allOf and, as `choices`, of anyOf and oneOf."""
     if not isinstance(schema, dict) or depth == 0:
         return
     yield schema
     if "$ref" in schema:
-        yield from _parts(description, description.follow(schema), depth - 1)
-    for word in ("allOf", "anyOf", "oneOf"):
+        yield from _parts(description, description.follow(schema), depth - 1, choices=choices)
+    for word in ("allOf", "anyOf", "oneOf") if choices else ("allOf",):
         for inner in schema.get(word, ()):
-            yield from _parts(description, inner, depth - 1)
+            yield from _parts(description, inner, depth - 1, choices=choices)
 
 
 def _shape(description: Description, schema: Any, required: bool) -> Shape:

@@ -18,14 +18,15 @@ from conformance.drift.comparison import Change, Comparison
 from conformance.drift.declared import Declared, declared
 from conformance.drift.sdk import is_sdk, read_sdk
 from conformance.drift.served import Fetch, Served, served_document
-from conformance.drift.table import SDK, SERVED, Sources, Table, table_of
-from conformance.drift.traffic import observe
+from conformance.drift.table import SDK, SERVED, TRAFFIC, Sources, Table, table_of
+from conformance.drift.traffic import Observed, change_of, observe
 from conformance.drift.usage import Usage
 from conformance.drift.usage.relevance import Concern, concerns
 from conformance.model import Exchange, Request, Response
 from conformance.spec.document import METHODS, Document
 
 _INFERENCE = "pipelines.infer"
+_TITLES = {SERVED: "The served document", SDK: "The SDK", TRAFFIC: "Traffic"}
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,8 @@ def table_for(
     served: Served | None = None,
     sdk: Source | None = None,
     exchanges: Iterable[Exchange] | None = None,
-) -> tuple[Table, dict[str, Comparison]]:
-    """The table of our description beside what is given, and the comparison behind each document's column."""
+) -> tuple[Table, tuple[Change, ...]]:
+    """The table of our description beside what is given, and the changes of all sources, each naming its source."""
     ours = Source("our description", dict(spec.raw))
     sources = Sources(declared(ours.document))
     if served is not None and served.document is not None:
@@ -181,10 +182,25 @@ def table_for(
         sources.described[SDK] = (comparison_of(ours, sdk), _by_our_ids(spec, sdk.document))
     if exchanges is not None:
         sources.observed = observe(exchanges, spec)
-    return table_of(sources), {name: comparison for name, (comparison, _) in sources.described.items()}
+    comparisons = {name: comparison for name, (comparison, _) in sources.described.items()}
+    return table_of(sources), instance_changes(comparisons, sources.observed)
 
 
 def _by_our_ids(spec: Document, document: dict[str, Any]) -> dict[str, Declared]:
     """What a document declares, by our operation ids where method and path are the same."""
     ids = {(one.method, one.path): one.id for one in spec.operations}
     return {ids.get((one.method, one.path), one.id): one for one in declared(document).values()}
+
+
+def instance_changes(
+    comparisons: Mapping[str, Comparison], observed: Mapping[str, Observed] | None
+) -> tuple[Change, ...]:
+    """The changes of all sources together, breaking ones first; each message names the source it is of."""
+    changes = [
+        replace(change, message=f"{_TITLES[name]}: {change.message}")
+        for name, comparison in comparisons.items()
+        for change in comparison.changes
+    ]
+    facts = [fact for one in (observed or {}).values() for fact in one.facts]
+    changes += [replace(one, message=f"{_TITLES[TRAFFIC]}: {one.message}") for one in map(change_of, facts) if one]
+    return tuple(sorted(changes, key=lambda change: not change.breaking))

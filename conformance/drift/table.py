@@ -167,7 +167,7 @@ def _row(
     spec = str(shape) if shape else f"{ours.method} {ours.path}" if ours and location == "operation" else ""
     differs = [name for name, cell in cells.items() if cell.state == DIFFERS]
     breaks = _breaks(changes, facts) if differs else ""
-    return Row(operation, location, spec, cells, breaks, _cause(differs, cells))
+    return Row(operation, location, spec, cells, breaks, _cause(location, differs, cells))
 
 
 def _described_cell(sources: Sources, column: str, operation: str, location: str, changes: list[Change]) -> Cell:
@@ -218,8 +218,10 @@ def _new_success(fact: Fact) -> bool:
     return fact.kind == "undeclared-status" and fact.location.startswith("response.2")
 
 
-def _cause(differs: list[str], cells: Mapping[str, Cell]) -> str:
+def _cause(location: str, differs: list[str], cells: Mapping[str, Cell]) -> str:
     """Which source the difference is of. The instance speaks twice: by the document it serves, and by what it does."""
+    if differs == [TRAFFIC] and location.startswith("request"):
+        return "What was sent is not what we describe."
     served, traffic = (cells.get(name, Cell(SILENT)).state for name in (SERVED, TRAFFIC))
     if served == DIFFERS and traffic == DIFFERS:
         return "The instance behaves otherwise than we describe, and so does the document it serves."

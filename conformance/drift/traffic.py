@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.drift.comparison import Change
 from conformance.drift.declared import Declared, Shape, declared
 from conformance.drift.dialect import modern
+from conformance.drift.kinds import KINDS
 from conformance.drift.messages import BodyValidator, body_of, covers, query_of, type_of
 from conformance.model import Exchange, Request, Response
 from conformance.redaction import redact_text
@@ -36,6 +38,27 @@ class Fact:
     message: str
     count: int
     of: int
+
+
+_KINDS = {
+    "undeclared-field": "response-property-added",
+    "undeclared-media-type": "response-media-type-added",
+    "value-outside-enum": "response-enum-loosened",
+    "other-type": "response-type-changed",
+    "required-but-absent": "response-property-became-optional",
+    "not-as-described": "response-schema-loosened",
+}
+
+
+def change_of(fact: Fact) -> Change | None:
+    """The change an instance's answers show; None for a fact of what was sent, which is its sender's."""
+    if not fact.location.startswith("response"):
+        return None
+    success = fact.location.startswith("response.2")
+    status = "response-success-status-added" if success else "response-status-added"
+    kind = KINDS[_KINDS.get(fact.kind, status)]
+    message = f"{fact.message} ({fact.count} of {fact.of})"
+    return Change(fact.operation, fact.location, kind.id, kind.direction, kind.breaking, bool(kind.contested), message)
 
 
 @dataclass(frozen=True)

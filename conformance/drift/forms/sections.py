@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
@@ -16,14 +16,18 @@ from rich.table import Table as Grid
 from conformance.drift.comparison import Change, Comparison
 from conformance.drift.forms import render
 from conformance.drift.sources import Narrowed
-from conformance.drift.table import AGREES, UNEXERCISED, Cell, Table
+from conformance.drift.table import AGREES, UNEXERCISED, Cell, Row, Table
+from conformance.drift.usage.relevance import Concern
 
 _WIDTH = 140
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: a title, sentences, and a grid of texts; `key` and `value` are what JSON carries for it."""
+    """One section: a title, sentences, and a grid of texts; `key` and `value` are what JSON carries for it.
+
+    `lines` stand in place of the grid where text is as narrow as a terminal.
+    """
 
     key: str
     value: Any
@@ -31,6 +35,7 @@ class Section:
     sentences: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def render_with(comparison: Comparison, form: str, sections: Sequence[Section]) -> str:
@@ -69,7 +74,18 @@ def table_section(table: Table) -> Section:
     )
     header = ("operation", "field", "spec", *table.columns, "who breaks", "why")
     sentences = (f"{len(table.rows)} places; {len(rows)} differ.", *counts)
-    return Section("table", table.as_dict(), "What every source says", sentences, header, rows)
+    lines = tuple(line for row in table.differing for line in _row_lines(row, table.columns))
+    return Section("table", table.as_dict(), "What every source says", sentences, header, rows, lines)
+
+
+def _row_lines(row: Row, columns: Sequence[str]) -> Iterator[str]:
+    """A row for a terminal: its place and who breaks, then a line for each source, then the cause."""
+    yield ""
+    yield f"{row.operation or 'the document'}  {row.location}  (breaks {row.breaks})"
+    yield f"    {'spec':<8} {row.spec or 'says nothing'}"
+    for column in columns:
+        yield f"    {column:<8} {_cell(row.cells[column])}"
+    yield f"    {row.cause}"
 
 
 def _cell(cell: Cell) -> str:
@@ -91,22 +107,35 @@ def usage_section(narrowed: Narrowed, becomes: Mapping[str, str]) -> Section:
         "A call may be made where no file shows it: what is not listed was not seen in these files.",
         *usage.notes,
     ]
-    rows = [
-        (
-            "\n".join(str(use.place) for use in one.uses),
-            f"{one.change.operation or 'the document'}\n{one.change.location}",
-            one.change.message,
-            "breaks" if one.change.breaking else "works on",
-            becomes.get(one.change.id, ""),
-        )
-        for one in narrowed.concerns
-    ]
-    rows += [
-        ("not seen in these files", f"{one.operation or 'the document'}\n{one.location}", one.message, _weight(one), "")
-        for one in narrowed.not_seen
-    ]
+    rows = tuple(_used_row(one, becomes) for one in narrowed.concerns)
+    rows += tuple(("not seen in these files", _place(one), one.message, _weight(one), "") for one in narrowed.not_seen)
     header = ("where", "operation and field", "what changed", "today's call", "what it must become")
-    return Section("used_in", value, "Used in these files", tuple(sentences), header, tuple(rows))
+    lines = [line for one in narrowed.concerns for line in _used_lines(one, becomes)]
+    lines += ["", f"Not seen in these files: {len(narrowed.not_seen)} changes, of which these would break:"]
+    lines += [f"    {_place(one)}: {one.message}" for one in narrowed.not_seen if one.breaking]
+    return Section("used_in", value, "Used in these files", tuple(sentences), header, rows, tuple(lines))
+
+
+def _used_row(one: Concern, becomes: Mapping[str, str]) -> tuple[str, ...]:
+    where = "\n".join(dict.fromkeys(str(use.place) for use in one.uses))
+    return where, _place(one.change), one.change.message, _today(one.change), becomes.get(one.change.id, "")
+
+
+def _used_lines(one: Concern, becomes: Mapping[str, str]) -> Iterator[str]:
+    yield ""
+    yield f"{_place(one.change)}: {_today(one.change)}"
+    for place in dict.fromkeys(str(use.place) for use in one.uses):
+        yield f"    {place}"
+    yield f"    {one.change.message}"
+    yield f"    → {becomes.get(one.change.id, '')}"
+
+
+def _today(change: Change) -> str:
+    return "breaks" if change.breaking else "works on"
+
+
+def _place(change: Change) -> str:
+    return f"{change.operation or 'the document'} {change.location}"
 
 
 def _weight(change: Change) -> str:
@@ -152,7 +181,9 @@ def _text(section: Section) -> str:
     console.print(f"\n{section.title}")
     for sentence in section.sentences:
         console.print(f"  {sentence}", soft_wrap=True)
-    if section.rows:
+    for line in section.lines:
+        console.print(f"  {line}" if line else "", soft_wrap=True)
+    if section.rows and not section.lines:
         grid = Grid(*section.header, box=box.SIMPLE, show_edge=False, pad_edge=False)
         for row in section.rows:
             grid.add_row(*row)
