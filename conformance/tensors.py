@@ -17,16 +17,42 @@ ARROW_TYPES = frozenset({"application/vnd.apache.arrow.file", "application/vnd.a
 Rows = npt.NDArray[np.float64]
 
 
-def rows_sent(request: Request) -> Rows | None:
-    """The rows of a request as [N, width]; None where the body is not rows of one column of numbers."""
+def rows_sent(request: Request, column: str = "") -> Rows | None:
+    """The rows of a request as [N, width]; None where the body is not rows of one column of numbers.
+
+    Of several columns it is the one called `column`, the model's input.
+    """
     if request.media_type in ARROW_TYPES:
         table = _table(request.body)
-        return _matrix(table.column(0).to_pylist()) if table is not None and table.num_columns == 1 else None
+        if table is None or (table.num_columns != 1 and column not in table.column_names):
+            return None
+        return _matrix(table.column(0 if table.num_columns == 1 else column).to_pylist())
     try:
         records = request.json
     except (ValueError, RecursionError):
         return None
+    if column and isinstance(records, list) and any(isinstance(one, dict) and len(one) > 1 for one in records):
+        records = [{column: one[column]} if isinstance(one, dict) and column in one else None for one in records]
     return _column_of(records)
+
+
+def column_sent(request: Request) -> str:
+    """The name of the one column of a request's rows; empty where there are several, or none."""
+    if request.media_type in ARROW_TYPES:
+        table = _table(request.body)
+        return str(table.column_names[0]) if table is not None and table.num_columns == 1 else ""
+    records = request.json if request.is_json else None
+    names = {name for one in records for name in one} if isinstance(records, list) and records else set()
+    return str(names.pop()) if len(names) == 1 else ""
+
+
+def names_of(content: bytes) -> tuple[str, str] | None:
+    """The names of an ONNX file's one input and one output; None where it has more, or cannot be read."""
+    evaluator = _reference(content)
+    if evaluator is None:
+        return None
+    initializers = {weight.name for weight in evaluator.proto_.graph.initializer}
+    return next(name for name in evaluator.input_names if name not in initializers), str(evaluator.output_names[0])
 
 
 def rows_answered(response: Response) -> tuple[Rows | None, Rows | None]:

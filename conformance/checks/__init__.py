@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.checks import auth, deployments, headers, inference, metamorphic, models, pipelines, schema, status
+from conformance.checks import (
+    auth,
+    deployments,
+    headers,
+    inference,
+    leaks,
+    metamorphic,
+    models,
+    pipelines,
+    pods,
+    readings,
+    records,
+    schema,
+    standards,
+    status,
+    timing,
+)
 from conformance.checks.rules import Findings, Rules
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding
@@ -18,13 +34,23 @@ CHECKS: tuple[Check, ...] = (
     status.described_is_no_server_error,
     status.success_is_documented,
     status.refusal_is_declared,
+    status.name_is_answered,
     headers.success_media_type,
     headers.unauthorized_is_challenged,
+    standards.allow_is_listed,
+    standards.content_length,
+    standards.json_text,
+    standards.dated,
     schema.success_body,
     schema.error_body,
+    leaks.insides_shown,
+    timing.in_time,
     auth.stranger_is_refused,
+    auth.granted,
     models.uploaded,
+    models.uploaded_rubbish,
     models.listed,
+    models.listed_unknown,
     models.workspace_created,
     models.workspaces_listed,
     pipelines.created,
@@ -33,20 +59,41 @@ CHECKS: tuple[Check, ...] = (
     deployments.status_found,
     deployments.status_unknown,
     deployments.reaches_running,
-    deployments.running_pods,
-    deployments.status_contents,
     deployments.url_of_deployment,
     deployments.undeployed,
+    deployments.refusal_changed_nothing,
+    pods.running_pods,
+    pods.running_contents,
+    pods.status_contents,
     inference.refused_once_undeployed,
+    inference.nothing_routed,
+    inference.before_running,
     inference.one_record_a_row,
     inference.computes_the_model,
-    inference.last_model,
-    inference.partition,
-    inference.time_is_epoch_ms,
+    inference.output_named,
     inference.arrow_answers_arrow,
+    inference.form_accepted,
+    records.last_model,
+    records.partition,
+    records.pipeline_version,
+    records.time_is_epoch_ms,
+    records.time_is_of_the_answer,
+    records.no_failures,
+    records.elapsed_fits,
     metamorphic.same_row_same_answer,
     metamorphic.refusal_changed_nothing,
+    readings.followed,
 )
+
+BESIDE: tuple[Check, ...] = (
+    standards.allow_is_listed,
+    standards.other_method,
+    standards.head_and_options,
+    standards.unknown_path,
+    standards.nowhere,
+    standards.documentation,
+)
+"""Checks of requests that are of no operation, but beside one."""
 
 
 def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
@@ -54,10 +101,9 @@ def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
 
     Findings on requirements that the profile does not hold are left out.
     """
-    if exchange.operation is None:
-        return []
-    found = [finding for check in CHECKS for finding in check(exchange, ledger, rules)]
+    checks = CHECKS if exchange.operation is not None else BESIDE
+    found = [finding for check in checks for finding in check(exchange, ledger, rules)]
     return [finding for finding in found if rules.holds(finding.requirement)]
 
 
-__all__ = ["CHECKS", "Check", "Rules", "judge"]
+__all__ = ["BESIDE", "CHECKS", "Check", "Rules", "judge"]

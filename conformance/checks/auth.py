@@ -1,4 +1,4 @@
-"""Authentication: who may not call, does not get through."""
+"""Authentication: who may not call, does not get through; who holds a token of any grant, does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,24 @@ from conformance.model import Exchange
 PROBES = {
     "identity:none": "refuses-a-request-without-a-token",
     "identity:garbage": "refuses-a-garbled-token",
+    "identity:truncated": "refuses-a-truncated-token",
+    "identity:prefixed": "refuses-a-prefixed-token",
+    "identity:query": "refuses-a-token-in-the-query",
+    "identity:basic": "refuses-basic-credentials",
+    "identity:expired": "refuses-an-expired-token",
+    "identity:early": "refuses-a-token-not-yet-valid",
+    "identity:forged": "refuses-a-token-of-another-key",
+    "identity:unsigned": "refuses-an-unsigned-token",
+    "identity:audience": "refuses-a-token-for-another-audience",
 }
 """What a probe's label says was wrong with its credentials, and the requirement that it is refused."""
+
+GRANTS = {
+    "grant:password": "takes-a-token-of-the-password-grant",
+    "grant:refresh": "takes-a-token-of-the-refresh-grant",
+    "grant:client-credentials": "takes-a-token-of-the-client-credentials-grant",
+}
+"""What a probe's label says of where its token came from, and the requirement that it is good."""
 
 REFUSALS = frozenset({401, 403})
 
@@ -18,5 +34,12 @@ REFUSALS = frozenset({401, 403})
 def stranger_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A request whose credentials are none, or wrong, is refused by 401 or 403, from the gateway or the API."""
     for label, slug in PROBES.items():
-        if label in exchange.labels:
+        if label in exchange.labels and (exchange.status is not None or exchange.response is None):
             yield seen(exchange, slug, exchange.status in REFUSALS, "status 401 or 403", came(exchange))
+
+
+def granted(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A token that the token endpoint gave is not refused by the API."""
+    for label, slug in GRANTS.items():
+        if label in exchange.labels and exchange.status is not None:
+            yield seen(exchange, slug, exchange.status not in REFUSALS, "neither 401 nor 403", came(exchange))

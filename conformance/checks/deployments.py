@@ -1,58 +1,71 @@
-"""Relations of deployments: deploying again, status and engines, the inference URL, undeploying."""
+"""Relations of deployments: deploying again, what status finds, the inference URL, undeploying."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from conformance.checks.rules import Findings, Rules, came, is_id, seen
-from conformance.ledger import Deployment, Ledger, Stage
-from conformance.model import Exchange
+from conformance.checks.rules import Findings, Rules, came, is_id, seen, told
+from conformance.ledger import Deployment, Ledger, Pipeline, Stage
+from conformance.model import Exchange, Finding
 
 DEADLINE = "deadline"
 """The label of a status poll after which a wait gave up."""
 
+NEVER_WAS, ELSEWHERE, AFTER_REFUSAL = "never-was", "elsewhere", "after-refusal:"
+"""Labels of questions about what never was, about what another workspace has, and after a refused `<operation>`."""
+
 
 def deployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """Deploying what is deployed returns the same id (recorded: 14, 14); anything else gets an id of its own."""
+    """Deploying what is deployed returns the same id (recorded: 14, 14); no two pipelines share a deployment's id."""
     question, answer = exchange.question, exchange.answer
-    if exchange.operation != "pipelines.deploy" or not _told(exchange) or not isinstance(question, dict):
+    if not told(exchange, "pipelines.deploy") or not isinstance(question, dict) or not isinstance(answer, dict):
         return
-    new = answer.get("id") if isinstance(answer, dict) else None
-    pk = question.get("pipeline_id")
+    new, pk = answer.get("id"), question.get("pipeline_id")
     if not is_id(new) or not is_id(pk):
         return
     current, known = ledger.deployment_of(pk), ledger.deployments.get(new)
     if current is not None and current.stage is Stage.DEPLOYED and current.deploy_id == question.get("deploy_id"):
         yield seen(exchange, "again-returns-the-same-id", new == current.id, f"id {current.id} again", new)
     elif current is None or current.stage is Stage.GONE:
-        yield seen(exchange, "a-new-deployment-has-its-own-id", known is None, "an id not given before", new)
+        # Whether a pipeline that was undeployed gets its old id back is not recorded: both are fair.
+        own = known is None or known.pipeline_pk == pk
+        yield seen(exchange, "a-new-deployment-has-its-own-id", own, "an id that no other pipeline's had", new)
 
 
 def status_found(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A deployment is found while it is deployed, and no longer once it is undeployed and gone."""
-    deployment = _asked_for(exchange, ledger)
+    deployment = asked_for(exchange, ledger)
     if deployment is None or exchange.status is None:
         return
+    found = exchange.status != 404
     if deployment.stage is Stage.DEPLOYED and deployment.confirmed:
-        yield seen(exchange, "finds-what-is-deployed", exchange.status != 404, "status 200", came(exchange))
-    elif deployment.stage is Stage.STOPPING and (exchange.status == 404 or DEADLINE in exchange.labels):
-        yield seen(
-            exchange, "ends-in-404-after-undeploy", exchange.status == 404, "status 404 within the wait", came(exchange)
-        )
+        if ledger.undeploys > deployment.undeploys:
+            yield _of_undeploy(exchange, found)
+        else:
+            yield seen(exchange, "finds-what-is-deployed", found, "status 200", came(exchange))
+    elif deployment.stage is Stage.STOPPING and (not found or DEADLINE in exchange.labels):
+        yield seen(exchange, "ends-in-404-after-undeploy", not found, "status 404 within the wait", came(exchange))
     elif deployment.stage is Stage.GONE:
         yield seen(exchange, "stays-gone-once-undeployed", not exchange.ok, "status 404", came(exchange))
 
 
+def _of_undeploy(exchange: Exchange, found: bool) -> Finding:
+    """Another deployment was undeployed since this one was last found: it must not have ended too."""
+    operation = "pipelines.undeploy"
+    actual = "" if found else came(exchange)
+    expected = "status 200 of what was not undeployed"
+    return Finding(f"{operation}.ends-nothing-but-what-it-names", found, expected, actual, (exchange,), operation)
+
+
 def status_unknown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A deployment that never was is not found."""
-    if exchange.operation == "status.get-deployment" and "never-was" in exchange.labels:
+    if exchange.operation == "status.get-deployment" and NEVER_WAS in exchange.labels and exchange.status is not None:
         yield seen(exchange, "knows-nothing-of-what-never-was", exchange.status == 404, "status 404", came(exchange))
 
 
 def reaches_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What was deployed becomes Running within the wait, and is not stuck in Error."""
-    deployment, answer = _asked_for(exchange, ledger), exchange.answer
+    deployment, answer = asked_for(exchange, ledger), exchange.answer
     if deployment is None or deployment.stage is not Stage.DEPLOYED:
         return
     status = answer.get("status") if isinstance(answer, dict) and exchange.ok else None
@@ -60,65 +73,40 @@ def reaches_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
         yield seen(exchange, "reaches-running", status == "Running", "status Running within the wait", came(exchange))
 
 
-def running_pods(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """While a deployment is Running, each engine, load balancer and sidekick is (480 of 480 recordings)."""
-    answer = exchange.answer
-    if exchange.operation != "status.get-deployment" or not _told(exchange) or not isinstance(answer, dict):
-        return
-    if answer.get("status") != "Running":
-        return
-    pods = [pod for group in ("engines", "engine_lbs", "sidekicks") for pod in _objects(answer.get(group))]
-    idle = [f"{pod.get('name')}: {pod.get('status')}" for pod in pods if pod.get("status") != "Running"]
-    yield seen(exchange, "running-means-every-pod-runs", not idle, "every pod Running", idle)
-
-
-def status_contents(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """The engines of a Running deployment name its pipeline, and its models with their version and sha."""
-    deployment, answer = _asked_for(exchange, ledger), exchange.answer
-    if deployment is None or not isinstance(answer, dict) or answer.get("status") != "Running":
-        return
-    engines = _objects(answer.get("engines"))
-    named = {row.get("id") for engine in engines for row in _rows(engine, "pipeline_statuses", "pipelines")}
-    if deployment.pipeline_name and named:
-        held = named == {deployment.pipeline_name}
-        yield seen(
-            exchange,
-            "engines-name-the-pipeline",
-            held,
-            f"pipeline '{deployment.pipeline_name}'",
-            sorted(map(str, named)),
-        )
-    models = [row for engine in engines for row in _rows(engine, "model_statuses", "models")]
-    if not deployment.shas:
-        return
-    shown = {str(row.get("name")) for row in models}
-    held = shown == set(deployment.models)
-    yield seen(exchange, "engines-name-the-models", held, f"models {sorted(set(deployment.models))}", sorted(shown))
-    shas = {str(row.get("sha")) for row in models}
-    if held:
-        expected = sorted(set(deployment.shas))
-        yield seen(exchange, "model-sha-is-the-deployed", shas == set(expected), f"sha {expected}", sorted(shas))
-
-
 def url_of_deployment(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """The URL names the deployment and the pipeline (18 recordings), on the host it was asked of."""
-    question, answer = exchange.question, exchange.answer
-    if exchange.operation != "admin.get-pipeline-external-url" or not isinstance(question, dict):
+    if exchange.operation != "admin.get-pipeline-external-url" or not isinstance(exchange.question, dict):
         return
-    name, workspace_id = question.get("pipeline_name"), question.get("workspace_id")
-    pipeline = ledger.pipeline_named(workspace_id, name) if isinstance(name, str) else None
-    if "never-was" in exchange.labels:
+    if NEVER_WAS in exchange.labels and exchange.status is not None:
         yield seen(exchange, "knows-nothing-of-what-never-was", exchange.status == 404, "status 404", came(exchange))
-    url = answer.get("url") if isinstance(answer, dict) and _told(exchange) else None
-    deployment = ledger.deployment_of(pipeline.pk) if pipeline else None
-    if not isinstance(url, str) or pipeline is None or deployment is None or deployment.stage is not Stage.DEPLOYED:
-        return
-    path = unquote(urlsplit(url).path)
-    expected = f"/v1/api/pipelines/infer/{deployment.name}/{pipeline.name}"
-    yield seen(exchange, "names-deployment-and-pipeline", path.endswith(expected), f"a URL ending in {expected}", url)
+    if ELSEWHERE in exchange.labels and exchange.status is not None:
+        yield seen(exchange, "keeps-to-its-workspace", not exchange.ok, "a refusal, as 404", came(exchange))
+    url = (
+        exchange.answer.get("url") if isinstance(exchange.answer, dict) and told(exchange, exchange.operation) else None
+    )
+    if isinstance(url, str):
+        yield from _url(exchange, url, *_asked_pipeline(exchange, ledger))
+
+
+def _asked_pipeline(exchange: Exchange, ledger: Ledger) -> tuple[Pipeline | None, Deployment | None]:
+    name = exchange.question.get("pipeline_name")
+    pipeline = ledger.pipeline_named(exchange.question.get("workspace_id"), name) if isinstance(name, str) else None
+    return pipeline, ledger.deployment_of(pipeline.pk) if pipeline else None
+
+
+def _url(exchange: Exchange, url: str, pipeline: Pipeline | None, deployment: Deployment | None) -> Findings:
     there, here = urlsplit(url), urlsplit(exchange.request.url)
+    whole = there.scheme in ("http", "https") and bool(there.hostname) and there.path.startswith("/")
+    yield seen(exchange, "is-a-whole-url", whole, "http(s)://HOST/PATH", url)
+    if not whole:
+        return
     same = _bare(there.hostname) == _bare(here.hostname)
     yield seen(exchange, "is-on-the-targets-host", same, f"a URL on {here.hostname}", url)
+    if pipeline is None or deployment is None or deployment.stage is not Stage.DEPLOYED:
+        return
+    expected = f"/v1/api/pipelines/infer/{deployment.name}/{pipeline.name}"
+    held = unquote(there.path).endswith(expected)
+    yield seen(exchange, "names-deployment-and-pipeline", held, f"a URL ending in {expected}", url)
 
 
 def undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -126,31 +114,34 @@ def undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     question = exchange.question
     if exchange.operation != "pipelines.undeploy" or exchange.status is None or not isinstance(question, dict):
         return
-    deployment = ledger.deployments.get(question.get("deployment_id"))  # type: ignore[arg-type]
-    if deployment is not None and deployment.stage is not Stage.DEPLOYED:
-        yield seen(
-            exchange, "a-second-undeploy-is-harmless", exchange.status < 500, "a status below 500", came(exchange)
-        )
+    number = question.get("deployment_id")
+    deployment = ledger.deployments.get(number) if is_id(number) else None
+    if deployment is not None and deployment.stage is not Stage.DEPLOYED and exchange.status not in (401, 403):
+        held = exchange.status < 500
+        yield seen(exchange, "a-second-undeploy-is-harmless", held, "a status below 500", came(exchange))
 
 
-def _asked_for(exchange: Exchange, ledger: Ledger) -> Deployment | None:
+def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """After a refused deploy nothing is deployed, and after a refused undeploy all that was deployed still is."""
+    for label in exchange.labels:
+        operation = label.removeprefix(AFTER_REFUSAL) if label.startswith(AFTER_REFUSAL) else ""
+        if operation == "pipelines.deploy" and exchange.operation == "admin.get-pipeline-external-url":
+            held, expected = not exchange.ok, "no URL of what was refused"
+        elif operation == "pipelines.undeploy" and exchange.operation == "status.get-deployment":
+            held, expected = exchange.status != 404, "status 200 as before"
+        else:
+            continue
+        actual = "" if held else came(exchange)
+        yield Finding(f"{operation}.a-refusal-changes-nothing", held, expected, actual, (exchange,), operation)
+
+
+def asked_for(exchange: Exchange, ledger: Ledger) -> Deployment | None:
+    """The deployment a status request names, None where none such was seen."""
     question = exchange.question
     if exchange.operation != "status.get-deployment" or not isinstance(question, dict):
         return None
-    return ledger.deployment_named(question.get("name"))  # type: ignore[arg-type]
-
-
-def _told(exchange: Exchange) -> bool:
-    return exchange.ok or (exchange.response is not None and exchange.status is None)
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-
-
-def _rows(engine: dict[str, Any], group: str, name: str) -> list[dict[str, Any]]:
-    inner = engine.get(group)
-    return _objects(inner.get(name)) if isinstance(inner, dict) else []
+    name = question.get("name")
+    return ledger.deployment_named(name) if isinstance(name, str) else None
 
 
 def _bare(host: str | None) -> str:

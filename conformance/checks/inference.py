@@ -1,112 +1,124 @@
-"""Relations of inference: rows and numbers, what served them, and what may serve at all."""
+"""Relations of inference: rows and numbers, and what may serve at all."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from conformance.checks.rules import Findings, Rules, came, seen
-from conformance.tensors import ARROW_TYPES, Rows, expected_outputs, records_answered, rows_answered, rows_sent
+from conformance.checks.rules import Findings, Rules, came, objects, seen, told
 from conformance.ledger import Deployment, Ledger, Stage
 from conformance.model import Exchange
+from conformance.tensors import (
+    ARROW_TYPES,
+    Rows,
+    column_sent,
+    expected_outputs,
+    names_of,
+    records_answered,
+    rows_answered,
+    rows_sent,
+)
 
 TOLERANCE = 1e-6
 """Absolute: onnx.reference and onnxruntime differ by at most 1.1e-7 over 1,000 rows of the tutorial's model."""
 
-EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
-"""2020 and 2100 as epoch milliseconds: a `time` in seconds or nanoseconds falls outside."""
+NEVER_WAS = "never-was"
+"""Label of an inference sent to where nothing ever was."""
 
 
 def refused_once_undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Once status is 404 after an undeploy, nothing is served at that URL (recorded: 404 with an empty body)."""
-    deployment = _served(exchange, ledger)
+    deployment = served_by(exchange, ledger)
     if deployment is not None and deployment.stage is Stage.GONE and exchange.status is not None:
         yield seen(exchange, "refused-once-undeployed", not exchange.ok, "a refusal, as 404", came(exchange))
 
 
+def nothing_routed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """Where nothing is routed the answer is 404, and empty (recorded)."""
+    if exchange.operation != "pipelines.infer" or exchange.response is None or exchange.status is None:
+        return
+    if NEVER_WAS in exchange.labels:
+        yield seen(exchange, "nothing-routed-is-404", exchange.status == 404, "status 404", came(exchange))
+    if exchange.status == 404 and exchange.response.body_known:
+        empty = not exchange.response.body
+        yield seen(exchange, "says-nothing-where-nothing-is-routed", empty, "an empty body", came(exchange))
+
+
+def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """Until status has said Running, an inference is served, or refused by 404 (not routed) or 503 (not ready)."""
+    deployment = served_by(exchange, ledger)
+    if (
+        deployment is None
+        or deployment.stage is not Stage.DEPLOYED
+        or deployment.running
+        or exchange.intent == "invalid"
+    ):
+        return
+    if exchange.status is not None and exchange.status not in (401, 403, 429):
+        held = exchange.ok or exchange.status in (404, 503)
+        yield seen(exchange, "before-running-it-serves-or-says-no-more", held, "200, 404 or 503", came(exchange))
+
+
 def one_record_a_row(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """An answer holds one record per row sent, in the rows' order, with the row itself under `in`."""
+    """An answer holds one record per row sent, with the row itself under `in`, by the name it was sent."""
     if not _judgeable(exchange):
         return
-    sent = rows_sent(exchange.request)
-    echoed, answered = rows_answered(exchange.response)  # type: ignore[arg-type]
+    sent = rows_sent(exchange.request, _names(exchange, ledger)[0])
+    assert exchange.response is not None
+    echoed, answered = rows_answered(exchange.response)
     if sent is None or answered is None:
         return
     yield seen(exchange, "answers-one-record-a-row", len(answered) == len(sent), f"{len(sent)} records", len(answered))
-    if echoed is not None and len(echoed) == len(sent):
-        same = echoed.shape == sent.shape and bool(np.array_equal(echoed.astype(np.float32), sent.astype(np.float32)))
-        yield seen(
-            exchange, "echoes-its-input", same, "each row under `in` as it was sent", _first_difference(sent, echoed)
-        )
+    if echoed is None or len(echoed) != len(sent):
+        return
+    same, column = _same(sent, echoed), column_sent(exchange.request)
+    if not same and _permuted(sent, echoed):
+        return  # whole records in another order break the order's row
+    names = {name for record in records_answered(exchange) for name in record.get("in") or {}}
+    named = not column or not names or names == {column}
+    actual = f"{column} under {sorted(names)}" if same else _first_difference(sent, echoed)
+    yield seen(exchange, "echoes-its-input", same and named, "each row under `in` as it was sent", actual)
 
 
 def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """The numbers are those of the uploaded file, computed apart from the target by onnx.reference."""
-    deployment = _served(exchange, ledger)
-    if deployment is None or not _judgeable(exchange) or len(deployment.shas) != 1:
+    """The numbers are those of the uploaded file, in the rows' order, computed apart from the target by onnx.reference.
+
+    Where an answer names another model that was uploaded, it is held to that one: the wrong name is told by its row.
+    """
+    content = _content(exchange, ledger)
+    if content is None or not _judgeable(exchange):
         return
-    content, sent = ledger.contents.get(deployment.shas[0]), rows_sent(exchange.request)
-    _, answered = rows_answered(exchange.response)  # type: ignore[arg-type]
-    if content is None or sent is None or answered is None or len(sent) != len(answered):
+    sent = rows_sent(exchange.request, (names_of(content) or ("", ""))[0])
+    assert exchange.response is not None
+    _, answered = rows_answered(exchange.response)
+    if sent is None or answered is None or len(sent) != len(answered):
         return
     expected = expected_outputs(content, sent)
     if expected is None:
         return
-    same = expected.shape == answered.shape and bool(np.allclose(answered, expected, rtol=0, atol=TOLERANCE))
+    if not _close(expected, answered) and _permuted(expected, answered):
+        yield seen(exchange, "keeps-the-order-of-rows", False, "the records in the order of their rows",
+                   f"the outputs of {len(answered)} rows in another order")  # fmt: skip
+        return
+    if len(expected) > 1 and _close(expected, answered):
+        yield seen(exchange, "keeps-the-order-of-rows", True, "the records in the order of their rows")
     yield seen(
-        exchange, "computes-the-model", same, _first_expected(expected, answered), _first_difference(expected, answered)
+        exchange,
+        "computes-the-model",
+        _close(expected, answered),
+        _first_expected(expected, answered),
+        _first_difference(expected, answered),
     )
 
 
-def last_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """`metadata.last_model` names the model that served, with the SHA-256 of its bytes."""
-    deployment = _served(exchange, ledger)
-    if deployment is None or not deployment.shas or not exchange.ok:
-        return
-    for record in records_answered(exchange)[:1]:
-        model = _last_model(record)
-        if model is None:
-            continue
-        name, sha = deployment.models[-1], deployment.shas[-1]
-        yield seen(
-            exchange,
-            "last-model-has-the-models-name",
-            model.get("model_name") == name,
-            f"model_name {name!r}",
-            model.get("model_name"),
-        )
-        yield seen(
-            exchange,
-            "last-model-has-the-models-sha",
-            model.get("model_sha") == sha,
-            f"model_sha {sha}",
-            model.get("model_sha"),
-        )
-
-
-def partition(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """`metadata.partition` is an engine of the deployment, as status lists them."""
-    deployment = _served(exchange, ledger)
-    if deployment is None or not deployment.engines or not exchange.ok:
-        return
-    for record in records_answered(exchange)[:1]:
-        named = _metadata(record).get("partition")
-        if isinstance(named, str):
-            held = named in deployment.engines
-            yield seen(exchange, "partition-is-an-engine", held, f"one of {sorted(deployment.engines)}", named)
-
-
-def time_is_epoch_ms(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """`time` is milliseconds since 1970 (recorded: 1701377058894)."""
-    times = (
-        [record.get("time") for record in records_answered(exchange)] if exchange.operation == "pipelines.infer" else []
-    )
-    wrong = [value for value in times if type(value) is int and not EARLIEST_MS <= value <= LATEST_MS]
-    if times:
-        yield seen(exchange, "time-is-epoch-milliseconds", not wrong, "milliseconds since 1970", wrong[:1])
+def output_named(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """The outputs stand under the name that the model's file gives its output."""
+    name = _names(exchange, ledger)[1]
+    outs = [record["out"] for record in records_answered(exchange) if isinstance(record.get("out"), dict)]
+    if name and outs and _judgeable(exchange):
+        wrong = next((sorted(out) for out in outs if set(out) != {name}), None)
+        yield seen(exchange, "names-the-models-output", wrong is None, f"'{name}' under `out`", wrong)
 
 
 def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -114,33 +126,70 @@ def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     request, response = exchange.request, exchange.response
     if exchange.operation != "pipelines.infer" or response is None or not response.ok or not response.headers_known:
         return
-    if request.headers.get("accept", "").strip().lower() == "application/vnd.apache.arrow.file":
+    accept = request.headers.get("accept", "").strip().lower()
+    if request.media_type in ARROW_TYPES and accept == "application/vnd.apache.arrow.file":
         readable = response.media_type in ARROW_TYPES and rows_answered(response)[1] is not None
         yield seen(exchange, "answers-arrow-in-arrow", readable, "an Arrow file with the outputs", response.media_type)
 
 
-def _served(exchange: Exchange, ledger: Ledger) -> Deployment | None:
+def form_accepted(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """An answer is in the one form that Accept names, whatever the rows came in (RFC 9110 12.5.1)."""
+    request, response = exchange.request, exchange.response
+    if exchange.operation != "pipelines.infer" or response is None or not response.ok or not response.headers_known:
+        return
+    accept = request.headers.get("accept", "").split(";")[0].strip().lower()
+    sent_as = "application/json" if request.media_type == "application/json" else "application/vnd.apache.arrow.file"
+    if accept in ("application/json", "application/vnd.apache.arrow.file") and accept != sent_as:
+        held = response.media_type == accept
+        yield seen(exchange, "answers-in-the-form-accepted", held, f"an answer of {accept}", response.media_type)
+
+
+def served_by(exchange: Exchange, ledger: Ledger) -> Deployment | None:
+    """The deployment an inference was sent to, None where none such was seen."""
     return ledger.deployment_served_by(exchange) if exchange.operation == "pipelines.infer" else None
 
 
 def _judgeable(exchange: Exchange) -> bool:
-    plain = "dataset" not in urlsplit(exchange.request.url).query
-    told = exchange.ok or (exchange.response is not None and exchange.status is None)
-    return exchange.operation == "pipelines.infer" and told and plain
+    return told(exchange, "pipelines.infer") and "dataset" not in urlsplit(exchange.request.url).query
 
 
-def _metadata(record: dict[str, Any]) -> dict[str, Any]:
-    metadata = record.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
-
-
-def _last_model(record: dict[str, Any]) -> dict[str, Any] | None:
-    text = _metadata(record).get("last_model")
-    try:
-        model = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
+def _content(exchange: Exchange, ledger: Ledger) -> bytes | None:
+    """The file of the model that served: of the one the answer names if it is known, else of the one deployed."""
+    deployment = served_by(exchange, ledger)
+    if deployment is None or len(deployment.shas) != 1:
         return None
-    return model if isinstance(model, dict) else None
+    for record in objects(exchange.answer)[:1]:
+        metadata = record.get("metadata")
+        last = metadata.get("last_model") if isinstance(metadata, dict) else None
+        for sha, content in ledger.contents.items():
+            if isinstance(last, str) and sha in last:
+                return content
+    return ledger.contents.get(deployment.shas[0])
+
+
+def _names(exchange: Exchange, ledger: Ledger) -> tuple[str, str]:
+    """The names of the serving model's input and output, empty where unknown."""
+    content = _content(exchange, ledger) if exchange.operation == "pipelines.infer" else None
+    return (names_of(content) if content else None) or ("", "")
+
+
+def _same(one: Rows, other: Rows) -> bool:
+    return one.shape == other.shape and bool(
+        np.array_equal(one.astype(np.float32), other.astype(np.float32), equal_nan=True)
+    )
+
+
+def _close(expected: Rows, answered: Rows) -> bool:
+    return expected.shape == answered.shape and bool(
+        np.allclose(answered, expected, rtol=0, atol=TOLERANCE, equal_nan=True)
+    )
+
+
+def _permuted(expected: Rows, answered: Rows) -> bool:
+    """Whether the rows are the same ones in another order."""
+    if expected.shape != answered.shape or len(expected) < 2:
+        return False
+    return _close(expected[np.lexsort(expected.T)], answered[np.lexsort(answered.T)])
 
 
 def _first_expected(expected: Rows, answered: Rows) -> str:

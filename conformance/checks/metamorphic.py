@@ -120,6 +120,8 @@ def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) ->
 
 
 def _difference(before: str, after: str) -> str:
-    start = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(map(len, (before, after))))
+    start = next(
+        (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(map(len, (before, after)))
+    )
     start = max(0, start - 40)
     return f"…{before[start : start + 100]}… became …{after[start : start + 100]}…"

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.checks.rules import Findings, Rules, is_id, seen
-from conformance.ledger import Ledger
+from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
+from conformance.ledger import Ledger, ModelVersion
 from conformance.model import Exchange
+
+RUBBISH = "rubbish"
+"""Label of an upload whose file is no model."""
+
+UNKNOWN = "never-was"
+"""Label of a request about something that never was."""
 
 
 def uploaded(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -21,38 +27,60 @@ def uploaded(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         yield seen(exchange, "each-upload-is-a-new-version", new not in ledger.models, "an id not given before", new)
 
 
+def uploaded_rubbish(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A file that is no model is refused or taken in; it is no failure of the service."""
+    if RUBBISH in exchange.labels and exchange.status is not None:
+        held = exchange.status < 500
+        yield seen(exchange, "refuses-what-is-no-model", held, "a refusal (4xx), or 202", came(exchange))
+
+
 def listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Listed versions are those asked for, and what was uploaded is among them with the SHA-256 of its bytes."""
-    rows, question = exchange.answer, exchange.question
-    told = exchange.operation == "models.list-versions" and (exchange.ok or exchange.status is None)
-    if not told or not isinstance(rows, list) or not isinstance(question, dict):
+    answer, question = exchange.answer, exchange.question
+    if not told(exchange, "models.list-versions") or not isinstance(answer, list) or not isinstance(question, dict):
         return
-    rows = [row for row in rows if isinstance(row, dict)]
+    rows = objects(answer)
     yield from _asked_for(exchange, rows, question)
     yield from _distinct(exchange, rows)
     name = question.get("model_id")
-    by_id = {row.get("id"): row for row in rows}
-    for model in ledger.models.values():
-        if model.name != name or name is None:
-            continue
-        row = by_id.get(model.id)
-        yield seen(
-            exchange,
-            "lists-what-was-uploaded",
-            row is not None,
-            f"a version with id {model.id}",
-            sorted(by_id, key=str),
-        )
-        if row is not None and model.sha and isinstance(row.get("sha"), str):
-            held = row["sha"] == model.sha
-            yield seen(exchange, "sha-is-of-the-uploaded-bytes", held, f"sha {model.sha}", row["sha"])
+    whole = len(rows) == len(answer) and all(is_id(row.get("id")) for row in rows)
+    known = ledger.models.values() if isinstance(name, str) and whole else ()
+    ours = [model for model in known if model.name == name]
+    by_id = {row.get("id"): row for row in rows if is_id(row.get("id"))}
+    for model in ours:
+        yield from _present(exchange, model, by_id.get(model.id), by_id)
+    yield from _keys(exchange, ours, by_id)
+
+
+def _present(
+    exchange: Exchange, model: ModelVersion, row: dict[str, Any] | None, by_id: dict[Any, dict[str, Any]]
+) -> Findings:
+    ids = sorted(by_id)
+    yield seen(exchange, "lists-what-was-uploaded", row is not None, f"a version with id {model.id}", f"ids {ids}")
+    if row is not None and model.sha and isinstance(row.get("sha"), str):
+        held = row["sha"] == model.sha
+        yield seen(exchange, "sha-is-of-the-uploaded-bytes", held, f"sha {model.sha}", row["sha"])
+
+
+def _keys(exchange: Exchange, ours: list[ModelVersion], by_id: dict[Any, dict[str, Any]]) -> Findings:
+    """Versions uploaded under one name to one workspace are of one model (recorded: 502, 504, 505)."""
+    keys: dict[int | None, set[Any]] = {}
+    for model in ours:
+        key = by_id.get(model.id, {}).get("models_pk_id")
+        if is_id(key):
+            keys.setdefault(model.workspace_id, set()).add(key)
+    for found in keys.values():
+        held = len(found) == 1
+        yield seen(exchange, "versions-of-a-name-share-their-model", held, "one models_pk_id", sorted(found))
 
 
 def _asked_for(exchange: Exchange, rows: list[dict[str, Any]], question: dict[str, Any]) -> Findings:
     name, pk = question.get("model_id"), question.get("models_pk_id")
     if name is None and pk is None:
         return
-    strange = [row for row in rows if row.get("model_id") != name and row.get("models_pk_id") != pk]
+    strange = [row for row in rows if not (name is not None and row.get("model_id") == name)
+               and not (pk is not None and row.get("models_pk_id") == pk) and {"model_id", "models_pk_id"} <= set(row)
+               and isinstance(row["model_id"], str) and is_id(row["models_pk_id"])]  # fmt: skip
     shown = [(row.get("model_id"), row.get("models_pk_id")) for row in strange[:3]]
     expected = f"only versions with model_id {name!r} or models_pk_id {pk!r}"
     yield seen(exchange, "lists-only-what-was-asked", not strange, expected, shown)
@@ -60,7 +88,19 @@ def _asked_for(exchange: Exchange, rows: list[dict[str, Any]], question: dict[st
 
 def _distinct(exchange: Exchange, rows: list[dict[str, Any]]) -> Findings:
     ids = [row.get("id") for row in rows if is_id(row.get("id"))]
-    yield seen(exchange, "lists-each-version-once", len(set(ids)) == len(ids), "each id once", ids)
+    once = len(set(ids)) == len(ids)
+    yield seen(exchange, "lists-each-version-once", once, "each id once", ids)
+    versions = {row["id"]: row.get("model_version") for row in rows if is_id(row.get("id"))}
+    texts = [version for version in versions.values() if isinstance(version, str)]
+    own = len(set(texts)) == len(texts)
+    yield seen(exchange, "each-version-has-its-own-uuid", own, "a model_version of its own for each id", sorted(texts))
+
+
+def listed_unknown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """Under a name that was never uploaded, nothing is listed."""
+    if UNKNOWN in exchange.labels and exchange.operation == "models.list-versions" and exchange.status is not None:
+        held = exchange.ok and exchange.answer == []
+        yield seen(exchange, "lists-nothing-under-an-unknown-name", held, "200 with an empty list", came(exchange))
 
 
 def workspace_created(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -69,17 +109,27 @@ def workspace_created(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
     if exchange.operation == "workspaces.create" and exchange.ok and isinstance(answer, dict):
         new = answer.get("workspace_id")
         if is_id(new):
-            fresh = new not in ledger.workspaces
+            fresh = not ledger.knows_workspace(new)
             yield seen(exchange, "each-workspace-has-its-own-id", fresh, "a workspace_id not given before", new)
 
 
 def workspaces_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A workspace this run made is in the list, under its name."""
+    """A workspace this run made is in the list, once, under its name, and grows with what is made in it."""
     answer = exchange.answer
     if exchange.operation != "workspaces.list" or not exchange.ok or not isinstance(answer, dict):
         return
-    rows = answer.get("workspaces")
-    names = {row.get("id"): row.get("name") for row in rows if isinstance(row, dict)} if isinstance(rows, list) else {}
+    rows = objects(answer.get("workspaces"))
+    if not isinstance(answer.get("workspaces"), list) or not all(is_id(row.get("id")) for row in rows):
+        return
+    by_id = {row["id"]: row for row in rows}
+    ids = [row["id"] for row in rows]
+    yield seen(exchange, "lists-each-workspace-once", len(by_id) == len(ids), "each id once", ids)
     for made, name in ledger.workspaces.items():
-        held = names.get(made) == name
-        yield seen(exchange, "lists-what-was-created", held, f"workspace {made} named '{name}'", names.get(made))
+        row = by_id.get(made, {})
+        shown = row.get("name")
+        if made not in by_id or isinstance(shown, str):
+            yield seen(exchange, "lists-what-was-created", shown == name, f"workspace {made} named '{name}'", shown)
+        if isinstance(row.get("pipelines"), list):
+            ours = {pipeline.pk for pipeline in ledger.pipelines.values() if pipeline.workspace_id == made}
+            held = len(row["pipelines"]) >= len(ours)
+            yield seen(exchange, "lists-what-is-in-it", held, f"{len(ours)} pipelines at least", row["pipelines"])

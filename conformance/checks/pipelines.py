@@ -5,24 +5,29 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from conformance.checks.rules import Findings, Rules, is_id, seen
+from conformance.checks.rules import Findings, Rules, is_id, seen, told
 from conformance.ledger import Ledger
 from conformance.model import Exchange
 
 
 def created(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A name keeps its pipeline and gains a version; another name is another pipeline (recorded: 25/26, 25/27, 28/29)."""
+    """A name keeps its pipeline and gains a version; another name, or workspace, has another (25/26, 25/27, 28/29)."""
     answer, question = _answered(exchange, "pipelines.create")
     if not answer or not is_id(answer.get("pipeline_pk_id")):
         return
-    pk, name = answer["pipeline_pk_id"], question.get("pipeline_id")
-    known = ledger.pipeline_named(question.get("workspace_id"), name) if isinstance(name, str) else None
+    pk, name, workspace_id = answer["pipeline_pk_id"], question.get("pipeline_id"), question.get("workspace_id")
+    known = ledger.pipeline_named(workspace_id, name) if isinstance(name, str) else None
+    other = ledger.pipelines.get(pk)
     if known is not None:
         yield seen(exchange, "same-name-keeps-the-pipeline", pk == known.pk, f"pipeline_pk_id {known.pk} again", pk)
+    elif other is not None and other.name == name and other.workspace_id != workspace_id:
+        yield seen(exchange, "the-same-name-elsewhere-is-another-pipeline", False,
+                   "a pipeline_pk_id of its own", f"{pk}, which workspace {other.workspace_id} has")  # fmt: skip
     elif isinstance(name, str):
-        other = ledger.pipelines.get(pk)
         yield seen(exchange, "another-name-is-another-pipeline", other is None, "a pipeline_pk_id of its own",
                    f"{pk}, which is '{other.name if other else ''}'")  # fmt: skip
+        if any(key[1] == name for key in ledger.pipeline_pks):
+            yield seen(exchange, "the-same-name-elsewhere-is-another-pipeline", True, "a pipeline_pk_id of its own")
     yield from _version(exchange, ledger, answer)
 
 
@@ -31,9 +36,9 @@ def _version(exchange: Exchange, ledger: Ledger, answer: dict[str, Any]) -> Find
     if is_id(variant):
         fresh = variant not in ledger.variants
         yield seen(exchange, "each-create-adds-a-version", fresh, "a pipeline_variant_pk_id not given before", variant)
-    if isinstance(version, str) and _is_uuid(version):
-        given = any(v.version == version for p in ledger.pipelines.values() for v in p.versions)
-        yield seen(exchange, "each-version-has-its-own-uuid", not given, "a version UUID not given before", version)
+    if isinstance(version, str) and is_uuid(version):
+        fresh = version not in ledger.uuids
+        yield seen(exchange, "each-version-has-its-own-uuid", fresh, "a version UUID not given before", version)
 
 
 def copied(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -42,32 +47,40 @@ def copied(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if not answer or not is_id(answer.get("pipeline_pk_id")):
         return
     pk, variant = answer["pipeline_pk_id"], answer.get("pipeline_variant_pk_id")
-    source = question.get("source_pipeline")
-    known = ledger.pipeline_named(question.get("workspace_id"), question.get("name", ""))
-    if source in ledger.pipelines and known is None:
-        yield seen(
-            exchange, "makes-a-new-pipeline", pk not in ledger.pipelines, "a pipeline_pk_id not given before", pk
-        )
+    name = question.get("name")
+    known = ledger.pipeline_named(question.get("workspace_id"), name) if isinstance(name, str) else None
+    if question.get("source_pipeline") in ledger.pipelines and known is None:
+        fresh = pk not in ledger.pipelines
+        yield seen(exchange, "makes-a-new-pipeline", fresh, "a pipeline_pk_id not given before", pk)
         if is_id(variant):
-            fresh = variant not in ledger.variants
+            new = variant not in ledger.variants
             yield seen(
-                exchange, "makes-a-version-of-its-own", fresh, "a pipeline_variant_pk_id not given before", variant
+                exchange, "makes-a-version-of-its-own", new, "a pipeline_variant_pk_id not given before", variant
             )
+    yield from _asked_for(exchange, answer, question)
+
+
+def _asked_for(exchange: Exchange, answer: dict[str, Any], question: dict[str, Any]) -> Findings:
+    deployment, version = answer.get("deployment"), answer.get("pipeline_version")
     if not question.get("deploy"):
-        deployment = answer.get("deployment")
         yield seen(exchange, "deploys-only-when-asked", deployment is None, "deployment null", deployment)
+    else:
+        made = isinstance(deployment, dict) and is_id(deployment.get("id"))
+        yield seen(exchange, "tells-the-deployment-it-was-asked-for", made, "the deployment's id", deployment)
+    asked = question.get("pipeline_version")
+    yield seen(exchange, "tells-the-version-it-was-asked-for", version == asked, f"pipeline_version {asked}", version)
 
 
 def _answered(exchange: Exchange, operation: str) -> tuple[dict[str, Any], dict[str, Any]]:
     answer, question = exchange.answer, exchange.question
-    told = exchange.operation == operation and (exchange.ok or exchange.status is None)
-    if told and isinstance(answer, dict) and isinstance(question, dict):
+    if told(exchange, operation) and isinstance(answer, dict) and isinstance(question, dict):
         return answer, question
     return {}, {}
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: object) -> bool:
+    """Whether a value is a UUID as text, hyphens and all."""
     try:
-        return str(uuid.UUID(text)) == text.lower()
+        return isinstance(text, str) and str(uuid.UUID(text)) == text.lower()
     except ValueError:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 from conformance.model import Exchange, Finding
 from conformance.spec.document import Document
@@ -63,6 +63,17 @@ def seen(exchange: Exchange, slug: str, held: bool, expected: str, actual: objec
     return Finding(f"{operation}.{slug}", held, expected, shown, (*before, exchange), operation)
 
 
+def told(exchange: Exchange, operation: str) -> bool:
+    """Whether an answer of that operation says what exists: a success, or one whose status was not recorded."""
+    answered = exchange.ok or (exchange.response is not None and exchange.status is None)
+    return exchange.operation == operation and answered
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a list; empty for anything else."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
 def text_of(value: Any) -> str:
     """A value as a person reads it, cut to a line."""
     shown = value if isinstance(value, str) else repr(value)
@@ -77,6 +88,6 @@ def came(exchange: Exchange) -> str:
     return f"status {exchange.status}" + (f" with {text_of(body)}" if body else " with an empty body")
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[int]:
     """Whether a value is an integer as ids are; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool)

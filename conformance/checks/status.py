@@ -1,10 +1,18 @@
-"""Statuses: valid requests are served, invalid ones refused, and each by a status the document declares."""
+"""Statuses: valid requests are served, invalid ones refused, and each by a status the document declares.
+
+A sender that knows which promise a request is about says so by a label: `promise:<slug>` on a valid request is judged
+under `<operation>.<slug>` in place of the general row, and `refuses:<slug>` likewise on an invalid one.
+"""
 
 from __future__ import annotations
 
-from conformance.checks.rules import Findings, Rules, came, seen
+from collections.abc import Callable
+from typing import Any
+
+from conformance import multipart
+from conformance.checks.rules import Findings, Rules, came, is_id, seen
 from conformance.ledger import Ledger
-from conformance.model import Exchange
+from conformance.model import Exchange, Request
 
 RECORDED_SERVER_ERRORS = frozenset({"pipelines.infer", "models.upload-and-convert"})
 """Operations that were recorded answering 500 to bad input in 2023.4 (wrong rows; an unknown workspace)."""
@@ -15,18 +23,27 @@ DESCRIBED = "described"
 STATUS_INFERRED = "status-inferred"
 """Label of an exchange whose status was not recorded but follows from its body: nothing is claimed of it here."""
 
+PROMISE, REFUSES = "promise:", "refuses:"
+"""Beginnings of labels that name the row a request is about."""
+
 
 def valid_is_served(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What the sender knows to be valid is answered by a success."""
     if exchange.intent == "valid" and (exchange.status is not None or exchange.response is None):
-        yield seen(exchange, "serves-valid-requests", exchange.ok, "a 2xx status", came(exchange))
+        for slug in _about(exchange, PROMISE) or ["serves-valid-requests"]:
+            yield seen(exchange, slug, exchange.ok, "a 2xx status", came(exchange))
 
 
 def invalid_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What the sender knows to be invalid is not answered by a success."""
     if exchange.intent == "invalid" and (exchange.status is not None or exchange.response is None):
         refused = exchange.response is not None and not exchange.ok
-        yield seen(exchange, "refuses-invalid-requests", refused, "a refusal (4xx)", came(exchange))
+        for slug in _about(exchange, REFUSES) or ["refuses-invalid-requests"]:
+            yield seen(exchange, slug, refused, "a refusal (4xx)", came(exchange))
+
+
+def _about(exchange: Exchange, beginning: str) -> list[str]:
+    return sorted(label.removeprefix(beginning) for label in exchange.labels if label.startswith(beginning))
 
 
 def bad_input_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -59,3 +76,54 @@ def refusal_is_declared(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
         yield seen(
             exchange, "refuses-with-a-declared-status", declared, "a status the document declares", came(exchange)
         )
+
+
+def name_is_answered(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A request in which nothing but a name can be amiss is served or refused: no text of a name is a server error."""
+    about = _NAMES.get(exchange.operation or "")
+    if about is None or exchange.status in (None, 401, 403, 429) or exchange.intent == "valid":
+        return
+    fields = _metadata(exchange.request) if exchange.operation == "models.upload-and-convert" else exchange.question
+    if not isinstance(fields, dict) or rules.validator.request_problems(exchange) or not about(fields, ledger):
+        return
+    served = exchange.status is not None and exchange.status < 500
+    yield seen(exchange, "no-name-brings-it-down", served, "a success or a refusal (below 500)", came(exchange))
+
+
+def _metadata(request: Request) -> Any:
+    part = multipart.decode(request.headers.get("content-type", ""), request.body).get("metadata")
+    described = Request("", "", body=part.content) if part else Request("", "")
+    return described.json if described.is_json else None
+
+
+def _of_create(fields: dict[str, Any], ledger: Ledger) -> bool:
+    return ledger.knows_workspace(fields.get("workspace_id")) and not fields.get("definition")
+
+
+def _of_copy(fields: dict[str, Any], ledger: Ledger) -> bool:
+    source = fields.get("source_pipeline")
+    pipeline = ledger.pipelines.get(source) if is_id(source) else None
+    plain = not any(fields.get(name) for name in ("deploy", "engine_config", "pipeline_version"))
+    return plain and pipeline is not None and pipeline.workspace_id == fields.get("workspace_id")
+
+
+def _of_deploy(fields: dict[str, Any], ledger: Ledger) -> bool:
+    version, pipeline = fields.get("pipeline_version_pk_id"), fields.get("pipeline_id")
+    plain = not any(fields.get(name) for name in ("models", "model_ids", "model_configs", "engine_config"))
+    return plain and is_id(version) and is_id(pipeline) and ledger.variants.get(version) == pipeline
+
+
+def _of_upload(fields: dict[str, Any], ledger: Ledger) -> bool:
+    return (
+        ledger.knows_workspace(fields.get("workspace_id")) and fields.get("conversion", {}).get("framework") == "onnx"
+    )
+
+
+_NAMES: dict[str, Callable[[dict[str, Any], Ledger], bool]] = {
+    "pipelines.create": _of_create,
+    "pipelines.copy": _of_copy,
+    "pipelines.deploy": _of_deploy,
+    "models.upload-and-convert": _of_upload,
+    "workspaces.create": lambda fields, ledger: True,
+}
+"""Operations that take a name, and whether everything else in a request of theirs is known to be good."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,36 @@ from conformance import data
 from conformance.errors import UsageError
 from conformance.model import Basis, Level, Requirement
 
-_CORE = {"id", "name", "operations", "text", "level", "basis", "source", "sources", "profiles", "unreached", "check"}
+_CORE = {"id", "name", "operations", "text", "level", "basis", "source", "profiles", "unreached", "check"}
+_PER_OPERATION = {"sources", "stands"}
+FILE = "requirements.toml"
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Sentences of the tutorial, by digest, that promise and demand nothing, and the reason."""
+
+    reason: str
+    sentences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every requirement of one profile, in the file's order, by id."""
+    """Every requirement of one profile, in the file's order, and the sentences that stand for none."""
 
     rows: tuple[Requirement, ...]
+    asides: tuple[Aside, ...] = ()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Requirement]:
         return iter(self.rows)
 
     def __contains__(self, requirement_id: str) -> bool:
         return requirement_id in self.by_id
 
-    @cached_property
+    @property
     def by_id(self) -> Mapping[str, Requirement]:
         """Requirements by their id."""
-        return {row.id: row for row in self.rows}
+        return _index(self.rows)
 
     def named(self, requirement_id: str) -> Requirement:
         """The row of that id; raises UsageError with the nearest id where there is none."""
@@ -43,13 +54,23 @@ class Catalogue:
 
     def fields_of(self, operation: str) -> tuple[tuple[str, str], ...]:
         """(JSON path, requirement id) of the rows that promise one field of that operation's success body."""
-        return self._fields.get(operation, ())
-
-    @cached_property
-    def _fields(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
-        return _fields(self.rows)
+        return _fields(self.rows).get(operation, ())
 
 
+def standing(row: Requirement) -> tuple[tuple[str, str], ...]:
+    """(heading, SHA-256 of the sentence) of each sentence of the tutorial that a row stands on; empty for none."""
+    if "stands" in row.notes:
+        return tuple((place["heading"], place["sentence"]) for place in row.notes["stands"])
+    digests = row.notes.get("sentence", ())
+    return tuple((row.notes["heading"], digest) for digest in ([digests] if isinstance(digests, str) else digests))
+
+
+@cache
+def _index(rows: tuple[Requirement, ...]) -> Mapping[str, Requirement]:
+    return {row.id: row for row in rows}
+
+
+@cache
 def _fields(rows: tuple[Requirement, ...]) -> Mapping[str, tuple[tuple[str, str], ...]]:
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in rows:
@@ -67,35 +88,38 @@ def nearest(name: str, known: Iterable[str]) -> str:
 @cache
 def load(profile: str = "2023.4", path: Path | None = None) -> Catalogue:
     """The catalogue as it holds for a profile. Raises UsageError where the file breaks its own format."""
-    path = path or data.SPECS / "requirements.toml"
+    path = path or data.SPECS / FILE
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"The catalogue {path.name} cannot be read: {error}.") from error
     operations = tuple(raw["operations"])
+    known = {*operations, *raw.get("areas", ())}
     rows = [_row(row["id"], row) for row in raw.get("requirement", ())]
     for family in raw.get("family", ()):
         named = operations if family["operations"] == ["*"] else tuple(family["operations"])
         rows += [_row(f"{operation}.{family['name']}", _of_family(family, operation)) for operation in named]
     seen: set[str] = set()
     for row in rows:
-        if row.id in seen or row.operation not in operations:
+        if row.id in seen or row.operation not in known:
             raise UsageError(f"The catalogue {path.name} has '{row.id}' twice, or under no operation of the document.")
         seen.add(row.id)
-    return Catalogue(tuple(row for row in rows if not row.profiles or profile in row.profiles))
+    asides = tuple(Aside(aside["reason"], tuple(aside["sentences"])) for aside in raw.get("aside", ()))
+    return Catalogue(tuple(row for row in rows if not row.profiles or profile in row.profiles), asides)
 
 
 def _of_family(family: Mapping[str, Any], operation: str) -> dict[str, Any]:
-    row = {key: value for key, value in family.items() if key not in ("name", "operations", "sources")}
+    row = {key: value for key, value in family.items() if key not in {"name", "operations"} | _PER_OPERATION}
     row["text"] = family["text"].replace("{operation}", operation)
     row["source"] = family.get("sources", {}).get(operation, family["source"])
-    return row
+    stands = family.get("stands", {}).get(operation)
+    return row | ({"stands": stands} if stands else {}) | {"family": family["name"]}
 
 
 def _row(requirement_id: str, row: Mapping[str, Any]) -> Requirement:
     operation = requirement_id.rpartition(".")[0]
     try:
-        return Requirement(
+        made = Requirement(
             id=requirement_id,
             operation=operation,
             text=row["text"],
@@ -103,15 +127,19 @@ def _row(requirement_id: str, row: Mapping[str, Any]) -> Requirement:
             basis=Basis(row["basis"]),
             source=row["source"],
             profiles=tuple(row.get("profiles", ())),
-            unreached=_frozen(row.get("unreached", {})),
+            unreached=_Frozen(row.get("unreached", {})),
             check=row["check"],
-            notes=_frozen({key: value for key, value in row.items() if key not in _CORE}),
+            notes=_Frozen({key: value for key, value in row.items() if key not in _CORE}),
         )
+        readings = set(made.notes.get("readings", ()))
+        if readings and not {made.notes["held"], *made.notes.get("fair", ())} <= readings:
+            raise ValueError("a reading among its readings")
     except (KeyError, ValueError) as error:
         raise UsageError(f"The catalogue's row '{requirement_id}' lacks or misspells {error}.") from error
+    return made
 
 
-class _frozen(dict[str, Any]):  # noqa: N801  a value, used as a function
+class _Frozen(dict[str, Any]):
     """A mapping that can stand in a frozen, hashable row."""
 
     def __hash__(self) -> int:  # type: ignore[override]

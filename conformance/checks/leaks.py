@@ -1,0 +1,76 @@
+"""Leaks: what an answer must not show of the server's insides."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.checks.rules import Findings, Rules, seen
+from conformance.ledger import Ledger
+from conformance.model import Exchange
+
+_LONGEST = 200_000
+"""Bytes of an answer that are searched; what is leaked stands in a refusal, which is short."""
+
+_INSIDES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "a stack trace",
+        re.compile(
+            r"Traceback \(most recent|stack backtrace|\bpanicked at\b|^\s+at [\w.$<>]+\(|"
+            r"\.(?:rs|py|go|java|kt|ts|js):\d+|File \"[^\"]+\", line \d+",
+            re.MULTILINE,
+        ),
+    ),
+    (
+        "a query or a database's message",
+        re.compile(
+            r"\bSELECT\b.{1,200}\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.{1,80}\bSET\b|\bDELETE FROM\b|_[fp]key\b|"
+            r"violates [\w-]+ constraint|[Ff]oreign[ -]key|syntax error at or near|relation \"[^\"]+\" does not|"
+            r"(?:psycopg|sqlx|sqlite3?|diesel|postgres(?:ql)?)(?:[:.]|_error)",
+            re.DOTALL,
+        ),
+    ),
+    (
+        "a path of the server's",
+        re.compile(r"(?<![\w/:.])/(?:usr|home|var|opt|root|etc|tmp|srv|app|src|proc)/[\w.@/-]+|\b[A-Z]:\\\\?[\w.]+\\"),
+    ),
+    (
+        "a secret",
+        re.compile(
+            r"-----BEGIN [A-Z ]*PRIVATE KEY|\b\w+://[^/\s:@]+:[^/\s@]+@|"
+            r"\b(?:password|secret|api[_-]?key)\b[\"']?\s*[=:]\s*[\"']?\w+",
+            re.IGNORECASE,
+        ),
+    ),
+)
+
+
+def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A refusal shows no stack trace, query, path or secret (CWE-209), and no answer repeats the token it was sent."""
+    response = exchange.response
+    if response is None or not response.body_known or exchange.status is None:
+        return
+    found = _repeated_token(exchange)
+    if exchange.status >= 400 and not found:
+        found = _inside(exchange)
+    if exchange.status >= 400 or found:
+        expected = "an answer without the server's insides"
+        yield seen(exchange, "keeps-its-insides-to-itself", not found, expected, found)
+
+
+def _inside(exchange: Exchange) -> str:
+    """The kind of insides shown, and where; what the request itself contained is no leak."""
+    assert exchange.response is not None
+    text = exchange.response.body[:_LONGEST].decode("utf-8", "replace").replace("\\n", "\n").replace('\\"', '"')
+    sent = exchange.request.body[:_LONGEST].decode("utf-8", "replace") + exchange.request.path
+    for kind, pattern in _INSIDES:
+        match = pattern.search(text)
+        if match and match[0] not in sent:
+            return f"{kind}: {match[0].strip()[:80]}"
+    return ""
+
+
+def _repeated_token(exchange: Exchange) -> str:
+    assert exchange.response is not None
+    token = exchange.request.headers.get("authorization", "").rpartition(" ")[2]
+    repeated = len(token) > 20 and token.encode("utf-8", "replace") in exchange.response.body[:_LONGEST]
+    return "the token of the request" if repeated else ""
