@@ -219,3 +219,11 @@ def test_inherited_findings_do_not_gate_and_new_ones_do() -> None:
 def test_what_the_baseline_left_untested_does_not_withhold_the_verdict_again() -> None:
     known = Inherited(untested=frozenset({SHOWN.id}))
     assert conclude([MUST, SHOWN], [finding(MUST, held=True)], [], TODAY, inherited=known).exit_code == 0
+
+
+def test_a_fingerprint_holds_no_id_name_or_number_of_the_run() -> None:
+    one = finding(MUST, expected="id 14 of 'conformance-a1-p' with sha fc5f6d8464de3ca7 within 0.5 s")
+    two = finding(MUST, expected="id 15 of 'conformance-b2-p' with sha 0011223344556677 within 30 s")
+    assert one.fingerprint == two.fingerprint
+    assert one.fingerprint != finding(MUST, expected="a 2xx status").fingerprint
+    assert one.fingerprint != replace(two, operation="pipelines.copy").fingerprint

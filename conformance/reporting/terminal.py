@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 _FINDINGS = 3
 """Findings shown of one requirement; the reports hold the rest."""
+
+_IDS = 12
+"""Ids shown of those that were left untested for one reason."""
 
 _VERDICTS = {
     "conformant": ("CONFORMANT", "bold green"),
@@ -145,7 +147,8 @@ def _untested(console: Console, requirements: Sequence[Mapping[str, Any]]) -> No
     console.print(Text(f"Untested ({len(requirements)})", style="bold"))
     for reason, ids in by_reason.items():
         console.print(Text(f"- {plain(reason)}"))
-        _indented(console, Text(", ".join(map(plain, ids)), style="dim"))
+        more = f" … and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
+        _indented(console, Text(", ".join(map(plain, ids[:_IDS])) + more, style="dim"))
 
 
 def _changes(console: Console, baseline: Mapping[str, Any] | None) -> None:
@@ -159,7 +162,9 @@ def _changes(console: Console, baseline: Mapping[str, Any] | None) -> None:
 
 
 def _indented(console: Console, text: Text) -> None:
-    console.print(Padding(text, (0, 0, 0, 2), expand=False))
+    for line in text.wrap(console, console.width - 2):
+        line.rstrip()
+        console.print(Text.assemble("  ", line), soft_wrap=True)
 
 
 def plain(text: str) -> str:
