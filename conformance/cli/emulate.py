@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +29,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.option("--stop-seconds", default=0.1, show_default=True, type=click.FloatRange(0), help="Undeploy to 404.")
 @click.option("--token-seconds", default=60, show_default=True, type=click.IntRange(1), help="Life of a token.")
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="A deliberate defect; may be repeated.")
+@click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Take every liberty that no promise forbids.")
 @click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def emulate(
     host: str,
@@ -37,13 +40,14 @@ def emulate(
     stop_seconds: float,
     token_seconds: int,
     faults: tuple[str, ...],
+    vary: int | None,
     exit_with_parent: bool,
 ) -> int:
     """Serve an emulated instance: the API, its token endpoint and its documentation, on one address."""
     from conformance.emulator.app import create_app
     from conformance.emulator.faults import arounds_of, find
     from conformance.emulator.server import Server, listening_socket, url_of
-    from conformance.spec.document import Document
+    from conformance.emulator.vary import joined, varied
 
     arounds = arounds_of(tuple(find(fault) for fault in faults))
     listener = listening_socket(host, port)
@@ -59,7 +63,10 @@ def emulate(
         client_id=_environment("CLIENT_ID", Settings.client_id),
         client_secret=_environment("CLIENT_SECRET", Settings.client_secret),
     )
-    app = create_app(settings, document=lambda: Document.load(profile).raw, arounds=arounds)
+    if vary is not None:
+        settings, taken = varied(settings, vary)
+        arounds = joined(arounds, taken)
+    app = create_app(settings, document=partial(_document, profile), arounds=arounds)
     server = Server(app, lambda: click.echo(f"Listening on {settings.base_url}"), settings.limits)
     if exit_with_parent:
         threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
@@ -67,6 +74,12 @@ def emulate(
         click.echo(f"Other machines can reach this instance: it listens on {host}.", err=True)
     server.run(sockets=[listener])
     return 0
+
+
+def _document(profile: str) -> Mapping[str, Any]:
+    from conformance.spec.document import Document
+
+    return Document.load(profile).raw
 
 
 def _environment(name: str, default: str) -> str:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
-
 from conformance.emulator.faults.fault import with_json
 from conformance.emulator.wire import ARROW_FILE, JSON, Answer, Call
 from conformance.emulator.world import Around, Step, World
@@ -52,6 +50,8 @@ def _with_numbers(record: dict[str, Any], row: int, alter: Callable[[int, float]
 
 
 def _arrow(alter: Callable[[Records], Records], body: bytes) -> bytes:
+    import pyarrow as pa  # it loads slowly, and only an instance with such a fault needs it
+
     table = pa.ipc.open_file(body).read_all()
     records = alter(table.to_pylist())
     plain = pa.schema([pa.field(each.name, _plain(each.type)) for each in table.schema])
@@ -64,6 +64,8 @@ def _arrow(alter: Callable[[Records], Records], body: bytes) -> bytes:
 
 def _plain(kind: Any) -> Any:
     """The type without dictionaries, which cannot be built from Python values within structs."""
+    import pyarrow as pa
+
     if pa.types.is_dictionary(kind):
         return kind.value_type
     if pa.types.is_struct(kind):
