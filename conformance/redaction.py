@@ -201,6 +201,11 @@ def redact_text(text: str) -> str:
     return DEFAULT.text(text)
 
 
+def redact_value(value: Any) -> Any:
+    """A JSON value without secrets, by the process's own redaction; field names say what is one."""
+    return DEFAULT.value(value)
+
+
 def redact_exchange(exchange: Exchange) -> Exchange:
     """An exchange without secrets, by the process's own redaction."""
     return DEFAULT.exchange(exchange)

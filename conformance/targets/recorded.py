@@ -14,7 +14,7 @@ import respx
 from conformance import multipart
 from conformance.errors import SuiteError
 from conformance.model import Exchange, Headers, Request
-from conformance.redaction import redact_text
+from conformance.redaction import redact_text, redact_value
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
 from conformance.targets.target import Target
@@ -74,7 +74,7 @@ class Recorded:
 
     def _next(self, asked: Request) -> Exchange:
         question = _question(asked)
-        same = [i for i, known in enumerate(self._questions) if known == question]
+        same = [i for i, known in enumerate(self._questions) if not any(_differences(question, known))]
         if not same:
             raise NoRecordingError(self._sentence(asked, question))
         token = "authorization" in asked.headers
@@ -95,7 +95,7 @@ class Recorded:
         more = f", and at {len(differences) - 1} more places" if len(differences) > 1 else ""
         return (
             f"No recording answers {shown}. The nearest is {self.exchanges[nearest].source or 'unnamed'}; "
-            f"it differs at {where} ({redact_text(f'{_shown(here)}, not {_shown(there)}')}){more}."
+            f"it differs at {where} ({_shown(where, here)}, not {_shown(where, there)}){more}."
         )
 
 
@@ -167,10 +167,13 @@ def _differences(here: Any, there: Any, where: str = "") -> Iterator[tuple[str, 
         yield where or "$", here, there
 
 
-def _shown(value: Any) -> str:
+def _shown(where: str, value: Any) -> str:
+    """A value as a sentence shows it: redacted by the name of the field it stands in, and short."""
     if value is _MISSING:
         return "absent"
-    text = f"{len(value)} bytes" if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False)
+    field = where.rpartition(".")[2].partition("[")[0]
+    kept = redact_value({field: value})[field]
+    text = f"{len(value)} bytes" if isinstance(value, bytes) else json.dumps(kept, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 

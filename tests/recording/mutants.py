@@ -19,8 +19,8 @@ OTHER_TYPE = {
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path of every field and element below a JSON value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    """The path of every field below a JSON value, and of the first two elements of each list."""
+    items = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
     for key, item in items:
         yield (*path, key)
         yield from places(item, (*path, key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from conformance.recording.recording import parse
 from conformance.spec.crosscheck import DocumentValidator
 from tests.recording.conftest import RECORDINGS, raw_recording
 from tests.recording.mutants import mutants
+
+COLUMN = re.compile(r"0\.(in|out)\.")
+"""Columns are named and typed by the model, which a recording by itself does not know."""
 
 OPTIONAL = {
     *("check_failures", "sidekicks"),  # absent in other releases
@@ -70,7 +74,7 @@ def test_no_required_field_can_be_dropped_and_no_declared_one_retyped_unseen(pat
         if not gating(judge_traffic([("", [exchange])], rules), rules):
             unseen.append(name)
     assert {name.split(".")[-1].split()[-1] for name in unseen if name.startswith("without")} <= OPTIONAL
-    assert [name for name in unseen if name.startswith("retyped")] == []
+    assert [name for name in unseen if name.startswith("retyped") and not COLUMN.search(name)] == []
 
 
 def session(*names: str) -> list[dict[str, Any]]:
