@@ -52,6 +52,24 @@ class Declared:
     fields: Mapping[str, Shape]
     schemas: Mapping[tuple[str, str], Any]
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Everything declared of the operation: itself, its fields, statuses and media types."""
+        media = [
+            f"{'request' if side == 'request' else f'response.{side}'}.content.{name}"
+            for side, names in self.media.items()
+            for name in names
+        ]
+        return ("operation", *self.fields, *(f"response.{status}" for status in self.statuses), *media)
+
+    def says(self, location: str) -> str:
+        """What is declared of a place in a few words; empty where nothing is."""
+        if location in self.fields:
+            return str(self.fields[location])
+        if location == "operation":
+            return f"{self.method} {self.path}"
+        return "declared" if location in self.places else ""
+
     def status_of(self, status: int) -> str | None:
         """The declared response a status falls under: its own, its range (`4XX`), `default`; None where it is none."""
         ranged = f"{status // 100}XX"

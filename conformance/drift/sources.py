@@ -16,10 +16,11 @@ from conformance.drift.behaviour import advice, advice_for, behaviours
 from conformance.drift.compare import compare
 from conformance.drift.comparison import Change, Comparison
 from conformance.drift.declared import Declared, declared
+from conformance.drift.facts import change_of
 from conformance.drift.sdk import is_sdk, read_sdk
 from conformance.drift.served import Fetch, Served, served_document
 from conformance.drift.table import SDK, SERVED, TRAFFIC, Sources, Table, table_of
-from conformance.drift.traffic import Observed, change_of, observe
+from conformance.drift.traffic import Observed, observe
 from conformance.drift.usage import Usage
 from conformance.drift.usage.relevance import Concern, concerns
 from conformance.model import Exchange, Request, Response

@@ -12,7 +12,8 @@ from typing import Any
 
 from conformance.drift.comparison import Change, Comparison
 from conformance.drift.declared import Declared
-from conformance.drift.traffic import Fact, FieldSeen, Observed
+from conformance.drift.facts import Fact
+from conformance.drift.traffic import FieldSeen, Observed
 
 AGREES, DIFFERS, UNEXERCISED, SILENT = "agrees", "differs", "unexercised", "says nothing"
 CALLERS, READERS, NOBODY = "callers", "readers", "nobody"
@@ -121,8 +122,7 @@ def table_of(sources: Sources) -> Table:
     prose = {(one.operation, one.location): one for one in sources.prose or ()}
     places: dict[tuple[str, str], None] = {}
     for declared in sources.spec.values():
-        places[declared.id, "operation"] = None
-        places.update(dict.fromkeys((declared.id, location) for location in declared.fields))
+        places.update(dict.fromkeys((declared.id, location) for location in declared.places))
     others: list[Mapping[tuple[str, str], object]] = [*changes.values(), facts, prose]
     for known in others:
         places.update(dict.fromkeys(known))
@@ -163,8 +163,7 @@ def _row(
     sources: Sources, operation: str, location: str, cells: dict[str, Cell], changes: list[Change], facts: list[Fact]
 ) -> Row:
     ours = sources.spec.get(operation)
-    shape = ours.fields.get(location) if ours else None
-    spec = str(shape) if shape else f"{ours.method} {ours.path}" if ours and location == "operation" else ""
+    spec = ours.says(location) if ours else ""
     differs = [name for name, cell in cells.items() if cell.state == DIFFERS]
     breaks = _breaks(changes, facts) if differs else ""
     return Row(operation, location, spec, cells, breaks, _cause(location, differs, cells))
@@ -174,10 +173,8 @@ def _described_cell(sources: Sources, column: str, operation: str, location: str
     theirs = sources.described[column][1].get(operation)
     if changes:
         return Cell(DIFFERS, " ".join(dict.fromkeys(change.message for change in changes)))
-    if theirs is None:
-        return Cell(SILENT)
-    shape = theirs.fields.get(location)
-    return Cell(AGREES, str(shape)) if shape or location == "operation" else Cell(SILENT)
+    says = theirs.says(location) if theirs else ""
+    return Cell(AGREES, says) if says else Cell(SILENT)
 
 
 def _traffic_cell(sources: Sources, operation: str, location: str, facts: list[Fact]) -> Cell:
@@ -188,6 +185,9 @@ def _traffic_cell(sources: Sources, operation: str, location: str, facts: list[F
         return Cell(UNEXERCISED)
     if location == "operation":
         return Cell(AGREES, f"{observed.exchanges} exchanges")
+    answered = observed.answered.get(location, 0)
+    if answered:
+        return Cell(AGREES, f"seen {answered}×")
     seen = observed.fields.get(location)
     return Cell(AGREES, _shares(seen)) if seen and seen.seen else Cell(UNEXERCISED)
 

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.drift.comparison import Change
 from conformance.drift.declared import Declared, Shape, declared
 from conformance.drift.dialect import modern
-from conformance.drift.kinds import KINDS
+from conformance.drift.facts import Fact
 from conformance.drift.messages import BodyValidator, body_of, covers, query_of, type_of
 from conformance.model import Exchange, Request, Response
 from conformance.redaction import redact_text
@@ -22,43 +21,6 @@ from conformance.spec.document import Document
 
 _LOCATIONS = 5_000
 """Locations kept of one operation: a body keyed by ids must not grow without end."""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One way in which traffic differs from the description, and in how many of the exchanges that could show it.
-
-    `kind` is undeclared-field, undeclared-status, undeclared-media-type, value-outside-enum, other-type,
-    required-but-absent or not-as-described.
-    """
-
-    operation: str
-    location: str
-    kind: str
-    message: str
-    count: int
-    of: int
-
-
-_KINDS = {
-    "undeclared-field": "response-property-added",
-    "undeclared-media-type": "response-media-type-added",
-    "value-outside-enum": "response-enum-loosened",
-    "other-type": "response-type-changed",
-    "required-but-absent": "response-property-became-optional",
-    "not-as-described": "response-schema-loosened",
-}
-
-
-def change_of(fact: Fact) -> Change | None:
-    """The change an instance's answers show; None for a fact of what was sent, which is its sender's."""
-    if not fact.location.startswith("response"):
-        return None
-    success = fact.location.startswith("response.2")
-    status = "response-success-status-added" if success else "response-status-added"
-    kind = KINDS[_KINDS.get(fact.kind, status)]
-    message = f"{fact.message} ({fact.count} of {fact.of})"
-    return Change(fact.operation, fact.location, kind.id, kind.direction, kind.breaking, bool(kind.contested), message)
 
 
 @dataclass(frozen=True)
@@ -88,12 +50,16 @@ class FieldSeen:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the traffic of one operation showed. `never_seen` are declared fields whose holder came without them ever,
-    or did not come at all."""
+    """What the traffic of one operation showed.
+
+    `answered` counts declared statuses and media types by their location (`response.4XX`,
+    `response.200.content.application/json`); `never_seen` are declared fields that never came.
+    """
 
     operation: str
     exchanges: int
     statuses: Mapping[str, int]
+    answered: Mapping[str, int]
     fields: Mapping[str, FieldSeen]
     never_seen: tuple[str, ...]
     facts: tuple[Fact, ...]
@@ -122,6 +88,7 @@ class _Count:
     exchanges: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
     null: Counter[str] = field(default_factory=Counter)
     objects: Counter[str] = field(default_factory=Counter)
     types: dict[str, Counter[str]] = field(default_factory=dict)
@@ -160,14 +127,18 @@ class _Count:
             return next((one for one in self.of.statuses if one.startswith("2")), None)
         self.statuses[str(response.status)] += 1
         status = self.of.status_of(response.status)
+        self.answered[f"response.{status}"] += 1
         if status is None:
             self._fact(f"response.{response.status}", "undeclared-status", f"status {response.status} is not declared")
         return status
 
     def _media(self, side: str, media_type: str) -> None:
         known = self.of.media.get(side, ())
-        if known and media_type and not any(covers(one, media_type) for one in known):
-            at = "request.content" if side == "request" else f"response.{side}.content"
+        at = "request.content" if side == "request" else f"response.{side}.content"
+        fitting = next((one for one in sorted(known, key=lambda one: "*" in one) if covers(one, media_type)), None)
+        if fitting:
+            self.answered[f"{at}.{fitting}"] += 1
+        elif known and media_type:
             self._fact(f"{at}.{media_type}", "undeclared-media-type", f"media type {media_type} is not declared")
 
     def _value(self, at: str, value: Any) -> None:
@@ -241,7 +212,9 @@ class _Count:
             for (at, kind), (message, count) in self.facts.items()
         )
         never = tuple(at for at in self.of.fields if not self.seen[at])
-        return Observed(self.of.id, self.exchanges, dict(self.statuses), fields, never, tuple(facts))
+        return Observed(
+            self.of.id, self.exchanges, dict(self.statuses), dict(self.answered), fields, never, tuple(facts)
+        )
 
     def _field(self, at: str) -> FieldSeen:
         seen = self.seen[at]
