@@ -59,7 +59,7 @@ def create_app(
 
 
 def _world(settings: Settings, arounds: Mapping[str, tuple[Around, ...]]) -> World:
-    identity = Identity(settings.base_url, settings.token_seconds, settings.data_dir)
+    identity = Identity(settings.base_url, settings.token_seconds, settings.data_dir, settings.signing_key)
     store = Store(settings.data_dir, identity.subject, workspaces.timestamp())
     return World(settings, store, Engine(store.model_path, settings.limits), identity, arounds)
 

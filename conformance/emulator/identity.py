@@ -27,11 +27,11 @@ class Identity:
     Verified access tokens are remembered until they expire, since a signature costs more than most operations.
     """
 
-    def __init__(self, base_url: str, seconds: int, folder: Path | None) -> None:
+    def __init__(self, base_url: str, seconds: int, folder: Path | None, signing_key: Path | None = None) -> None:
         self.issuer = base_url + REALM_PATH
         self.seconds = seconds
         self.subject = str(uuid.uuid5(uuid.NAMESPACE_URL, "conformance"))
-        self._key = _key(folder)
+        self._key = _given(signing_key) if signing_key else _key(folder)
         self._verified: dict[str, int] = {}
 
     @property
@@ -98,6 +98,11 @@ class Identity:
         starts = claims.get("nbf", claims.get("iat"))
         good = whole and meant and isinstance(starts, int) and starts <= now + 1 and now < claims["exp"]
         return claims if good else None
+
+
+def _given(path: Path) -> RSAKey:
+    key = RSAKey.import_key(path.read_bytes())
+    return RSAKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint()})
 
 
 def _key(folder: Path | None) -> RSAKey:

@@ -72,6 +72,8 @@ class Limits:
 class Settings:
     """One instance's settings. `data_dir` None keeps the state in a temporary folder; seconds are wall-clock.
 
+    `signing_key` is a PEM file with the key that tokens are signed with; without one, a key is made.
+
     `base_url` is where the instance is reached, and so the start of its tokens' issuer.
     """
 
@@ -80,6 +82,7 @@ class Settings:
     stop_seconds: float = 0.1
     token_seconds: int = 60
     data_dir: Path | None = None
+    signing_key: Path | None = None
     base_url: str = "http://emulated"
     username: str = "conformance"
     password: str = field(default="conformance", repr=False)
