@@ -20,9 +20,19 @@ from conformance.model import Finding, Requirement, Waiver
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
-from conformance.settings import PROBES, Settings, checked, emulator_for, new_run_id, open_target, require_answer
+from conformance.settings import (
+    EMULATED,
+    PROBES,
+    Settings,
+    checked,
+    emulator_for,
+    new_run_id,
+    open_target,
+    require_answer,
+)
 from conformance.spec.requirements import Catalogue, nearest
 from conformance.targets.live import base_url
+from conformance.targets.tokens import issuers_key
 from conformance.verdict import Inherited, conclude
 
 DEFAULT_SUITE = "lifecycle"
@@ -112,6 +122,8 @@ class Runner:
     def prepare(self) -> None:
         """Start the emulated instance where that is the target, and make sure the target answers."""
         checked(self.settings)
+        if self.settings.kind == EMULATED and not self.settings.emulated_url:
+            self.settings = replace(self.settings, signing_key=str(self._stack.enter_context(issuers_key())))
         url = self._stack.enter_context(emulator_for(self.settings))
         self.settings = replace(self.settings, emulated_url=url)
         target = open_target(self.settings)

@@ -47,6 +47,7 @@ class Settings:
     ca_file: str = ""
     run_id: str = ""
     emulated_url: str = ""
+    signing_key: str = ""
     worker: str = ""
     max_requests: int | None = None
     allow_hosts: tuple[str, ...] = ()
@@ -113,7 +114,8 @@ def checked(settings: Settings) -> Settings:
 def emulator_for(settings: Settings) -> Iterator[str]:
     """The URL of an emulated instance for the whole run; empty where the target is live."""
     if settings.kind == EMULATED and not settings.emulated_url:
-        with emulator_process(["--profile", settings.profile]) as url:
+        key = ["--signing-key", settings.signing_key] if settings.signing_key else []
+        with emulator_process(["--profile", settings.profile, *key]) as url:
             yield url
     else:
         yield settings.emulated_url

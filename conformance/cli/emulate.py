@@ -28,6 +28,10 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.option("--start-seconds", default=0.2, show_default=True, type=click.FloatRange(0), help="Deploy to Running.")
 @click.option("--stop-seconds", default=0.1, show_default=True, type=click.FloatRange(0), help="Undeploy to 404.")
 @click.option("--token-seconds", default=60, show_default=True, type=click.IntRange(1), help="Life of a token.")
+@click.option(
+    "--signing-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), hidden=True,
+    help="PEM file with the RSA key that signs tokens, in place of a new one.",
+)  # fmt: skip
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="A deliberate defect; may be repeated.")
 @click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Take every liberty that no promise forbids.")
 @click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
@@ -39,6 +43,7 @@ def emulate(
     start_seconds: float,
     stop_seconds: float,
     token_seconds: int,
+    signing_key: Path | None,
     faults: tuple[str, ...],
     vary: int | None,
     exit_with_parent: bool,
@@ -57,6 +62,7 @@ def emulate(
         stop_seconds=stop_seconds,
         token_seconds=token_seconds,
         data_dir=data_dir,
+        signing_key=signing_key,
         base_url=url_of(listener),
         username=_environment("USERNAME", Settings.username),
         password=_environment("PASSWORD", Settings.password),

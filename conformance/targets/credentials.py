@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import httpx
 
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
+from conformance.model import Headers, Request, Response
+from conformance.targets.reception import Bounds, receive
 
 TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"  # noqa: S105  the vendor's client posts here
+_BOUNDS = Bounds(seconds=15.0, bytes=256 * 1024)
+_BEARER = re.compile(r"[A-Za-z0-9._~+/=-]{1,65536}")
 _MARGIN_SECONDS = 10.0  # the vendor's client refreshes when less remains
 
 
@@ -60,8 +66,39 @@ class FetchedToken:
     ) -> None:
         self._url, self._grant, self._client, self._clock = url, grant, client, clock
         self._lock = threading.Lock()
-        self._token = self._refresh_token = ""
+        self._token = self._refresh_token = self._first = ""
         self._expires = self._refresh_expires = 0.0
+
+    @property
+    def first(self) -> str:
+        """The first token that was fetched, which in a long run is the first to expire; empty before that."""
+        return self._first
+
+    @property
+    def refresh_token(self) -> str:
+        """The newest refresh token, empty where the endpoint gave none."""
+        return self._refresh_token
+
+    @property
+    def grant(self) -> str:
+        """How first tokens are asked for: `password` or `client credentials`."""
+        return self._grant.name
+
+    def refreshed(self) -> str:
+        """A token that the refresh token buys; empty where there is none to buy it with, or it buys none."""
+        with self._lock:
+            return self._access_token(self._refresh_form()) if self._refresh_token else ""
+
+    def granted(self, grant: Grant) -> str:
+        """A token of another grant, empty where the endpoint refuses it."""
+        return self._access_token(grant.form, grant)
+
+    def _access_token(self, form: Mapping[str, str], grant: Grant | None = None) -> str:
+        answer = self._post(form, grant)
+        try:
+            return str(answer.json()["access_token"]) if answer.status_code == 200 else ""
+        except (ValueError, KeyError, TypeError):
+            return ""
 
     def __repr__(self) -> str:
         """Where and how, never what."""
@@ -82,57 +119,56 @@ class FetchedToken:
 
     def _fetch(self) -> None:
         if self._refresh_token and self._clock() < self._refresh_expires:
-            form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
-            if "client_id" in self._grant.form:
-                form["client_id"] = self._grant.form["client_id"]
-            answer = self._post(form)
-            if answer.status_code == 200:
+            answer = self._post(self._refresh_form())
+            if answer.status == 200:
                 self._keep(answer)
                 return
         answer = self._post(self._grant.form)
-        if answer.status_code != 200:
+        if answer.status != 200:
             raise CredentialsRefusedError(self._refusal(answer))
         self._keep(answer)
 
-    def _post(self, form: Mapping[str, str]) -> httpx.Response:
-        headers = {}
+    def _post(self, form: Mapping[str, str]) -> Response:
+        fields = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Encoding": "identity"}
         if self._grant.basic:
             pair = ":".join(self._grant.basic).encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        try:
-            return self._client.post(self._url, data=dict(form), headers=headers, timeout=15.0)
-        except httpx.TimeoutException:
-            reason = "did not answer within 15 s"
-        except httpx.TransportError as error:
-            reason = f"cannot be reached ({_cause(error)})"
-        raise TargetUnreachableError(
-            f"The token endpoint {self._url} {reason}. Check --target and CONFORMANCE_TOKEN_URL, and that it is up."
-        ) from None
+            fields["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        request = Request("POST", self._url, Headers(fields), urlencode(form).encode())
+        response, failure = receive(self._client, request, _BOUNDS)
+        if response is None:
+            raise TargetUnreachableError(
+                f"The token endpoint {self._url} cannot be reached: {failure}. "
+                "Check --target and CONFORMANCE_TOKEN_URL, and that it is up."
+            )
+        return response
 
-    def _refusal(self, answer: httpx.Response) -> str:
+    def _refusal(self, answer: Response) -> str:
         code = _oauth_error(answer)
-        if answer.status_code in (400, 401, 403) and code:
+        if answer.status in (400, 401, 403) and code:
             return (
                 f"The token endpoint {self._url} refused the {self._grant.name} grant with status "
-                f"{answer.status_code} ({code}). Check {self._grant.variables}."
+                f"{answer.status} ({code}). Check {self._grant.variables}."
             )
         return (
-            f"Nothing at {self._url} answers as a token endpoint does: it gave status {answer.status_code}. "
+            f"Nothing at {self._url} answers as a token endpoint does: it gave status {answer.status}. "
             "Check --target, or say where tokens come from with CONFORMANCE_TOKEN_URL or CONFORMANCE_TOKEN."
         )
 
-    def _keep(self, answer: httpx.Response) -> None:
+    def _keep(self, answer: Response) -> None:
         try:
-            body: dict[str, Any] = answer.json()
+            body: dict[str, Any] = answer.json
             token, life = body["access_token"], float(body.get("expires_in", 60))
-        except (ValueError, KeyError, TypeError):
+            lasting = float(body.get("refresh_expires_in", 0))
+            if not isinstance(token, str) or not _BEARER.fullmatch(token):
+                raise TypeError("no token (RFC 6750 2.1)")
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise CredentialsRefusedError(
                 f"The token endpoint {self._url} answered 200 without an access token. Check CONFORMANCE_TOKEN_URL."
             ) from None
-        self._token, self._refresh_token = str(token), str(body.get("refresh_token", ""))
+        self._token, self._refresh_token = token, str(body.get("refresh_token") or "")
         now = self._clock()
         self._expires = now + max(life - _MARGIN_SECONDS, life / 2)
-        self._refresh_expires = now + max(float(body.get("refresh_expires_in", 0)) - _MARGIN_SECONDS, 0.0)
+        self._refresh_expires = now + max(lasting - _MARGIN_SECONDS, 0.0)
 
 
 def from_environment(environ: Mapping[str, str], base_url: str, client: httpx.Client) -> Credentials:
@@ -156,23 +192,20 @@ def grant_from(environ: Mapping[str, str]) -> Grant:
         missing = "CONFORMANCE_PASSWORD" if user else "CONFORMANCE_USERNAME"
         raise UsageError(f"{missing} is not set although its pair is. Set both, or CONFORMANCE_TOKEN.")
     if secret:
-        client_id = environ.get("CONFORMANCE_CLIENT_ID") or "api-client"
-        names = "CONFORMANCE_CLIENT_ID and CONFORMANCE_CLIENT_SECRET"
-        return Grant("client credentials", {"grant_type": "client_credentials"}, (client_id, secret), names)
+        return client_credentials(secret, environ.get("CONFORMANCE_CLIENT_ID") or "api-client")
     raise UsageError(
         "No credentials for the target: set CONFORMANCE_TOKEN, or CONFORMANCE_USERNAME and CONFORMANCE_PASSWORD, "
         "or CONFORMANCE_CLIENT_SECRET."
     )
 
 
-def _oauth_error(answer: httpx.Response) -> str:
-    try:
-        body = answer.json()
-    except ValueError:
-        return ""
+def client_credentials(secret: str, client_id: str = "api-client") -> Grant:
+    """The client credentials grant of a confidential client (RFC 6749 4.4)."""
+    names = "CONFORMANCE_CLIENT_ID and CONFORMANCE_CLIENT_SECRET"
+    return Grant("client credentials", {"grant_type": "client_credentials"}, (client_id, secret), names)
+
+
+def _oauth_error(answer: Response) -> str:
+    body = answer.json if answer.is_json else None
     code = body.get("error") if isinstance(body, dict) else None
     return code if isinstance(code, str) and code.replace("_", "").isalpha() and len(code) < 40 else ""
-
-
-def _cause(error: Exception) -> str:
-    return type(error).__name__
