@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-
 _OF_THE_RUN = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-fA-F]{8,}\b|[0-9]+(?:\.[0-9]+)?")
 """What may differ between two runs that see the same: quoted values, digests and numbers."""
 

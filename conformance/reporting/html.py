@@ -25,6 +25,9 @@ _WEIGHTS = {
     True: "Gates: where it is broken, the target is not conformant.",
     False: "A warning: where it is broken, that is shown and counted.",
 }
+_LONG_GROUP = 60
+"""More requirements than these, held or untested, are folded away when the page opens."""
+
 _OPEN_FIRST = 3
 """So many of the requirements that gate and are broken stand open when the page opens."""
 
@@ -153,27 +156,29 @@ def _facts(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    groups = [
-        {"name": kind, "label": label, "rows": [row for row in rows if row["kind"] == kind]}
-        for kind, label in _KINDS.items()
-    ]
+    groups = []
+    for kind, label in _KINDS.items():
+        members = [row for row in rows if row["kind"] == kind]
+        unfolded = kind not in ("held", "untested") or len(members) <= _LONG_GROUP
+        groups.append({"name": kind, "label": label, "rows": members, "open": unfolded})
     return [group for group in groups if group["rows"]]
 
 
 def _matrix(rows: Sequence[dict[str, Any]], operations: Sequence[str]) -> dict[str, Any]:
-    """Columns are the promises that more than one operation makes; `own` are those of one operation alone."""
+    """Promises that more than one operation makes, in columns, and those of one operation alone."""
     slugs = Counter(row["slug"] for row in rows)
     columns = [slug for slug, count in slugs.most_common() if count > 1]
     by_place = {(row["operation"], row["slug"]): row for row in rows}
-    lines = [
-        {
-            "operation": operation,
-            "shared": [by_place.get((operation, slug)) for slug in columns],
-            "own": [row for row in rows if row["operation"] == operation and slugs[row["slug"]] == 1],
-        }
-        for operation in operations
+    shared = [{"operation": name, "cells": [by_place.get((name, slug)) for slug in columns]} for name in operations]
+    own = [
+        {"operation": name, "cells": [r for r in rows if r["operation"] == name and slugs[r["slug"]] == 1]}
+        for name in operations
     ]
-    return {"columns": columns, "lines": lines}
+    return {
+        "columns": columns,
+        "shared": [line for line in shared if any(line["cells"])],
+        "own": [line for line in own if line["cells"]],
+    }
 
 
 def _reached(result: Mapping[str, Any], operations: Sequence[str]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_the_pages_own_policy_allows_its_script_and_style_and_nothing_else() -> 
 
 def test_each_requirement_is_there_with_wording_source_and_commands() -> None:
     page = Page(html.render(sample.result()))
-    ids = [a["id"] for tag, a in page.elements if tag == "details"]
+    ids = [a["id"] for tag, a in page.elements if a.get("class") == "requirement"]
     assert sorted(map(str, ids)) == sorted(row.id for row in sample.ROWS)
     for part in (
         sample.SAME_ID.text,
@@ -163,3 +163,12 @@ def test_a_deployment_that_failed_and_one_that_never_ended_are_drawn() -> None:
 )
 def test_durations_read_well(seconds: float, shown: str) -> None:
     assert lifecycle.duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_what_held_is_folded_away_where_there_is_much_of_it() -> None:
+    result = sample.conformant()
+    groups = [a for tag, a in Page(html.render(result)).elements if a.get("class") == "group"]
+    assert ["open" in a for a in groups] == [True]
+    result["requirements"] = [{**row, "id": f"{row['id']}-{n}"} for row in result["requirements"] for n in range(20)]
+    groups = [a for tag, a in Page(html.render(result)).elements if a.get("class") == "group"]
+    assert ["open" in a for a in groups] == [False]

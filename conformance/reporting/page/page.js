@@ -8,6 +8,7 @@
   const search = one("#search");
   const operation = one("#operation");
   const words = new Map();
+  const unfolded = new Map(groups.map((group) => [group, group.open]));
 
   const wordsOf = (row) => {
     if (!words.has(row)) words.set(row, row.textContent.toLowerCase());
@@ -25,7 +26,11 @@
       row.hidden = !fits;
       shown += fits;
     }
-    for (const group of groups) group.hidden = !one(".requirement:not([hidden])", group);
+    const narrowed = wanted.length || outcomes.size || operation.value;
+    for (const group of groups) {
+      group.hidden = !one(".requirement:not([hidden])", group);
+      group.open = narrowed ? true : unfolded.get(group);
+    }
     one("#shown").textContent = `${shown} of ${requirements.length} shown`;
     one("#nothing").hidden = shown > 0;
   };
@@ -46,7 +51,10 @@
       filter();
     });
   }
-  one("#expand").addEventListener("click", () => requirements.forEach((row) => { row.open = !row.hidden || row.open; }));
+  one("#expand").addEventListener("click", () => {
+    for (const group of groups) group.open = true;
+    for (const row of requirements) row.open = !row.hidden || row.open;
+  });
   one("#collapse").addEventListener("click", () => requirements.forEach((row) => { row.open = false; }));
 
   document.addEventListener("keydown", (event) => {
@@ -62,6 +70,7 @@
     const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!row || !row.matches(".requirement")) return;
     if (row.hidden) clear();
+    row.closest(".group").open = true;
     row.open = true;
     row.scrollIntoView();
     one("summary", row).focus({ preventScroll: true });
@@ -151,7 +160,7 @@
     const distance = Math.abs(cell.getBoundingClientRect().x - x);
     return distance < best.distance ? { cell, distance } : best;
   }, { cell: row[0], distance: Infinity }).cell;
-  one(".matrix").addEventListener("keydown", (event) => {
+  one("#matrix").addEventListener("keydown", (event) => {
     const y = rows.findIndex((row) => row.includes(event.target));
     if (y < 0) return;
     const x = rows[y].indexOf(event.target);
