@@ -96,7 +96,7 @@ class FetchedToken:
     def _access_token(self, form: Mapping[str, str], grant: Grant | None = None) -> str:
         answer = self._post(form, grant)
         try:
-            return str(answer.json()["access_token"]) if answer.status_code == 200 else ""
+            return str(answer.json["access_token"]) if answer.status == 200 else ""
         except (ValueError, KeyError, TypeError):
             return ""
 
@@ -128,10 +128,17 @@ class FetchedToken:
             raise CredentialsRefusedError(self._refusal(answer))
         self._keep(answer)
 
-    def _post(self, form: Mapping[str, str]) -> Response:
+    def _refresh_form(self) -> dict[str, str]:
+        form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        if "client_id" in self._grant.form:
+            form["client_id"] = self._grant.form["client_id"]
+        return form
+
+    def _post(self, form: Mapping[str, str], grant: Grant | None = None) -> Response:
+        basic = (grant or self._grant).basic
         fields = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Encoding": "identity"}
-        if self._grant.basic:
-            pair = ":".join(self._grant.basic).encode()
+        if basic:
+            pair = ":".join(basic).encode()
             fields["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         request = Request("POST", self._url, Headers(fields), urlencode(form).encode())
         response, failure = receive(self._client, request, _BOUNDS)
@@ -166,6 +173,7 @@ class FetchedToken:
                 f"The token endpoint {self._url} answered 200 without an access token. Check CONFORMANCE_TOKEN_URL."
             ) from None
         self._token, self._refresh_token = token, str(body.get("refresh_token") or "")
+        self._first = self._first or self._token
         now = self._clock()
         self._expires = now + max(life - _MARGIN_SECONDS, life / 2)
         self._refresh_expires = now + max(lasting - _MARGIN_SECONDS, 0.0)
