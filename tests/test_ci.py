@@ -1,0 +1,149 @@
+"""The gate's CI files: valid by their formats' own schemas, and their scripts do what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import check_jsonschema
+import jsonschema_rs
+import pytest
+import yaml
+
+from conformance.cli import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
+ACTION = ROOT / ".github/actions/conformance"
+SCHEMAS = Path(check_jsonschema.__file__).parent / "builtin_schemas/vendor"
+
+pytestmark = pytest.mark.skipif(not ACTION.is_dir(), reason="CI files are part of the checkout, not of the package")
+
+
+def loaded(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ("github-actions", ".github/actions/conformance/action.yml"),
+        ("github-workflows", ".github/workflows/conformance.yml"),
+        ("github-workflows", "examples/project/.github/workflows/api.yml"),
+        ("gitlab-ci", "examples/project/.gitlab-ci.yml"),
+    ],
+)
+def test_each_ci_file_is_as_its_service_reads_it(schema: str, path: str) -> None:
+    document = json.loads(json.dumps(loaded(path), default=str).replace('"true": {"push"', '"on": {"push"'))
+    jsonschema_rs.validator_for(json.loads((SCHEMAS / f"{schema}.json").read_text())).validate(document)
+
+
+def test_every_input_of_the_action_reaches_its_script_by_the_environment() -> None:
+    action = loaded(".github/actions/conformance/action.yml")
+    text = (ACTION / "action.yml").read_text()
+    for name in action["inputs"]:
+        assert f"inputs.{name}" in text, f"the input {name} does nothing"
+    for step in action["runs"]["steps"]:
+        assert "${{" not in step.get("run", ""), "an expression in a script would be read as shell"
+    given = set(action["runs"]["steps"][2]["env"])
+    assert set(re.findall(r"\$\{?([A-Z_]+)", (ACTION / "run.sh").read_text())) - {
+        "CONFORMANCE_COMMAND", "RUNNER_TEMP", "GITHUB_OUTPUT",
+    } == given  # fmt: skip
+
+
+def test_the_workflow_and_the_sample_give_the_action_inputs_it_has() -> None:
+    known = set(loaded(".github/actions/conformance/action.yml")["inputs"])
+    used = 0
+    for path in (".github/workflows/conformance.yml", "examples/project/.github/workflows/api.yml"):
+        for job in loaded(path)["jobs"].values():
+            for step in job["steps"]:
+                if "actions/conformance" in step.get("uses", ""):
+                    used += 1
+                    assert set(step["with"]) <= known
+                    assert "target" in step["with"]
+    assert used == 3
+
+
+@pytest.fixture
+def action(tmp_path: Path) -> Any:
+    """Runs the action's script with a command that notes its arguments, writes the reports and ends as told."""
+
+    def run(code: int = 0, *, writes: bool = True, **inputs: str) -> tuple[list[str], dict[str, str], int]:
+        command, noted, output = tmp_path / "command", tmp_path / "arguments", tmp_path / "output"
+        write = 'for a in "$@"; do case $a in json=*|sarif=*) echo {} > "${a#*=}";; esac; done' if writes else ":"
+        command.write_text(f'#!/usr/bin/env bash\nprintf "%s\\n" "$@" > {noted}\n{write}\nexit {code}\n')
+        command.chmod(0o755)
+        output.touch()
+        names = ("PROFILE", "SUITES", "ONLY", "SEED", "WAIVERS", "BASELINE")
+        environment = {
+            **os.environ, **dict.fromkeys(names, ""), "TARGET": "emulated", "BUDGET": "quick", "STRICT": "false",
+            "WORKERS": "1", "FAIL_ON": "any", "REPORTS": str(tmp_path / "reports"), "GITHUB_OUTPUT": str(output),
+            "CONFORMANCE_COMMAND": str(command), **inputs,
+        }  # fmt: skip
+        done = subprocess.run(["bash", str(ACTION / "run.sh")], env=environment, cwd=tmp_path, timeout=30)
+        outputs = dict(line.split("=", 1) for line in output.read_text().splitlines())
+        output.unlink()
+        return noted.read_text().splitlines(), outputs, done.returncode
+
+    return run
+
+
+def test_the_action_leaves_out_what_was_not_asked(action: Any, tmp_path: Path) -> None:
+    arguments, outputs, code = action()
+    assert code == 0
+    assert arguments[:9] == ["run", "--target", "emulated", "--budget", "quick", "--workers", "1", "--fail-on", "any"]
+    assert not {"--strict", "--suite", "--waivers", "--baseline", "--seed", "--profile"} & set(arguments)
+    assert outputs == {
+        "exit-code": "0",
+        "verdict": "conformant",
+        "result": str(tmp_path / "reports/conformance.json"),
+        "sarif": str(tmp_path / "reports/conformance.sarif"),
+    }
+
+
+def test_the_action_passes_on_what_was_asked_and_reads_none_of_it_as_shell(action: Any, tmp_path: Path) -> None:
+    arguments, _, _ = action(
+        TARGET="http://x/$(touch owned)", STRICT="true", SUITES="lifecycle identity", ONLY="pipelines.* a;touch owned",
+        WAIVERS="my waivers.toml", BASELINE="old.json", SEED="7", PROFILE="2026.1", FAIL_ON="new",
+    )  # fmt: skip
+    joined = "\n".join(arguments)
+    for pair in ("--target\nhttp://x/$(touch owned)", "--suite\nidentity", "--only\npipelines.*", "--only\na;touch",
+                 "--waivers\nmy waivers.toml", "--baseline\nold.json", "--seed\n7", "--profile\n2026.1",
+                 "--fail-on\nnew"):  # fmt: skip
+        assert pair in joined
+    assert "--strict" in arguments
+    assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(1, "not-conformant"), (3, "none"), (2, "none")])
+def test_the_action_tells_the_verdict_by_the_exit_code(code: int, verdict: str, action: Any) -> None:
+    _, outputs, ended = action(code)
+    assert (outputs["exit-code"], outputs["verdict"], ended) == (str(code), verdict, 0)
+
+
+def test_a_run_that_wrote_no_result_has_none_to_upload(action: Any) -> None:
+    _, outputs, _ = action(2, writes=False)
+    assert outputs == {"exit-code": "2", "verdict": "none"}
+
+
+def test_the_hooks_run_commands_there_are_on_files_there_are() -> None:
+    hooks = loaded(".pre-commit-hooks.yaml")
+    assert {hook["id"] for hook in hooks} == {"conformance-waivers", "conformance-spec", "conformance-leaks"}
+    for hook in hooks:
+        program, command, *_ = hook["entry"].split()
+        assert (program, hook["language"]) == ("conformance", "python")
+        assert command in COMMANDS
+    files = {hook["id"]: re.compile(hook["files"]) for hook in hooks}
+    assert files["conformance-waivers"].search("ci/conformance-waivers.toml")
+    assert files["conformance-spec"].search("specs/pipelines.openapi.yaml")
+    assert files["conformance-leaks"].search("fixtures/recordings/pipelines.create/plain.json")
+    assert not files["conformance-waivers"].search("pyproject.toml")
+
+
+def test_the_sample_project_uses_hooks_there_are() -> None:
+    known = {hook["id"] for hook in loaded(".pre-commit-hooks.yaml")}
+    (repo,) = loaded("examples/project/.pre-commit-config.yaml")["repos"]
+    assert {hook["id"] for hook in repo["hooks"]} == known
