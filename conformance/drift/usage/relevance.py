@@ -62,8 +62,6 @@ def _touched(change: Change, uses: list[Use]) -> list[Use]:
         if location == "response.body" or (location == "response.body[]" and change.breaking):
             return calls
         return _values(location, uses) + sdk
-    if location == "response":
-        return calls
     if location.startswith("request."):
         return [use for use in uses if use.location == location] + sdk
     status = [use for use in uses if use.location == "response.status"]
