@@ -26,6 +26,7 @@ HARMLESS = (
     '{"token_type": "Bearer", "expires_in": 60, "grant_type": "password"}',
     "password: str, token: str = field(repr=False), secret=secret, api_key=os.environ['KEY']",
     "The token endpoint refused the password grant. Set CONFORMANCE_PASSWORD, or give a token.",
+    """{"email": "^.+@.+$", "mail": "an e-mail address", "TOKEN": "os.environ['TOKEN']", "cookie": "form"}""",
     "pip install wallaroo-conformance==0.1.0; see also https://docs.example.org/a?page=2&sort=name",
     '{"integrity": "sha512-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIj=="}',
 )

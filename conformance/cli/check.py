@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict:
     )
     result = result_of(verdict, facts)
     write_reports(result, files)
-    show(result, click.get_text_stream("stdout"))
+    show(result, sys.stdout)
     click.echo(_passed_over(tally))
     return verdict.exit_code
 

@@ -63,8 +63,14 @@ _STAND_IN = re.compile(
     r"(?i)<[^<>]{1,60}>|&lt;[^<>&]{1,60}&gt;|%3c[\w-]{1,60}%3e|\$.{0,60}|\{.{0,200}\}?|%\(?\w+\)?s?|\*{2,}"
     r"|\.{3}|…|x{3,}|\[?(?:filtered|redacted|removed|hidden|masked)\]?"
     r"|(?:bearer|basic|token)( (\$.*|<.*|\{.*|\[.*|…|\.{3}|%.*|&lt;.*))?"
-    r"|true|false|null|none|undefined|string|text|required|optional|conformance"
+    r"|true|false|null|none|undefined|os\.environ.{0,60}|string|text|required|optional|conformance"
 )
+_FIELD = re.compile(
+    r"(?i)(?:(?:access|refresh|id|client|user|api|auth|bearer|session|private|set|proxy)[_ -]?)?"
+    r"(?:passw(?:or)?d|secret|token|key|cookie|e?mail|authorization|username|name|jwt)s?"
+)
+"""A field's name where its value is due, as schemas, forms and labels have it."""
+
 _RESERVED = ("example", "invalid", "test", "localhost", "local", "internal")
 
 
@@ -72,8 +78,10 @@ def credible(name: str, text: str) -> bool:
     """Whether a field's value could be a secret: not a placeholder, a variable, or its own name again."""
     if named(name) == "cookie" and "=" not in text and len(text) < 16:
         return False
+    if named(name) == ADDRESS and not re.search(r"\w@\w", text):
+        return False
     bare = text.strip().strip("\\\"'")
-    if len(bare) < 3 or bare[0] in "),;:]}" or _STAND_IN.fullmatch(bare) or named(bare):
+    if len(bare) < 3 or bare[0] in "),;:]}" or _STAND_IN.fullmatch(bare) or _FIELD.fullmatch(bare):
         return False
     return re.sub(r"\W", "", bare).lower() != name.lower()
 
