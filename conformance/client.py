@@ -121,11 +121,18 @@ class PipelineClient:
             self._post("workspaces/create", {"workspace_name": name}), lambda answer: _int(answer, "workspace_id")
         )
 
-    def upload_model(self, name: str, workspace_id: int, content: bytes, file_name: str = "model.onnx") -> Reply[int]:
+    def upload_model(
+        self,
+        name: str,
+        workspace_id: int,
+        content: bytes,
+        file_name: str = "model.onnx",
+        visibility: str = "public",
+    ) -> Reply[int]:
         """The id of the uploaded version; the model's file goes as it is, framework onnx."""
         metadata = {
             "name": name,
-            "visibility": "public",
+            "visibility": visibility,
             "workspace_id": workspace_id,
             "conversion": {"framework": "onnx", "python_version": "3.8", "requirements": []},
         }
@@ -222,11 +229,20 @@ def infer_path(deployment: str, pipeline: str) -> str:
 
 def arrow_file(column: str, rows: Sequence[Sequence[float]]) -> bytes:
     """An Arrow IPC file with one fixed-size-list<float32> column of [N, width] rows."""
+    return _arrow(column, rows, pa.ipc.new_file)
+
+
+def arrow_stream(column: str, rows: Sequence[Sequence[float]]) -> bytes:
+    """The same rows as an Arrow IPC stream, which has no footer."""
+    return _arrow(column, rows, pa.ipc.new_stream)
+
+
+def _arrow(column: str, rows: Sequence[Sequence[float]], opened: Callable[..., Any]) -> bytes:
     width = len(rows[0]) if rows else 1
     values = pa.array([value for row in rows for value in row], type=pa.float32())
     table = pa.table({column: pa.FixedSizeListArray.from_arrays(values, width)})
     sink = BytesIO()
-    with pa.ipc.new_file(sink, table.schema) as writer:
+    with opened(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue()
 

@@ -29,6 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live_cost(deployments): deployments an item makes on a live target")
+    config.addinivalue_line("markers", "needs(keys): deployments of the lifecycle's plan that an item needs")
+    config.addinivalue_line("markers", "late: an item that comes after all others")
 
 
 def is_ours(item: pytest.Item) -> bool:

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from conformance.client import ApiError, ModelReference, PipelineClient, PipelineVersionCreated, steps_of
+from conformance.client import ApiError, ModelReference, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.options import runner_of
 from conformance.session import Session
 from conformance.settings import DEFAULT_MODEL, Settings
+from conformance.suites.deployments import Deployments, Ground, Running, Uploads
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model
-from conformance.suites.waiting import until_gone, until_running
+from conformance.suites.waiting import until_gone
 
 WORKSPACE = 10
 """The tutorial's workspace, which the emulated instance has from the start."""
 
 
-@dataclass(frozen=True)
-class Running:
-    """A pipeline that serves: its names, ids, the deployment's name for status, and where to infer."""
-
-    pipeline_name: str
-    pipeline: PipelineVersionCreated
-    deployment_id: int
-    name: str
-    url: str = ""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Items marked `late` come last, and those that share deployments go to one worker."""
+    places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    ours = sorted((items[place] for place in places), key=lambda item: item.get_closest_marker("late") is not None)
+    for place, item in zip(places, ours, strict=True):
+        items[place] = item
+        if "deployments" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("deployments"))
 
 
 @pytest.fixture(scope="session")
@@ -73,46 +72,45 @@ def workspace_id(settings: Settings, client: PipelineClient, named: Callable[[st
 
 
 @pytest.fixture(scope="session")
-def uploaded(client: PipelineClient, named: Callable[[str], str], workspace_id: int, model: Model) -> ModelReference:
-    """The model, uploaded, by the name, version and sha that list_versions gives for the uploaded id."""
+def uploads(client: PipelineClient, named: Callable[[str], str], workspace_id: int, model: Model) -> Uploads:
+    """Two versions of one model's name, as list_versions names the ids uploaded; the second computes other numbers."""
     name = named("model")
-    version_id = client.upload_model(name, workspace_id, model.content).value
-    return reference_of(client, name, version_id)
+    first = client.upload_model(name, workspace_id, model.content).value
+    second = client.upload_model(name, workspace_id, model.negated()).value
+    return Uploads(reference_of(client, name, first), first, reference_of(client, name, second), second)
 
 
 @pytest.fixture(scope="session")
-def created(
-    client: PipelineClient, named: Callable[[str], str], workspace_id: int, uploaded: ModelReference
-) -> PipelineVersionCreated:
-    """A pipeline with the model's step."""
-    return client.create_pipeline(named("pipeline"), workspace_id, steps_of(uploaded)).value
+def deployments(
+    request: pytest.FixtureRequest,
+    session: Session,
+    client: PipelineClient,
+    settings: Settings,
+    workspace_id: int,
+    named: Callable[[str], str],
+    uploads: Uploads,
+) -> Deployments:
+    """The lifecycle's deployments. Alone in a run, this process starts all that its items need at once."""
+    ground = Ground(client, workspace_id, named, uploads)
+    return Deployments(session, ground, settings, [] if settings.worker else _needed(request.session.items))
+
+
+def _needed(items: list[pytest.Item]) -> set[str]:
+    marked = (mark for item in items for mark in item.iter_markers("needs"))
+    served = {"main"} if any("running" in getattr(item, "fixturenames", ()) for item in items) else set()
+    return served | {str(key) for mark in marked for key in mark.args}
+
+
+@pytest.fixture
+def running(deployments: Deployments) -> Running:
+    """The tutorial's deployment, Running, with its external URL."""
+    return deployments.running("main")
 
 
 @pytest.fixture(scope="session")
-def deployed(
-    client: PipelineClient, named: Callable[[str], str], created: PipelineVersionCreated, uploaded: ModelReference
-) -> Running:
-    """That pipeline, deployed."""
-    name = named("pipeline")
-    deployment_id = client.deploy(name, created, models=[uploaded]).value
-    return Running(name, created, deployment_id, f"{name}-{deployment_id}")
-
-
-@pytest.fixture(scope="session")
-def running(
-    client: PipelineClient, session: Session, settings: Settings, deployed: Running, workspace_id: int
-) -> Running:
-    """That deployment, Running, with its external URL."""
-    until_running(client, deployed.name, settings.wait)
-    return replace(deployed, url=client.external_url(workspace_id, deployed.pipeline_name).value)
-
-
-@pytest.fixture(scope="session")
-def undeployed(client: PipelineClient, session: Session, settings: Settings, running: Running) -> Running:
-    """That deployment, undeployed by both ids as the tutorial does it, and gone."""
-    client.undeploy(pipeline_id=running.pipeline.pipeline_pk_id, deployment_id=running.deployment_id).value  # noqa: B018
-    until_gone(client, running.name, settings.wait)
-    return running
+def elsewhere(client: PipelineClient, named: Callable[[str], str]) -> int:
+    """A second workspace."""
+    return client.create_workspace(named("elsewhere")).value
 
 
 def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelReference:
@@ -127,10 +125,12 @@ def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelRef
 def undeploy_all(session: Session, seconds: float) -> None:
     """Undeploy whatever this session left running. Raises NoVerdictError naming what could not be."""
     client = PipelineClient(session.send)
-    left = []
-    for deployment in list(session.ledger.live()):
+    ending = list(session.ledger.live())
+    for deployment in ending:
         if deployment.stage is Stage.DEPLOYED:
             client.undeploy(deployment_id=deployment.id)
+    left = []
+    for deployment in ending:
         try:
             until_gone(client, deployment.name, seconds)
         except ApiError:

@@ -45,6 +45,16 @@ class Model:
             raise UsageError(f"The input of {path.name} is not [N, width] with a fixed width. Give another --model.")
         return cls(content, inputs[0].name, width[1])
 
+    def negated(self) -> bytes:
+        """The file of another model, with the same input and output, that computes this one's outputs negated."""
+        model = onnx.load_from_string(self.content)
+        output = model.graph.output[0].name
+        for node in model.graph.node:
+            for names in (node.input, node.output):
+                names[:] = [f"{name}_before" if name == output else name for name in names]
+        model.graph.node.append(onnx.helper.make_node("Neg", [f"{output}_before"], [output]))
+        return bytes(model.SerializeToString())
+
     def rows(self, count: int, seed: int = 0) -> list[list[float]]:
         """`count` rows of `width` numbers, the same for the same seed; six decimals, as float32 keeps them."""
         draw = random.Random(f"{seed}/{count}/{self.width}")  # noqa: S311  test data

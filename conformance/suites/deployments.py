@@ -1,0 +1,256 @@
+"""The deployments of the lifecycle, written out: how each is made, and how it ends.
+
+Waiting is shared. The first item that needs one starts every deployment that the collected items will need; they are
+then awaited in turn, and at the end all are undeployed before the first is waited for. A live target is asked for six.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.checks.readings import READING
+from conformance.checks.status import PROMISE
+from conformance.client import ApiError, ModelReference, PipelineClient, PipelineVersionCreated, Reply, steps_of
+from conformance.session import Session
+from conformance.settings import Settings
+from conformance.suites.waiting import until_gone, until_running
+
+MOST_ON_LIVE = 8
+"""Deployments that a run makes of a live target at most, whatever it finds."""
+
+ENGINE_CONFIG = {"engine": {"cpu": 1, "resources": {"limits": {"cpu": 1, "memory": "512Mi"}}}}
+"""An engine configuration in the form the vendor's SDK writes."""
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """The models of the lifecycle: two versions of one name, which compute different things, and the ids uploaded."""
+
+    first: ModelReference
+    first_id: int
+    second: ModelReference
+    second_id: int
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What deployments stand on: where they are made, under which names, and with which models."""
+
+    client: PipelineClient
+    workspace_id: int
+    named: Callable[[str], str]
+    uploads: Uploads
+
+    def promising(self, slug: str) -> PipelineClient:
+        """A client whose requests are judged under that row of their operation."""
+        return self.client.meaning("valid", PROMISE + slug)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A deployment: its pipeline's name and ids, its own id, its name for status, and where to infer."""
+
+    pipeline_name: str
+    pipeline: PipelineVersionCreated
+    deployment_id: int
+    name: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One deployment: how it is made, how it is undeployed, and whether a live target is asked for it."""
+
+    key: str
+    make: Callable[[Ground], Running]
+    undeploy: Callable[[PipelineClient, Running], Reply[None]]
+    live: bool = True
+
+
+def _by_models(ground: Ground) -> Running:
+    """By models, as the tutorial does; and again once a newer version exists, which changes nothing (recorded)."""
+    name, promising = ground.named("pipeline"), ground.promising("takes-models")
+    older = ground.promising("takes-model-steps").create_pipeline(
+        name, ground.workspace_id, steps_of(ground.uploads.first)
+    ).value  # fmt: skip
+    made = promising.deploy(name, older, models=[ground.uploads.first]).value
+    ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.second))
+    ground.promising("takes-an-older-version").deploy(name, older, models=[ground.uploads.first])
+    return Running(name, older, made, f"{name}-{made}")
+
+
+def _by_model_ids(ground: Ground) -> Running:
+    """By ids of model versions, under a deploy_id unlike the pipeline's name where the instance takes one."""
+    name, other = ground.named("by-ids"), ground.named("by-ids-elsewise")
+    created = ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.second)).value
+    asking = ground.client.meaning("", READING + "takes-a-deploy-id-unlike-the-name")
+    given: dict[str, Any] = {"model_ids": [ground.uploads.second_id]}
+    deploy_id = other if asking.deploy(other, created, **given).ok else name
+    made = ground.promising("takes-model-ids").deploy(deploy_id, created, **given).value
+    return Running(name, created, made, f"{deploy_id}-{made}")
+
+
+def _by_model_configs(ground: Ground) -> Running:
+    """By ids of model configs, which the emulated instance has one of for each version, under the version's id."""
+    name = ground.named("by-configs")
+    created = ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first)).value
+    promising = ground.promising("takes-model-configs")
+    made = promising.deploy(name, created, model_configs=[ground.uploads.first_id]).value
+    return Running(name, created, made, f"{name}-{made}")
+
+
+def _empty(ground: Ground) -> Running:
+    """Of a pipeline without steps."""
+    name = ground.named("empty-deployed")
+    created = ground.promising("takes-an-empty-definition").create_pipeline(name, ground.workspace_id, {}).value
+    made = ground.promising("takes-an-empty-pipeline").deploy(name, created).value
+    return Running(name, created, made, f"{name}-{made}")
+
+
+def _copied(ground: Ground) -> Running:
+    """Of a copy of a given version; with an engine_config where the instance takes one."""
+    source = _source(ground)
+    name, promising = ground.named("copy"), ground.promising("takes-a-version-to-copy")
+    copied = promising.copy_pipeline(
+        name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version
+    ).value
+    models = [ground.uploads.first]
+    with_config = ground.promising("takes-an-engine-config").deploy(
+        name, copied, models=models, engine_config=ENGINE_CONFIG
+    )
+    config = {"engine_config": ENGINE_CONFIG} if with_config.ok else {}
+    made = ground.promising("can-be-deployed").deploy(name, copied, models=models, **config).value
+    return Running(name, copied, made, f"{name}-{made}")
+
+
+def _copied_and_deployed(ground: Ground) -> Running:
+    """Of a copy of a copy, deployed by the copying itself."""
+    source, client = _source(ground), ground.client
+    between = client.copy_pipeline(ground.named("copy-between"), ground.workspace_id, source.pipeline_pk_id).value
+    name = ground.named("copy-of-copy")
+    promising = ground.promising("takes-a-copy")
+    promising.copy_pipeline(ground.named("copy-of-copy-idle"), ground.workspace_id, between.pipeline_pk_id).value  # noqa: B018
+    reply = ground.promising("takes-a-deployment-to-make").copy_pipeline(
+        name, ground.workspace_id, between.pipeline_pk_id, deploy=name
+    )
+    copied = reply.value
+    if copied.deployment_id is None:
+        raise ApiError(f"{name} was asked to deploy, and its answer has no deployment.", reply.exchange)
+    return Running(name, copied, copied.deployment_id, f"{name}-{copied.deployment_id}")
+
+
+def _source(ground: Ground) -> PipelineVersionCreated:
+    """A pipeline of one model to copy from; creating its name again keeps it."""
+    name = ground.named("source")
+    return ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first)).value
+
+
+def _both(client: PipelineClient, running: Running) -> Reply[None]:
+    return client.undeploy(pipeline_id=running.pipeline.pipeline_pk_id, deployment_id=running.deployment_id)
+
+
+def _deployment_alone(client: PipelineClient, running: Running) -> Reply[None]:
+    promising = client.meaning("valid", PROMISE + "takes-the-deployment-id-alone")
+    return promising.undeploy(deployment_id=running.deployment_id)
+
+
+def _pipeline_alone(client: PipelineClient, running: Running) -> Reply[None]:
+    promising = client.meaning("valid", PROMISE + "takes-the-pipeline-id-alone")
+    return promising.undeploy(pipeline_id=running.pipeline.pipeline_pk_id)
+
+
+PLAN: tuple[Planned, ...] = (
+    Planned("main", _by_models, _both),
+    Planned("by-ids", _by_model_ids, _deployment_alone),
+    Planned("by-configs", _by_model_configs, _both, live=False),
+    Planned("empty", _empty, _both),
+    Planned("copy", _copied, _pipeline_alone),
+    Planned("copy-of-copy", _copied_and_deployed, _both),
+)
+AGAIN = "main"
+"""The one deployment that is made a second time, after it was undeployed."""
+
+ON_LIVE = sum(1 for planned in PLAN if planned.live) + 1
+"""Deployments that a whole lifecycle makes of a live target."""
+
+
+class Deployments:
+    """The plan being carried out. `wanted` are the keys that the collected items need."""
+
+    def __init__(self, session: Session, ground: Ground, settings: Settings, wanted: Iterable[str]) -> None:
+        self._session, self._ground, self._settings = session, ground, settings
+        self._plan = {planned.key: planned for planned in PLAN if planned.live or settings.kind != "live"}
+        self._wanted = [key for key in self._plan if key in set(wanted)]
+        self._started: dict[str, Running | ApiError] = {}
+        self._running: dict[str, Running] = {}
+        self._ended: set[str] = set()
+        self._gone: set[str] = set()
+
+    def has(self, key: str) -> bool:
+        """Whether this target is asked for that deployment."""
+        return key in self._plan
+
+    def started(self, key: str) -> Running:
+        """A deployment, as soon as it is asked for. Raises ApiError where the target did not make it."""
+        if key not in self._plan:
+            raise KeyError(f"{key} is no deployment of this target's plan")
+        for each in dict.fromkeys((key, *self._wanted)):
+            if each not in self._started:
+                self._started[each] = self._made(self._plan[each])
+        made = self._started[key]
+        if isinstance(made, ApiError):
+            raise made
+        return made
+
+    def _made(self, planned: Planned) -> Running | ApiError:
+        try:
+            return planned.make(self._ground)
+        except ApiError as error:
+            return error
+
+    def running(self, key: str) -> Running:
+        """A deployment that serves, with its external URL; deployed again where it was undeployed before."""
+        if key in self._ended:
+            return self.again(key)
+        if key not in self._running:
+            made = self.started(key)
+            until_running(self._ground.client, made.name, self._settings.wait)
+            url = self._ground.client.external_url(self._ground.workspace_id, made.pipeline_name).value
+            self._running[key] = replace(made, url=url)
+        return self._running[key]
+
+    def end(self, key: str) -> None:
+        """Ask for the end of a deployment that was started, in the way planned for it; waits for nothing."""
+        made = self._started.get(key)
+        if isinstance(made, Running) and key not in self._ended:
+            self._ended.add(key)
+            self._plan[key].undeploy(self._ground.client, made)
+
+    def gone(self, key: str) -> Running:
+        """A deployment that ran, was undeployed and is gone; with it all others, so that their waits are one."""
+        if key not in self._gone:
+            self.running(key)
+            for each in self._started:
+                self.end(each)
+            for each in [each for each in self._started if each in self._ended and each not in self._gone]:
+                made = self._started[each]
+                assert isinstance(made, Running)
+                until_gone(self._ground.client, made.name, self._settings.wait)
+                self._gone.add(each)
+        return self._running[key]
+
+    def again(self, key: str) -> Running:
+        """A deployment that was gone, deployed a second time and serving. Raises ApiError where that fails."""
+        before = self.gone(key)
+        name = before.name.rpartition("-")[0]
+        promising = self._ground.promising("takes-what-was-undeployed")
+        made = promising.deploy(name, before.pipeline, models=[self._ground.uploads.first]).value
+        again = replace(before, deployment_id=made, name=f"{name}-{made}")
+        until_running(self._ground.client, again.name, self._settings.wait)
+        url = self._ground.client.external_url(self._ground.workspace_id, again.pipeline_name).value
+        self._gone.discard(key)
+        self._ended.discard(key)
+        self._started[key] = self._running[key] = replace(again, url=url)
+        return self._running[key]
