@@ -68,4 +68,3 @@ def _served(
     until_gone(client, deployment, settings.wait)
     silent = replace(client, intent="")
     silent.infer(infer_path(deployment, name), stage.model.column, rows[:1])
-

@@ -85,7 +85,9 @@ def run(session: Session, stage: Stage, budget: Budget, run_settings: Settings) 
     world = World(session, stage, budget, run_settings.wait, [stage.workspace_id])
     world.uploaded += list(zip(stage.ids, stage.models, strict=True))
     try:
-        run_state_machine_as_test(seed(number(run_settings.seed, "lifecycles"))(_machine(world)), settings=_plan(budget))
+        run_state_machine_as_test(
+            seed(number(run_settings.seed, "lifecycles"))(_machine(world)), settings=_plan(budget)
+        )
     except RequestsSpentError:
         return
 

@@ -80,8 +80,6 @@ def _odd_names(builder: Builder, operation: Operation) -> Iterator[Request]:
         body = {"workspace_id": stage.workspace_id} if field == "pipeline_name" else {}
         for name in (*_ODD_NAMES, stage.names.fresh(length=64) + "-1"):
             yield builder.json(operation, body | {field: name})
-    if operation.id == "workspaces.list":
-        yield builder.json(operation, {"user_id": "00000000-0000-4000-8000-000000000000"})
     if operation.id == "models.upload-and-convert":
         metadata = whole(operation.id, stage)["metadata"] | {"name": stage.names.fresh(length=64)}
         yield builder.form({"metadata": metadata, "file": stage.model.content})
@@ -158,5 +156,3 @@ def _undeploys(session: Session, stage: Stage, budget: Budget, seed: int) -> Non
         deployment = client.deploy(name, created).value
         form = forms[index % 3] if index < 3 else dice.choice(forms)
         attempt(session, builder.json(operation, form(created.pipeline_pk_id, deployment)), "valid")
-
-

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.errors import NoVerdictError
 from conformance.model import Exchange, Finding, Request
@@ -17,17 +18,15 @@ from conformance.suites.generation.replaying import NotAgainError, Replayer, sho
 from conformance.suites.generation.tokens import Token, gives, made_name, uses
 from conformance.targets.guard import RefusedError
 
-_TOUCHING = 14
-"""Exchanges that merely speak of the same things and are kept to begin with: the last ones."""
-
 _COSTLY = frozenset({"pipelines.deploy"})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def shrink_all(session: Session, settings: Settings) -> None:
     """Shrink the first finding of each broken requirement, as far as the budget goes; what was shrunk is reported.
 
-    Nothing is raised: a finding that does not show itself again stays as it was found. On a live target nothing is
-    deployed for this.
+    Nothing is raised: a finding that does not show itself again stays as it was found. On a live target elsewhere
+    nothing is deployed for this.
     """
     budget = budget_of(settings)
     replayer = Replayer(session, settings.prefix, budget.replays)
@@ -45,13 +44,16 @@ def shrink_all(session: Session, settings: Settings) -> None:
 
 class _Shrinker:
     def __init__(self, session: Session, replayer: Replayer, settings: Settings, until: float) -> None:
-        self._session, self._replayer, self._settings, self._until = session, replayer, settings, until
+        self._session, self._replayer, self._until = session, replayer, until
+        # What runs on this machine costs nobody money.
+        self._may_deploy = settings.kind != "live" or urlsplit(session.target.url).hostname in _LOOPBACK
 
     def shrunk(self, trace: Trace) -> Finding | None:
         finding = trace.finding
         sequence = self._fewest(trace)
         if sequence is None:
             return None
+        sequence = self._plainer(sequence, finding)
         smaller = self._smallest_last(sequence, finding)
         if smaller is not sequence[-1]:
             sequence = [*sequence[:-1], smaller]
@@ -82,8 +84,16 @@ class _Shrinker:
             return None
         return self._without_each(wider, finding, keep={id(e) for e in finding.evidence[-1:]})
 
+    def _plainer(self, sequence: list[Exchange], finding: Finding) -> list[Exchange]:
+        """The sequence with pipelines of no steps and deploys of no models, where that shows the finding too."""
+        plain = [_without_models(exchange) for exchange in sequence]
+        if all(one is other for one, other in zip(plain, sequence, strict=True)):
+            return sequence
+        plain = _givers(plain, [*_kept(plain), plain[-1]])
+        return plain if self._shows(plain, finding) else sequence
+
     def _cannot(self, exchanges: Sequence[Exchange]) -> bool:
-        return self._settings.kind == "live" and any(
+        return not self._may_deploy and any(
             e.operation in _COSTLY or "deploy" in (e.question or {}) if isinstance(e.question, dict) else False
             for e in exchanges
         )
@@ -170,6 +180,23 @@ def fewest(most: int, holds: Callable[[int], bool], least: int = 1) -> int:
     return high
 
 
+def _without_models(exchange: Exchange) -> Exchange:
+    """A create or deploy that speaks of no model; any other exchange as it is."""
+    question = exchange.question
+    fields = {"pipelines.create": ("definition",), "pipelines.deploy": ("models", "model_ids", "model_configs")}
+    named = [
+        name for name in fields.get(exchange.operation or "", ()) if isinstance(question, dict) and name in question
+    ]
+    if not named:
+        return exchange
+    plain = {key: value for key, value in question.items() if key not in named}
+    return replace(exchange, request=_with(exchange.request, plain))
+
+
+def _kept(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    return [e for e in exchanges if e.operation not in ("models.list-versions", "models.upload-and-convert")]
+
+
 def _simpler(value: Any) -> Iterator[Any]:
     if isinstance(value, dict | list) and value:
         yield type(value)()
@@ -199,32 +226,59 @@ def _without_polls(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
 
 
 def _tokens_given(exchange: Exchange) -> set[Token]:
-    found: set[Token] = {token for token in gives(exchange) if _hashable(token)}
+    found: set[Token] = {token for token in gives(exchange) if isinstance(token[1], int | str)}
     name = made_name(exchange)
     return found | ({name} if name and exchange.ok else set())
 
 
-def _hashable(token: Token) -> bool:
-    return isinstance(token[1], int | str)
+def _needs(exchange: Exchange, wanted: set[Token]) -> set[Token]:
+    """What an exchange cannot do without. Of a list of versions that is the uploads whose rows are wanted of it."""
+    if exchange.operation == "models.list-versions" and exchange.ok:
+        rows = exchange.answer if isinstance(exchange.answer, list) else []
+        ours = {("model_version", row.get("model_version")): row.get("id") for row in rows if isinstance(row, dict)}
+        picked = {("model", ours[token]) for token in wanted if token in ours}
+        if picked:
+            return picked
+    used = uses(exchange.request)
+    # A model is named by its version; a name of its own is needed where nothing else leads to what it names.
+    return used if exchange.operation in _BY_NAME else {token for token in used if token[0] != "name"}
 
 
-def _givers(history: Sequence[Exchange], evidence: Sequence[Exchange]) -> list[Exchange]:
-    """The exchanges that the evidence cannot do without: the givers of what it uses, and theirs."""
+_BY_NAME = frozenset({"models.list-versions", "admin.get-pipeline-external-url"})
+
+
+def _givers(history: Sequence[Exchange], chosen: Sequence[Exchange]) -> list[Exchange]:
+    """The chosen exchanges and what they cannot do without: the first giver of each id they use, and theirs."""
+    first: dict[Token, int] = {}
+    for index, exchange in enumerate(history):
+        for token in _tokens_given(exchange):
+            first.setdefault(token, index)
+    place = {id(exchange): index for index, exchange in enumerate(history)}
+    kept: set[int] = set()
     wanted: set[Token] = set()
-    chosen: list[Exchange] = []
-    running: set[Token] = set()
-    for exchange in reversed(history):
-        is_evidence = any(exchange is e for e in evidence)
-        given = _tokens_given(exchange)
-        polled = exchange.operation == "status.get-deployment" and not is_evidence
-        if is_evidence or given & wanted or (polled and _runs(exchange) and uses(exchange.request) & running):
-            chosen.append(exchange)
-            wanted |= uses(exchange.request)
-            if exchange.operation == "pipelines.infer":
-                running |= {token for token in uses(exchange.request) if token[0] == "deployment"}
-            elif polled:
-                running -= uses(exchange.request)
-    return chosen[::-1]
+    waiting = [place[id(exchange)] for exchange in chosen if id(exchange) in place]
+    while waiting:
+        index = max(waiting)
+        waiting.remove(index)
+        if index in kept:
+            continue
+        kept.add(index)
+        needs = _needs(history[index], wanted)
+        wanted |= needs
+        waiting += [first[token] for token in needs if token in first and first[token] < index]
+        if history[index].operation == "pipelines.infer":
+            waiting += _running_poll(history, index)
+    return [history[index] for index in sorted(kept)]
+
+
+def _running_poll(history: Sequence[Exchange], before: int) -> list[int]:
+    """Where the deployment that an inference is sent to was last seen Running before it."""
+    served = {token for token in uses(history[before].request) if token[0] == "deployment"}
+    polls = [
+        index for index, exchange in enumerate(history[:before])
+        if exchange.operation == "status.get-deployment" and _runs(exchange) and uses(exchange.request) & served
+    ]  # fmt: skip
+    return polls[-1:]
 
 
 def _runs(exchange: Exchange) -> bool:
@@ -233,13 +287,17 @@ def _runs(exchange: Exchange) -> bool:
 
 
 def _touching(history: Sequence[Exchange], needed: Sequence[Exchange]) -> list[Exchange]:
-    """Those, and the last exchanges that speak of the same pipelines, deployments and names."""
-    about = {t for e in needed for t in uses(e.request) | _tokens_given(e) if t[0] in _TOLD}
-    extra = [e for e in history if not any(e is n for n in needed) and (uses(e.request) | _tokens_given(e)) & about]
-    extra = [e for e in extra if e.operation != "models.list-versions"][-_TOUCHING:]
-    chosen = [*needed, *extra]
-    within = [e for e in history if any(e is c for c in chosen)]
-    return _givers(history, within)
+    """Those, and others that speak of the same things as the last: of each operation the first and the last two."""
+    last = needed[-1]
+    about = {token for token in uses(last.request) | _tokens_given(last) if token[0] in _TOLD}
+    extra: dict[str, list[Exchange]] = {}
+    for exchange in history:
+        if any(exchange is one for one in needed) or exchange.operation in _BY_NAME:
+            continue
+        if (uses(exchange.request) | _tokens_given(exchange)) & about:
+            extra.setdefault(exchange.operation or "", []).append(exchange)
+    some = [e for same in extra.values() for e in {id(e): e for e in (*same[:1], *same[-2:])}.values()]
+    return _givers(history, [*needed, *some])
 
 
 _TOLD = frozenset({"pipeline", "deployment", "name", "variant"})
@@ -257,5 +315,3 @@ def _dependents(exchanges: Sequence[Exchange], removed: Exchange) -> list[Exchan
             gone.append(exchange)
             lost |= _tokens_given(exchange)
     return gone
-
-

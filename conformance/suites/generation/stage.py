@@ -73,5 +73,3 @@ def stage_of(
 def own_workspace(client: PipelineClient, names: Names) -> int:
     """A workspace of this stage's own. Raises ApiError where none is made."""
     return client.create_workspace(names.fresh("workspace")).value
-
-

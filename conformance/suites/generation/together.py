@@ -75,5 +75,3 @@ def _inferences(session: Session, stage: Stage) -> None:
 
 def _json(path: str, body: dict[str, object]) -> Request:
     return Request("POST", f"/v1/api/{path}", Headers({"Content-Type": JSON}), json.dumps(body).encode())
-
-

@@ -52,6 +52,7 @@ _MAKES = {
     "models.upload-and-convert": "name",
 }
 _DEPLOYMENT = re.compile(r"^(.*)-(\d+)$", re.DOTALL)
+_STATUS = "/status/get_deployment"
 _INFER = re.compile(r"(/pipelines/infer/)([^/]+)/([^/?]+)")
 
 
@@ -115,6 +116,9 @@ def rewritten(request: Request, substitute: Substitute) -> Request:
         return replace(request, url=url)
     if not isinstance(body, dict):
         return replace(request, url=url)
+    if request.url.endswith(_STATUS) and isinstance(body.get("name"), str):
+        body = body | {"name": _deployment(body["name"], substitute)}
+        return replace(request, url=url, body=json.dumps(body).encode())
     return replace(request, url=url, body=json.dumps(_walked("", body, substitute)).encode())
 
 
@@ -146,18 +150,13 @@ def _walked(key: str, value: Any, substitute: Substitute) -> Any:
         return [_walked(key, item, substitute) for item in value]
     if key == "pipeline_id" and not isinstance(value, str):
         return substitute("pipeline", value)
-    if key == "name" and isinstance(value, str) and _DEPLOYMENT.match(value):
-        return _deployment(value, substitute)
     if key in _NAMES and isinstance(value, str):
         return substitute("name", value)
     return substitute(_TAKES[key], value) if key in _TAKES else value
 
 
 def _deployment(name: str, substitute: Substitute) -> str:
-    """A name as status takes it, `{deploy_id}-{id}`; a name that merely ends in digits is looked up whole first."""
-    whole = substitute("name", name)
-    if whole != name:
-        return str(whole)
+    """A name as status takes it: `{deploy_id}-{id}`."""
     match = _DEPLOYMENT.match(name)
     if match is None:
         return name
