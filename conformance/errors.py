@@ -25,3 +25,7 @@ class CredentialsRefusedError(NoVerdictError):
 
 class RequestsSpentError(NoVerdictError):
     """The ceiling on requests is reached: nothing more is sent, but for what cleans up."""
+
+
+class LimitReachedError(NoVerdictError):
+    """A ceiling on what a run may cost its target is reached; what is deployed is undeployed."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from conformance import baseline, plain
 from conformance.checks import Rules
+from conformance.custody import Custody, terminations_interrupt
 from conformance.errors import UsageError
 from conformance.model import Finding, Requirement, Waiver
 from conformance.recording.recorder import Recorder
@@ -32,6 +33,7 @@ from conformance.settings import (
 )
 from conformance.spec.requirements import Catalogue, nearest
 from conformance.targets.live import base_url
+from conformance.targets.target import Target
 from conformance.targets.tokens import issuers_key
 from conformance.verdict import Inherited, conclude
 
@@ -112,6 +114,8 @@ class Runner:
         self._session: Session | None = None
         self._began = time.time()
         self._sent = 0
+        self._ended = False
+        self._target: Target | None = None
         self.recorded = 0
 
     @property
@@ -131,6 +135,15 @@ class Runner:
             require_answer(target)
         finally:
             target.close()
+        self._stack.enter_context(terminations_interrupt())
+        _ = self.custody
+
+    @cached_property
+    def custody(self) -> Custody:
+        """What this run makes at its target, from the first request that may make something."""
+        custody = Custody(self.settings)
+        self.settings = custody.settings
+        return custody
 
     @property
     def session(self) -> Session:
@@ -138,7 +151,8 @@ class Runner:
         if self._session is None:
             if self.settings.kind == "emulated" and not self.settings.emulated_url:
                 self.prepare()
-            target = open_target(self.settings)
+            self._stack.enter_context(terminations_interrupt())
+            self._target = target = open_target(self.settings, safeguards=self.custody.safeguards)
             target.ceiling = self._ceiling()
             self._stack.callback(target.close)
             self._session = Session(target, self.rules, self._recorder.keep if self._recorder else None)
@@ -175,8 +189,13 @@ class Runner:
         return of_sightings(sightings, new) if new or sightings.broken or sightings.held else None
 
     def close(self) -> None:
-        """End what was opened."""
-        self._stack.close()
+        """Leave nothing behind, and end what was opened."""
+        with self._stack:
+            if "custody" in self.__dict__ and not self._ended:
+                self._ended = True
+                left = self.custody.end(self._target).sentence
+                if left:
+                    self.tally.incidents.append(f"{left} Or later: conformance clean --run {self.settings.run_id}.")
 
     def conclude(self, today: datetime.date) -> dict[str, Any]:
         """The result of the whole run, kept in `result`."""

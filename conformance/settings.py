@@ -17,10 +17,14 @@ from conformance.recording.recorder import checked as checked_place
 from conformance.spec.document import Document
 from conformance.targets.emulated import emulated_at, emulator_process
 from conformance.targets.live import base_url, live
-from conformance.targets.target import Bounds, Target
+from conformance.targets.reception import Bounds
+from conformance.targets.target import Safeguards, Target
 
 EMULATED = "emulated"
 BUDGETS = ("quick", "standard", "thorough")
+WORKSPACE = 10
+"""The tutorial's workspace, which the emulated instance has from the start."""
+
 DEFAULT_MODEL = data.FIXTURES / "models" / "fraud.onnx"
 _LONGEST_REQUEST_SECONDS = 30.0
 PROBES = 4
@@ -52,6 +56,11 @@ class Settings:
     max_requests: int | None = None
     allow_hosts: tuple[str, ...] = ()
     record: str = ""
+    effects: str = ""
+    journal: str = ""
+    journal_file: str = ""
+    max_deployments: int | None = None
+    max_minutes: float | None = None
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:
@@ -67,6 +76,11 @@ class Settings:
     def kind(self) -> str:
         """`emulated` or `live`."""
         return EMULATED if self.target == EMULATED else "live"
+
+    @property
+    def allowed(self) -> str:
+        """`read`, `own` or `full`: as asked, else only what is its own on a live target."""
+        return self.effects or ("full" if self.kind == EMULATED else "own")
 
     @property
     def prefix(self) -> str:
@@ -121,12 +135,14 @@ def emulator_for(settings: Settings) -> Iterator[str]:
         yield settings.emulated_url
 
 
-def open_target(settings: Settings, environ: Mapping[str, str] | None = None) -> Target:
+def open_target(
+    settings: Settings, environ: Mapping[str, str] | None = None, safeguards: Safeguards | None = None
+) -> Target:
     """The target of a run. Raises UsageError where credentials are missing."""
     environ = os.environ if environ is None else environ
     document = Document.load(settings.profile)
     if settings.kind == EMULATED:
-        return emulated_at(settings.emulated_url, document, environ, settings.bounds)
+        return emulated_at(settings.emulated_url, document, environ, settings.bounds, safeguards)
     ca_file = Path(settings.ca_file) if settings.ca_file else None
     return live(
         settings.target,
@@ -136,6 +152,7 @@ def open_target(settings: Settings, environ: Mapping[str, str] | None = None) ->
         bounds=settings.bounds,
         ca_file=ca_file,
         allowed_hosts=settings.allow_hosts,
+        safeguards=safeguards,
     )
 
 

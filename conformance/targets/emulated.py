@@ -13,7 +13,8 @@ from conformance.errors import NoVerdictError
 from conformance.spec.document import Document
 from conformance.targets.credentials import FetchedToken, grant_from
 from conformance.targets.live import http_client
-from conformance.targets.target import Bounds, Target
+from conformance.targets.reception import BOUNDS, Bounds
+from conformance.targets.target import Safeguards, Target
 
 _GREETING = "Listening on "
 _START_SECONDS = 60.0
@@ -66,9 +67,10 @@ def emulated_at(
     url: str,
     document: Document,
     environ: Mapping[str, str] | None = None,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = BOUNDS,
+    safeguards: Safeguards | None = None,
 ) -> Target:
-    """The target of an emulated instance that listens at `url`."""
+    """The target of an emulated instance that listens at `url`; anything may be done to it unless safeguards say."""
     environ = os.environ if environ is None else environ
     known = {
         "CONFORMANCE_USERNAME": environ.get("CONFORMANCE_USERNAME") or "conformance",
@@ -76,5 +78,5 @@ def emulated_at(
     }
     client = http_client()
     token_url = f"{url}/auth/realms/master/protocol/openid-connect/token"
-    return Target("emulated", url, client, document.match, FetchedToken(token_url, grant_from(known), client),
-                  bounds=bounds)  # fmt: skip
+    credentials = FetchedToken(token_url, grant_from(known), client)
+    return Target("emulated", url, client, document.match, credentials, safeguards, bounds)

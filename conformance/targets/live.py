@@ -13,7 +13,10 @@ from conformance.errors import UsageError
 from conformance.spec.document import Document
 from conformance.targets.credentials import Credentials, from_environment
 from conformance.targets.guard import Guard
-from conformance.targets.target import Bounds, Target
+from conformance.targets.holdings import Holdings
+from conformance.targets.limits import Breaker
+from conformance.targets.reception import BOUNDS, Bounds, deadlined
+from conformance.targets.target import Safeguards, Target
 
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
@@ -41,7 +44,8 @@ def http_client(ca_file: Path | None = None) -> httpx.Client:
             verify = ssl.create_default_context(cafile=str(ca_file))
         except (OSError, ssl.SSLError) as error:
             raise UsageError(f"The --ca-file {ca_file.name} is not a readable PEM certificate ({error}).") from None
-    return httpx.Client(verify=verify, mounts=dict.fromkeys(_LOOPBACK), limits=httpx.Limits(max_connections=64))
+    mounts = dict.fromkeys(_LOOPBACK)
+    return deadlined(httpx.Client(verify=verify, mounts=mounts, limits=httpx.Limits(max_connections=64)))
 
 
 def live(
@@ -50,13 +54,23 @@ def live(
     environ: Mapping[str, str],
     prefix: str,
     *,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = BOUNDS,
     ca_file: Path | None = None,
     credentials: Credentials | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    safeguards: Safeguards | None = None,
 ) -> Target:
-    """A target over the network. Credentials come from `environ` unless given; this run's names begin with `prefix`."""
+    """A target over the network. Credentials come from `environ` unless given; this run's names begin with `prefix`.
+
+    Without `safeguards` of the caller's it may touch what it has made itself, in workspaces it has made.
+    """
     url = base_url(target)
     client = http_client(ca_file)
     who = credentials or from_environment(environ, url, client)
-    return Target("live", url, client, document.match, who, Guard(prefix), bounds, allowed_hosts)
+    return Target("live", url, client, document.match, who, safeguards or own(prefix), bounds, allowed_hosts)
+
+
+def own(prefix: str) -> Safeguards:
+    """Safeguards that let a target touch only what it made under names that begin with `prefix`."""
+    holdings = Holdings(prefix)
+    return Safeguards(holdings, Guard(holdings), breaker=Breaker())

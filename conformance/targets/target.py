@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -11,29 +10,39 @@ from urllib.parse import urljoin
 
 import httpx
 
-from conformance.errors import RequestsSpentError
+from conformance.errors import CredentialsRefusedError, RequestsSpentError
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.targets.credentials import Credentials
-from conformance.targets.guard import Guard, RefusedError, token_may_go
+from conformance.targets.guard import Guard, RefusedError, plain_path, token_may_go
+from conformance.targets.holdings import Holdings
+from conformance.targets.limits import UNLIMITED, Breaker, Limits
+from conformance.targets.reception import BOUNDS, Bounds, receive
 
 USER_AGENT = "wallaroo-conformance"
 _MOST_WAITING = 60.0
 """Seconds that one request waits in all because the target says 429."""
 
+_ECHO = 10
+"""Inference answers hold what was sent, at up to ten times its size (Arrow in, JSON out)."""
 
-@dataclass(frozen=True)
-class Bounds:
-    """How long (seconds, the whole exchange) and how large (bytes, after decoding) an answer may be."""
-
-    seconds: float = 30.0
-    bytes: int = 64 * 1024 * 1024
-
+_REFUSED = (401, 403)
+_READS = ("workspaces/list", "models/list_versions")
 
 Match = Callable[[str, str], tuple[Operation, dict[str, str]] | None]
 
 
+@dataclass(frozen=True)
+class Safeguards:
+    """What a target's requests are held to. `holdings` learns what was made; the others stop what goes too far."""
+
+    holdings: Holdings
+    guard: Guard
+    limits: Limits = UNLIMITED
+    breaker: Breaker | None = None
+
+
 class Target:
-    """One place requests go. Live, emulated and recorded targets differ in the client's transport and their guard."""
+    """One place requests go. Live, emulated and recorded targets differ in the client's transport and safeguards."""
 
     def __init__(
         self,
@@ -42,11 +51,11 @@ class Target:
         client: httpx.Client,
         match: Match,
         credentials: Credentials | None = None,
-        guard: Guard | None = None,
-        bounds: Bounds = Bounds(),
+        safeguards: Safeguards | None = None,
+        bounds: Bounds = BOUNDS,
         allowed_hosts: tuple[str, ...] = (),
     ) -> None:
-        self.kind, self.url, self.guard, self.bounds = kind, url.rstrip("/"), guard, bounds
+        self.kind, self.url, self.safeguards, self.bounds = kind, url.rstrip("/"), safeguards, bounds
         self.requests = 0
         self.ceiling: int | None = None
         self._client, self._match, self._credentials = client, match, credentials
@@ -55,20 +64,40 @@ class Target:
     def __repr__(self) -> str:
         return f"Target({self.kind}, {self.url})"
 
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who we are to this target; None where it asks nobody."""
+        return self._credentials
+
     def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
         """Send one request, a relative URL against the target's base, and return what came.
 
         A refused token is renewed once; a 429 is sent again after the seconds its Retry-After names (RFC 9110 10.2.3,
-        RFC 6585 4). No answer is an exchange with a `failure`, not an exception. Raises RefusedError where the guard
-        forbids the request, RequestsSpentError at the ceiling, and CredentialsRefusedError where no token can be had.
+        RFC 6585 4). No answer is an exchange with a `failure`, not an exception. Raises RefusedError where a safeguard
+        forbids the request, LimitReachedError or RequestsSpentError at a ceiling, CredentialsRefusedError where no
+        token can be had or none is taken any more, and TargetUnreachableError where everything fails.
         """
         request = replace(request, url=urljoin(self.url + "/", request.url))
         exchange = self._patiently(request, authenticated)
-        renewable = authenticated and self._credentials is not None and "authorization" not in request.headers
-        if exchange.status == 401 and renewable and self._credentials and self._credentials.renew():
-            exchange = self._once(request, authenticated)
-        if self.guard:
-            self.guard.learn(exchange)
+        ours = authenticated and self._credentials is not None and "authorization" not in request.headers
+        if exchange.status == 401 and ours:
+            exchange = self._once_more(exchange, request)
+        if self.safeguards and self.safeguards.breaker:
+            self.safeguards.breaker.after(exchange, lambda: self._once(_read(self.url, _READS[0]), True))
+        return exchange
+
+    def _once_more(self, exchange: Exchange, request: Request) -> Exchange:
+        """After a 401: the same with another token; raises CredentialsRefusedError where reads are refused too."""
+        assert self._credentials is not None
+        if self._credentials.renew():
+            exchange = self._once(request, True)
+        if exchange.status == 401:
+            statuses = [self._once(_read(self.url, path), True).status for path in _READS]
+            if all(status in _REFUSED for status in statuses):
+                raise CredentialsRefusedError(
+                    f"{self.url} refuses our token on every operation tried ({statuses[0]}), a new one too where one "
+                    "can be had. Check the credentials, and whether the token has expired."
+                )
         return exchange
 
     def _patiently(self, request: Request, authenticated: bool) -> Exchange:
@@ -92,13 +121,14 @@ class Target:
             raise RequestsSpentError(f"All {self.ceiling} requests this run may send are sent. Raise --max-requests.")
         matched = self._match(request.method, request.path)
         operation, parameters = (matched[0].id, matched[1]) if matched else (None, {})
-        if self.guard:
-            self.guard.refuse(operation, request)
+        self._permit(matched[0] if matched else None, request)
         request = self._dressed(request, authenticated)
+        holdings = self.safeguards.holdings if self.safeguards else None
+        call = holdings.intend(operation, request) if holdings else ""
         started = time.time()
-        response, failure = self._receive(request)
+        response, failure = receive(self._client, request, self._bounds(operation, request))
         self.requests += 1
-        return Exchange(
+        exchange = Exchange(
             request=request,
             response=response,
             operation=operation,
@@ -107,83 +137,50 @@ class Target:
             ended=time.time(),
             failure=failure,
         )
+        if holdings:
+            holdings.learn(call, exchange)
+        return exchange
+
+    def _permit(self, operation: Operation | None, request: Request) -> None:
+        """Raises where a safeguard forbids the request, also under a path that only means the operation's."""
+        if self.safeguards is None:
+            return
+        if operation is None:
+            meant = self._match("POST", plain_path(request.path))
+            operation = meant[0] if meant else None
+        self.safeguards.guard.refuse(operation, request)
+        self.safeguards.limits.check(operation, request, self.safeguards.holdings)
+
+    def _bounds(self, operation: str | None, request: Request) -> Bounds:
+        if operation != "pipelines.infer":
+            return self.bounds
+        return replace(self.bounds, bytes=self.bounds.bytes + _ECHO * len(request.body))
 
     def _dressed(self, request: Request, authenticated: bool) -> Request:
+        if not token_may_go(request.url, self.url, self._allowed_hosts):
+            raise RefusedError(
+                "A request to another host than the target's was refused before it was sent: our token would "
+                "go there. Allow the host with --allow-host where it is yours."
+            )
         fields = list(request.headers.fields)
         given = {name.lower() for name, _ in fields}
         if "authorization" not in given and authenticated and self._credentials is not None:
-            if not token_may_go(request.url, self.url, self._allowed_hosts):
-                raise RefusedError(
-                    "A request to another host than the target's was refused before it was sent: our token would "
-                    "go there. Allow the host with --allow-host where it is yours."
-                )
             fields.append(("Authorization", self._credentials.authorization()))
         defaults = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
         fields += [(name, value) for name, value in defaults if name.lower() not in given]
         return replace(request, headers=Headers(fields))
 
-    def _receive(self, request: Request) -> tuple[Response | None, str]:
-        began = time.perf_counter()
-        headers = [(name.encode("ascii"), value.encode("utf-8")) for name, value in request.headers.fields]
-        try:
-            with self._client.stream(
-                request.method,
-                request.url,
-                headers=headers,
-                content=request.body or None,
-                follow_redirects=False,
-                timeout=self.bounds.seconds,
-            ) as answer:
-                body, failure = self._body(answer, began)
-                if failure:
-                    return None, failure
-                return Response(
-                    status=answer.status_code,
-                    headers=Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in answer.headers.raw]),
-                    body=body,
-                    elapsed=time.perf_counter() - began,
-                ), ""
-        except httpx.ConnectError as error:
-            return None, f"no connection could be made ({_first_line(error)})"
-        except httpx.TimeoutException:
-            return None, f"no answer came within {self.bounds.seconds:g} s"
-        except (httpx.TransportError, httpx.InvalidURL, zlib.error) as error:
-            return None, f"the answer broke off or is not HTTP ({type(error).__name__})"
 
-    def _body(self, answer: httpx.Response, began: float) -> tuple[bytes, str]:
-        if answer.is_stream_consumed:  # a transport without a network gives whole answers
-            return answer.content, ""
-        inflate = _inflater(answer.headers.get("content-encoding", "identity"))
-        chunks: list[bytes] = []
-        size = 0
-        for raw in answer.iter_raw():
-            chunk = inflate(raw, self.bounds.bytes - size + 1)
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > self.bounds.bytes:
-                return b"", f"the answer is larger than {self.bounds.bytes // 2**20} MiB"
-            if time.perf_counter() - began > self.bounds.seconds:
-                return b"", f"the answer did not end within {self.bounds.seconds:g} s"
-        return b"".join(chunks), ""
+def _read(url: str, path: str) -> Request:
+    return Request("POST", f"{url}/v1/api/{path}", Headers({"Content-Type": "application/json"}), b"{}")
 
 
 def _retry_after(response: Response) -> float | None:
     """Seconds, from a number or a date; None where neither stands there."""
     said = response.headers.get("retry-after", "").strip()
     if said.isascii() and said.isdigit():
-        return float(said)
+        return float(said[:9])
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):
         return None
-
-
-def _inflater(encoding: str) -> Callable[[bytes, int], bytes]:
-    if encoding.strip().lower() in ("gzip", "x-gzip", "deflate"):
-        decompress = zlib.decompressobj(47)
-        return lambda raw, room: decompress.decompress(raw, room)
-    return lambda raw, room: raw
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -20,6 +20,7 @@ Run = Callable[..., Outcome]
 def conformance(tmp_path: Path) -> Run:
     """Runs `conformance …` in an empty folder, with nothing of ours in the environment but what is given."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("CONFORMANCE_", "PYTEST_"))}
+    clean["XDG_STATE_HOME"] = str(tmp_path / "state")
 
     def run(*arguments: str, timeout: float = 120, **environ: str) -> Outcome:
         command = [sys.executable, "-P", "-m", "conformance", *arguments]

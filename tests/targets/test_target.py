@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from conformance.errors import CredentialsRefusedError
 from conformance.model import Headers, Request
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
 from conformance.targets.guard import Guard, RefusedError
-from conformance.targets.target import Bounds, Target
+from conformance.targets.holdings import Holdings
+from conformance.targets.limits import Breaker, Limits
+from conformance.targets.reception import Bounds
+from conformance.targets.target import Safeguards, Target
 
 BASE = "https://api.a.example"
 LIST = Request("POST", "/v1/api/workspaces/list", Headers({"Content-Type": "application/json"}), b"{}")
@@ -36,11 +40,11 @@ class Renewing:
 def target(
     handler: Callable[[httpx.Request], httpx.Response],
     credentials: object = FixedToken("t"),
-    guard: Guard | None = None,
+    safeguards: Safeguards | None = None,
     bounds: Bounds = Bounds(seconds=1.0, bytes=1000),  # noqa: B008  frozen
 ) -> Target:
     client = httpx.Client(transport=httpx.MockTransport(handler))
-    return Target("live", BASE, client, Document.load().match, credentials, guard, bounds)  # type: ignore[arg-type]
+    return Target("live", BASE, client, Document.load().match, credentials, safeguards, bounds)  # type: ignore[arg-type]
 
 
 def test_an_exchange_knows_its_operation_and_what_was_sent() -> None:
@@ -88,8 +92,34 @@ def test_a_refused_token_is_renewed_once() -> None:
     assert seen == ["Bearer old", "Bearer new"]
 
 
-def test_a_token_that_stays_refused_is_an_exchange() -> None:
-    assert target(lambda request: httpx.Response(401), Renewing()).send(LIST).status == 401
+def test_a_token_that_one_operation_refuses_is_an_exchange() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401 if "status" in request.url.path else 200)
+
+    status = Request("POST", "/v1/api/status/get_deployment", LIST.headers, b"{}")
+    assert target(handler, Renewing()).send(status).status == 401
+
+
+@pytest.mark.parametrize("credentials", [Renewing(), FixedToken("t")], ids=["renewed", "fixed"])
+def test_a_token_that_everything_refuses_stops_the_run(credentials: object) -> None:
+    with pytest.raises(CredentialsRefusedError, match="Check the credentials"):
+        target(lambda request: httpx.Response(401), credentials).send(LIST)
+
+
+def test_a_stranger_is_refused_without_another_question() -> None:
+    sent: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(401)
+
+    target(handler, Renewing()).send(LIST, authenticated=False)
+    assert len(sent) == 1
+
+
+def guarded(limits: Limits = Limits(), breaker: Breaker | None = None) -> Safeguards:  # noqa: B008  frozen
+    holdings = Holdings("conformance-x-")
+    return Safeguards(holdings, Guard(holdings), limits, breaker)
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -154,7 +184,7 @@ def test_what_the_guard_refuses_is_not_sent() -> None:
 
     undeploy = Request("POST", "/v1/api/pipelines/undeploy", Headers(), b'{"deployment_id": 1}')
     with pytest.raises(RefusedError):
-        target(handler, guard=Guard("conformance-x-")).send(undeploy)
+        target(handler, safeguards=guarded()).send(undeploy)
     assert not sent
 
 
