@@ -41,9 +41,7 @@ Fetch = Callable[[str], Response]
 _MOST = 30
 _LARGEST = 32 * 2**20
 _SCRIPT = re.compile(r"<script[^>]*\ssrc\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
-_INITIALIZER = re.compile(
-    r"(initializer|init|index|swagger|redoc|rapidoc|scalar|api-docs)[^/]*\.js(\?|$)", re.IGNORECASE
-)
+_INITIALIZER = re.compile(r"(init|start|index|config|main)[^/]*\.js(\?|$)", re.IGNORECASE)
 _LIBRARY = re.compile(r"bundle|preset|standalone|\.min\.", re.IGNORECASE)
 _KEY = r"[\"']?\b{name}\b[\"']?\s*[:=]\s*"
 _NAMED = re.compile(_KEY.format(name=r"(?:url|configUrl|specUrl|definitionURL)") + r"[\"'`]([^\"'`]+)[\"'`]")
@@ -125,7 +123,8 @@ class _Search:
                 return document
         self.tried[url] = "a page"
         named = [*_NAMED.findall(text), *_ATTRIBUTE.findall(text)]
-        scripts = [one for one in _SCRIPT.findall(text) if _INITIALIZER.search(one) and not _LIBRARY.search(one)]
+        scripts = [one for one in _SCRIPT.findall(text) if not _LIBRARY.search(one)]
+        scripts.sort(key=lambda one: _INITIALIZER.search(one) is None)
         for reference in dict.fromkeys([*named, *scripts]):
             document = self.at(urljoin(url, reference.replace("\\/", "/")), depth - 1)
             if document is not None:

@@ -96,15 +96,17 @@ class _Count:
 
     def add(self, exchange: Exchange) -> None:
         self.exchanges += 1
-        self._parameters(exchange.request)
-        body, content = body_of(exchange.request)
-        if content:
-            self._media("request", exchange.request.media_type)
-            self._value("request.body", body)
+        if exchange.response is None or exchange.response.ok or exchange.status is None:
+            self._request(exchange.request)
         if exchange.response is not None:
             self._response(exchange.response)
 
-    def _parameters(self, request: Request) -> None:
+    def _request(self, request: Request) -> None:
+        """Only of a request that was served: what was refused says nothing of what is taken."""
+        body, content = body_of(request)
+        if content:
+            self._media("request", request.media_type)
+            self._value("request.body", body)
         self.objects["request.query"] += 1
         for at in dict.fromkeys(f"request.query.{name}" for name in query_of(request)):
             self.seen[at] += 1

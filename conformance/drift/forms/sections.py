@@ -42,9 +42,8 @@ def render_with(comparison: Comparison, form: str, sections: Sequence[Section]) 
     """The comparison in one of the forms, with the sections after its changes."""
     whole = render(comparison, form)
     if form == "json":
-        return (
-            json_module.dumps({**json_module.loads(whole), **{one.key: one.value for one in sections}}, indent=2) + "\n"
-        )
+        told = {**json_module.loads(whole), **{one.key: one.value for one in sections}}
+        return json_module.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if form == "text":
         return whole + "".join(map(_text, sections))
     if form == "markdown":
