@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,10 @@ class Catalogue:
     def __contains__(self, requirement_id: str) -> bool:
         return requirement_id in self.by_id
 
-    @property
+    @cached_property
     def by_id(self) -> Mapping[str, Requirement]:
         """Requirements by their id."""
-        return _index(self.rows)
+        return {row.id: row for row in self.rows}
 
     def named(self, requirement_id: str) -> Requirement:
         """The row of that id; raises UsageError with the nearest id where there is none."""
@@ -54,7 +54,11 @@ class Catalogue:
 
     def fields_of(self, operation: str) -> tuple[tuple[str, str], ...]:
         """(JSON path, requirement id) of the rows that promise one field of that operation's success body."""
-        return _fields(self.rows).get(operation, ())
+        return self._fields.get(operation, ())
+
+    @cached_property
+    def _fields(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
+        return _fields(self.rows)
 
 
 def standing(row: Requirement) -> tuple[tuple[str, str], ...]:
@@ -65,12 +69,6 @@ def standing(row: Requirement) -> tuple[tuple[str, str], ...]:
     return tuple((row.notes["heading"], digest) for digest in ([digests] if isinstance(digests, str) else digests))
 
 
-@cache
-def _index(rows: tuple[Requirement, ...]) -> Mapping[str, Requirement]:
-    return {row.id: row for row in rows}
-
-
-@cache
 def _fields(rows: tuple[Requirement, ...]) -> Mapping[str, tuple[tuple[str, str], ...]]:
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     for row in rows:
