@@ -36,10 +36,8 @@ class Custody:
         if settings.workspace_id is not None:
             given = {settings.workspace_id}
         share = settings.workers
-        limits = Limits(
-            settings.max_deployments and max(1, settings.max_deployments // share),
-            settings.max_minutes and settings.max_minutes / share,
-        )
+        at_once, minutes = settings.deployments_at_once, settings.minutes_deployed
+        limits = Limits(at_once and max(1, at_once // share), minutes and minutes / share)
         breaker = Breaker() if settings.kind != EMULATED else None
         return Safeguards(self.holdings, Guard(self.holdings, Effects(settings.allowed), given), limits, breaker)
 
@@ -79,6 +77,19 @@ def _journal(settings: Settings) -> Journal | None:
     folder = Path(settings.journal) if settings.journal else default_folder()
     url = EMULATED if settings.kind == EMULATED else base_url(settings.target)
     return Journal.begin(folder, settings.run_id, url, settings.prefix)
+
+
+def in_advance(settings: Settings, cost: int) -> str:
+    """One line for a person: what a run will make at a live target, and where. `cost` is in deployments."""
+    url = base_url(settings.target)
+    if settings.allowed == "read":
+        return f"Reading only at {url}: nothing is made."
+    where = "a workspace of its own" if settings.workspace_id is None else f"workspace {settings.workspace_id}"
+    made = f"about {cost} deployments" if cost else "deployments"
+    return (
+        f"Will make models, pipelines and {made}, at most {settings.deployments_at_once} at once, in {where} at {url}; "
+        f"all are named {settings.prefix}…, and what is deployed is undeployed."
+    )
 
 
 @contextmanager

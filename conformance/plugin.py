@@ -72,6 +72,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     needing = [item for item in session.items if is_ours(item) and "session" in getattr(item, "fixturenames", ())]
     if not needing or session.config.option.collectonly:
         return
+    cost = sum(mark.args[0] for item in needing if (mark := item.get_closest_marker("live_cost")))
     from conformance.errors import SuiteError
     from conformance.settings import checked
 
@@ -79,6 +80,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         checked(runner_of(session.config).settings)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from None
+    said = runner_of(session.config).announcement(cost)
+    if said:
+        print(said, file=sys.stderr)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -91,7 +95,10 @@ def pytest_runtest_makereport(
     runner = item.config.stash[RUNNER]
     seen = runner.seen_since()
     extra: dict[str, Any] = {"seen": seen, "incident": ""}
-    if call.excinfo is not None and report.outcome == "failed":
+    if call.excinfo is not None and report.outcome == "failed" and _only_reading(runner, call.excinfo.value):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, f"Skipped: {call.excinfo.value}")
+    elif call.excinfo is not None and report.outcome == "failed":
         report.longrepr, extra["incident"] = _said(item, call.excinfo.value)
     sentences = _gating(runner, seen)
     if sentences:
@@ -99,6 +106,12 @@ def pytest_runtest_makereport(
         report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if extra["incident"] else [])])
     report.conformance = extra  # type: ignore[attr-defined]
     return report
+
+
+def _only_reading(runner: Runner, error: BaseException) -> bool:
+    from conformance.targets.guard import RefusedError
+
+    return runner.settings.allowed == "read" and isinstance(error, RefusedError)
 
 
 def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
@@ -196,7 +209,10 @@ class _Aggregator:
     def pytest_internalerror(self, excrepr: object) -> None:
         runner_of(self._config).tally.incidents.append("pytest itself failed during the run.")
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # Where the run was interrupted, functions hold tokens as arguments: --full-trace would print them.
+        self._config.option.fulltrace = False
         if excinfo.type is not KeyboardInterrupt:
             return  # pytest tells of a run that stopped itself in the same way
         runner_of(self._config).tally.incidents.append("The run was interrupted.")

@@ -15,9 +15,9 @@ from typing import Any
 
 from conformance import baseline, plain
 from conformance.checks import Rules
-from conformance.custody import Custody, terminations_interrupt
+from conformance.custody import Custody, in_advance, terminations_interrupt
 from conformance.errors import UsageError
-from conformance.model import Finding, Requirement, Waiver
+from conformance.model import Effect, Finding, Requirement, Waiver
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
@@ -145,6 +145,11 @@ class Runner:
         self.settings = custody.settings
         return custody
 
+    def announcement(self, cost: int) -> str:
+        """What a live run will make, and where, in one line; empty for a worker, and where nothing is at stake."""
+        settings = self.settings
+        return "" if settings.kind == EMULATED or settings.worker else in_advance(settings, cost)
+
     @property
     def session(self) -> Session:
         """This process's session, opened on first use."""
@@ -201,8 +206,11 @@ class Runner:
         """The result of the whole run, kept in `result`."""
         settings, catalogue, tally = self.settings, self.rules.catalogue, self.tally
         scope = scope_of(catalogue, settings.suites, settings.only)
+        rows = catalogue.rows
+        if settings.allowed == "read":
+            rows, scope = only_read(self.rules, scope)
         verdict = conclude(
-            catalogue.rows,
+            rows,
             tally.findings,
             self.gate.waivers,
             today,
@@ -226,7 +234,7 @@ class Runner:
             target_kind=settings.kind,
             target_url=settings.emulated_url if settings.kind == "emulated" else base_url(settings.target),
             profile=settings.profile,
-            scope=scope_in_words(settings.suites, settings.only),
+            scope=scope_in_words(settings.suites, settings.only, reading=settings.allowed == "read"),
             seed=settings.seed,
             strict=settings.strict,
             reached=reached,
@@ -280,9 +288,23 @@ def suites_needed(catalogue: Catalogue, suites: Sequence[str], only: Sequence[st
     return frozenset(suites) or frozenset(suite_of(row) for row in catalogue.rows if row.id in scope)
 
 
-def scope_in_words(suites: Sequence[str], only: Sequence[str]) -> str:
+def only_read(rules: Rules, scope: frozenset[str] | None) -> tuple[tuple[Requirement, ...], frozenset[str]]:
+    """The rows and the scope of a run that may only read: what reads promise, as far as nothing must be made for it."""
+    reading = {one.id for one in rules.document.operations if one.effect is Effect.READ}
+    ids = frozenset(row.id for row in rules.catalogue.rows if row.operation in reading)
+    why = "It takes something of this run's own, and a run that may only read makes nothing."
+    rows = tuple(
+        replace(row, unreached=dict.fromkeys(("live", "emulated"), why) | dict(row.unreached))
+        if row.id in ids
+        else row
+        for row in rules.catalogue.rows
+    )
+    return rows, ids if scope is None else ids & scope
+
+
+def scope_in_words(suites: Sequence[str], only: Sequence[str], *, reading: bool = False) -> str:
     """The scope as a phrase for people."""
-    parts = []
+    parts = ["reading only"] if reading else []
     if suites:
         parts.append("suite " + ", ".join(suites))
     if only:

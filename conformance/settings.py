@@ -83,6 +83,16 @@ class Settings:
         return self.effects or ("full" if self.kind == EMULATED else "own")
 
     @property
+    def deployments_at_once(self) -> int | None:
+        """How many deployments of the run may be up at once; None means any number."""
+        return self.max_deployments or (None if self.kind == EMULATED else 8)
+
+    @property
+    def minutes_deployed(self) -> float | None:
+        """How many minutes deployments of the run may be up, added up; None means for ever."""
+        return self.max_minutes or (None if self.kind == EMULATED else 120.0)
+
+    @property
     def prefix(self) -> str:
         """What every name this run gives begins with."""
         return f"conformance-{self.run_id}-"

@@ -30,6 +30,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "baseline",
             "waivers",
             "journal",
+            "reach",
             "cleaning",
             "custody",
         }

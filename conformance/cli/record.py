@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from conformance.cli.run import judged
+from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
 from conformance.runner import Runner
@@ -22,18 +24,13 @@ from conformance.settings import Settings, checked
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option("--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds.")
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
-def record(
-    target: str, output: str, profile: str, suites: tuple[str, ...], model: str, workspace_id: int | None, wait: float,
-    ca_file: str,
-) -> int:  # fmt: skip
+@safety_options
+def record(output: str, **options: Any) -> int:
     """Run the lifecycle against a target and keep the exchanges, redacted.
 
     Exits 0 once they are written, whatever the verdict, which is printed; 3 where nothing could be recorded.
     """
-    settings = Settings(
-        target=target, profile=profile, suites=suites, model=model, workspace_id=workspace_id, wait=wait,
-        ca_file=ca_file, record=output,
-    )  # fmt: skip
+    settings = Settings(record=output, **options)
     runner = Runner(checked(settings))
     try:
         runner.prepare()

@@ -17,6 +17,7 @@ import pytest
 
 from conformance import suites as suites_package
 from conformance.baseline import read_result, require_comparable
+from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
@@ -56,6 +57,7 @@ _IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
     help="Longest wait, in seconds, for a deployment to start or stop; a request waits 30 s at most.",
 )  # fmt: skip
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@safety_options
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(

@@ -1,0 +1,78 @@
+"""`conformance clean`: undeploy what interrupted runs left behind, by their journals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from conformance.cleaning import clean as cleaned_by
+from conformance.errors import NoVerdictError, UsageError
+from conformance.journal import Entry, Journal, default_folder, entries
+from conformance.settings import EMULATED, Settings, checked, open_target, require_answer
+from conformance.targets.guard import Guard
+from conformance.targets.holdings import Holdings
+from conformance.targets.live import base_url
+from conformance.targets.target import Safeguards
+
+
+@click.command()
+@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Where the runs took place.")
+@click.option("--run", "run_id", default="", metavar="ID", help="Only this run; otherwise every one of this target.")
+@click.option("--journal", default="", metavar="DIR", help="Where the journals are, if not in the user's state folder.")
+@click.option("--profile", default="2023.4", show_default=True, help="The release the target is of.")
+@click.option(
+    "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds, for each run."
+)
+@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+def clean(target: str, run_id: str, journal: str, profile: str, wait: float, ca_file: str) -> int:
+    """Undeploy what interrupted runs left behind: exit 0 when nothing of theirs is left, 3 otherwise.
+
+    Only what a run's journal shows to be its own is touched. It may be repeated, and used while no run is going on.
+    """
+    settings = checked(Settings(target=target, profile=profile, wait=wait, ca_file=ca_file))
+    folder = Path(journal) if journal else default_folder()
+    found = _of_target(entries(folder, run_id), settings, named=bool(run_id))
+    pending = [entry for entry in found if entry.open]
+    if pending:
+        _require_answer(settings)
+    complaints = [complaint for entry in pending if (complaint := _ended(entry, settings))]
+    if complaints:
+        raise NoVerdictError(" ".join(complaints))
+    if not pending:
+        click.echo(f"Nothing to clean: no journal in {folder} shows anything left at {settings.target}.")
+    return 0
+
+
+def _of_target(found: list[Entry], settings: Settings, *, named: bool) -> list[Entry]:
+    """The journals of runs against this target. Raises UsageError where a run that was named took place elsewhere."""
+    url = EMULATED if settings.kind == EMULATED else base_url(settings.target)
+    there = [entry for entry in found if entry.target == url]
+    if named and not there:
+        raise UsageError(f"The run {found[0].run_id} took place at {found[0].target}, not at {url}.")
+    return [] if url == EMULATED else there  # an emulated instance ends with its run
+
+
+def _require_answer(settings: Settings) -> None:
+    target = open_target(settings)
+    try:
+        require_answer(target)
+    finally:
+        target.close()
+
+
+def _ended(entry: Entry, settings: Settings) -> str:
+    """Undeploy what one run left; says what could not be, empty where all is gone. Its journal is closed then."""
+    journal = Journal(entry.path)
+    holdings = Holdings(entry.holdings.prefix, journal.write)
+    for note in entry.notes:
+        holdings.take(note)
+    target = open_target(settings, safeguards=Safeguards(holdings, Guard(holdings)))
+    try:
+        cleaned = cleaned_by(target, holdings, settings.wait)
+    finally:
+        target.close()
+        journal.close(clean=holdings.clean)
+    ended = ", ".join(cleaned.ended) or "nothing that was still deployed"
+    click.echo(f"Run {entry.run_id} of {entry.started}: undeployed {ended}.")
+    return cleaned.sentence
