@@ -23,11 +23,13 @@ from conformance.drift.forms.sections import (
     usage_section,
 )
 from conformance.drift.ignoring import leave_out, read_ignored
+from conformance.drift.prose import contradictions
 from conformance.drift.sources import comparison_of, narrowed, sdk_source, source_of, table_for, upgrade
 from conformance.drift.usage import read_usage
 from conformance.errors import NoVerdictError, UsageError
 from conformance.settings import Settings
 from conformance.spec.document import Document
+from conformance.spec.requirements import load
 
 _MANY = ("--used-in", "--traffic")
 _INSTALLED = "installed"
@@ -170,7 +172,7 @@ def _of_sources(
         notes += _of_served(seen.url, served.document is None, served.url, dict(served.tried), place)
         if served.document is None and not exchanges:
             raise NoVerdictError(f"{seen.url} serves no description that was found, and no traffic of it was seen.")
-    table, changes = table_for(spec, served, client, exchanges)
+    table, changes = table_for(spec, served, client, exchanges, contradictions(load(profile).rows))
     notes += list(client.notes) if client else []
     names = {"base": f"our description of release {profile}", "revision": ", ".join(table.columns)}
     sections = [table_section(table), *([notes_section(notes)] if notes else [])]

@@ -5,7 +5,7 @@ A generated client says nothing of tokens, hosts, texts, links and headers: thei
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from conformance.drift.declared import Declared, declared
 from conformance.drift.facts import change_of
 from conformance.drift.sdk import is_sdk, read_sdk
 from conformance.drift.served import Fetch, Served, served_document
-from conformance.drift.table import SDK, SERVED, TRAFFIC, Sources, Table, table_of
+from conformance.drift.table import SDK, SERVED, TRAFFIC, Contradiction, Sources, Table, table_of
 from conformance.drift.traffic import Observed, observe
 from conformance.drift.usage import Usage
 from conformance.drift.usage.relevance import Concern, concerns
@@ -172,10 +172,14 @@ def table_for(
     served: Served | None = None,
     sdk: Source | None = None,
     exchanges: Iterable[Exchange] | None = None,
+    prose: Sequence[Contradiction] | None = None,
 ) -> tuple[Table, tuple[Change, ...]]:
-    """The table of our description beside what is given, and the changes of all sources, each naming its source."""
+    """The table of our description beside what is given, and the changes of all sources, each naming its source.
+
+    The tutorial's prose is a column and no source of changes: it says nothing of an instance.
+    """
     ours = Source("our description", dict(spec.raw))
-    sources = Sources(declared(ours.document))
+    sources = Sources(declared(ours.document), prose=prose)
     if served is not None and served.document is not None:
         there = Source(served.url, served.document)
         sources.described[SERVED] = (comparison_of(ours, there), _by_our_ids(spec, served.document))

@@ -7,7 +7,7 @@ tutorial's prose; a row says which of them differs, and who breaks by it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from conformance.drift.comparison import Change, Comparison
@@ -54,13 +54,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A place where the tutorial's prose says otherwise than the contract: what it says, where, and what holds."""
+    """A place where the tutorial's prose says otherwise than the contract: what it says, where, and what holds.
+
+    `misleads` says that a caller who follows it breaks.
+    """
 
     operation: str
     location: str
     says: str
     where: str
     holds: str = ""
+    misleads: bool = True
 
 
 @dataclass
@@ -119,7 +123,9 @@ def table_of(sources: Sources) -> Table:
     """The table of these sources."""
     changes = {name: _by_place(comparison.changes) for name, (comparison, _) in sources.described.items()}
     facts = _facts_by_place(sources.observed or {})
-    prose = {(one.operation, one.location): one for one in sources.prose or ()}
+    prose: dict[tuple[str, str], list[Contradiction]] = {}
+    for contradiction in sources.prose or ():
+        prose.setdefault((contradiction.operation, contradiction.location), []).append(contradiction)
     places: dict[tuple[str, str], None] = {}
     for declared in sources.spec.values():
         places.update(dict.fromkeys((declared.id, location) for location in declared.places))
@@ -135,12 +141,14 @@ def table_of(sources: Sources) -> Table:
             if column == TRAFFIC:
                 cells[column] = _traffic_cell(sources, operation, location, facts.get((operation, location), []))
             elif column == PROSE:
-                cells[column] = _prose_cell(prose.get((operation, location)))
+                cells[column] = _prose_cell(prose.get((operation, location), []))
             else:
                 found = changes[column].get((operation, location), [])
                 cells[column] = _described_cell(sources, column, operation, location, found)
         here = [one for by_place in changes.values() for one in by_place.get((operation, location), ())]
-        rows.append(_row(sources, operation, location, cells, here, facts.get((operation, location), [])))
+        misled = any(one.misleads for one in prose.get((operation, location), ()))
+        row = _row(sources, operation, location, cells, here, facts.get((operation, location), []))
+        rows.append(replace(row, breaks=_misled(location)) if misled and row.breaks in ("", NOBODY) else row)
     return Table(sources.columns, tuple(rows))
 
 
@@ -199,10 +207,11 @@ def _shares(seen: FieldSeen) -> str:
     return ", ".join(filter(None, words))
 
 
-def _prose_cell(contradiction: Contradiction | None) -> Cell:
-    if contradiction is None:
+def _prose_cell(contradictions: list[Contradiction]) -> Cell:
+    if not contradictions:
         return Cell(SILENT)
-    return Cell(DIFFERS, f"{contradiction.says} ({contradiction.where})")
+    told = (f"{one.says} ({one.where}){f'; held: {one.holds}' if one.holds else ''}" for one in contradictions)
+    return Cell(DIFFERS, ". ".join(told))
 
 
 def _breaks(changes: list[Change], facts: list[Fact]) -> str:
@@ -212,6 +221,11 @@ def _breaks(changes: list[Change], facts: list[Fact]) -> str:
     answers = [fact for fact in facts if fact.location.startswith("response")]
     told = any(fact.kind in _READER_FACTS or _new_success(fact) for fact in answers)
     return READERS if breaking or told else NOBODY
+
+
+def _misled(location: str) -> str:
+    """Who breaks by following the prose: whoever sends, or whoever reads."""
+    return READERS if location.startswith("response") else CALLERS
 
 
 def _new_success(fact: Fact) -> bool:

@@ -8,13 +8,14 @@ import pytest
 
 from conformance.drift.behaviour import advice_for
 from conformance.drift.comparison import Comparison
-from conformance.drift.declared import declared
 from conformance.drift.forms.sections import render_with, table_section
+from conformance.drift.prose import _PLACES, contradictions
 from conformance.drift.served import Served
 from conformance.drift.sources import Source, Table, table_for
-from conformance.drift.table import AGREES, DIFFERS, SILENT, UNEXERCISED, Contradiction, Row, Sources, table_of
+from conformance.drift.table import AGREES, DIFFERS, SILENT, UNEXERCISED, Contradiction, Row
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.spec.document import Document
+from conformance.spec.requirements import load
 
 SPEC = Document.load("2023.4")
 CREATED = {
@@ -139,14 +140,26 @@ def test_an_operation_only_the_instance_has_is_a_row():
     assert row(table, "operation", "POST /v1/api/new").breaks == "nobody"
 
 
-def test_what_the_tutorial_says_otherwise_is_a_column():
-    prose = [
-        Contradiction("status.get-deployment", "request.body.id", "the field is called id", "Get Deployment Status")
-    ]
-    table = table_of(Sources(declared(dict(SPEC.raw)), prose=prose))
+def test_what_the_tutorial_says_otherwise_is_a_column_and_no_change():
+    told = Contradiction(
+        "status.get-deployment", "request.body.name", "the field is called id", "Parameters", "it is name"
+    )
+    table, changes = table_for(SPEC, prose=[told])
     (one,) = table.differing
-    assert one.cells["prose"].text == "the field is called id (Get Deployment Status)"
-    assert one.breaks == "nobody"
+    assert one.cells["prose"].text == "the field is called id (Parameters); held: it is name"
+    assert (one.breaks, changes) == ("callers", ())
+    assert one.cause == "The tutorial's prose says otherwise than the contract."
+
+
+def test_every_contradiction_of_the_catalogue_is_about_a_place_we_describe():
+    found = contradictions(load("2023.4").rows)
+    assert len(found) > 20
+    table, _ = table_for(SPEC, prose=found)
+    for one in found:
+        if one.operation != "api":
+            assert row(table, one.location, one.operation).spec
+    for id_ in _PLACES:
+        assert id_ in load("2023.4").by_id
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])

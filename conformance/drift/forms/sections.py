@@ -16,7 +16,7 @@ from rich.table import Table as Grid
 from conformance.drift.comparison import Change, Comparison
 from conformance.drift.forms import render
 from conformance.drift.sources import Narrowed
-from conformance.drift.table import AGREES, UNEXERCISED, Cell, Row, Table
+from conformance.drift.table import AGREES, PROSE, UNEXERCISED, Cell, Row, Table
 from conformance.drift.usage.relevance import Concern
 
 _WIDTH = 140
@@ -69,16 +69,27 @@ def table_section(table: Table) -> Section:
             row.breaks,
             row.cause,
         )
-        for row in table.differing
+        for row in _instance_first(table)
     )
     header = ("operation", "field", "spec", *table.columns, "who breaks", "why")
     sentences = (f"{len(table.rows)} places; {len(rows)} differ.", *counts)
-    lines = tuple(line for row in table.differing for line in _row_lines(row, table.columns))
+    lines = tuple(line for row in _instance_first(table) for line in _row_lines(row, table.columns))
     return Section("table", table.as_dict(), "What every source says", sentences, header, rows, lines)
 
 
+def _instance_first(table: Table) -> list[Row]:
+    """The rows that differ, those last in which the tutorial's prose alone does."""
+    return sorted(table.differing, key=lambda row: row.differs == (PROSE,))
+
+
 def _row_lines(row: Row, columns: Sequence[str]) -> Iterator[str]:
-    """A row for a terminal: its place and who breaks, then a line for each source, then the cause."""
+    """A row for a terminal: its place and who breaks, then a line for each source, then the cause.
+
+    Where the prose alone differs, a line says it.
+    """
+    if row.differs == (PROSE,):
+        yield f"{row.operation}  {row.location}  prose: {row.cells[PROSE].text}"
+        return
     yield ""
     yield f"{row.operation or 'the document'}  {row.location}  (breaks {row.breaks})"
     yield f"    {'spec':<8} {row.spec or 'says nothing'}"
