@@ -121,7 +121,7 @@ def _copied(ground: Ground) -> Running:
         name, copied, models=models, engine_config=ENGINE_CONFIG
     )
     config = {"engine_config": ENGINE_CONFIG} if with_config.ok else {}
-    made = ground.promising("can-be-deployed").deploy(name, copied, models=models, **config).value
+    made = ground.promising("takes-a-copy").deploy(name, copied, models=models, **config).value
     return Running(name, copied, made, f"{name}-{made}")
 
 

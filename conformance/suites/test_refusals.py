@@ -1,0 +1,124 @@
+"""What cannot be is refused, cleanly: nothing changes by it, and the target goes on answering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from conformance.checks.deployments import AFTER_REFUSAL
+from conformance.checks.models import RUBBISH
+from conformance.checks.status import PROMISE, REFUSES
+from conformance.client import PipelineClient, steps_of
+from conformance.session import Session
+from conformance.suites.deployments import Deployments, Uploads
+from conformance.suites.model import Model
+from conformance.suites.refusals import REFUSALS, Refusal, Yard
+from conformance.suites.requests import INFER, json_request, upload
+
+Named = Callable[[str], str]
+
+NAMES = {
+    "a-space": "a name",
+    "beyond-ascii": "Prüfstück-模型-🙂",
+    "a-slash": "a/b",
+    "a-quote": 'it\'s "quoted"; --',
+    "64-characters": "",
+    "a-percent": "100%25",
+    "a-newline": "a\nb",
+    "a-nul": "a\x00b",
+    "right-to-left": "\u202etset",
+    "1000-characters": "x" * 1000,
+}
+"""Names that no source allows or forbids, by what is odd about them; they follow our own prefix."""
+
+
+@pytest.fixture(scope="session")
+def yard(
+    client: PipelineClient, named: Named, workspace_id: int, elsewhere: int, uploads: Uploads, model: Model
+) -> Yard:
+    """A workspace's pipelines that stay idle, and what else refused requests speak of."""
+    name = named("refusing")
+    pipeline = client.create_pipeline(name, workspace_id, steps_of(uploads.first)).value
+    other = client.create_pipeline(named("refusing-other"), workspace_id, {}).value
+    return Yard(workspace_id, elsewhere, pipeline, name, other, uploads, model, named)
+
+
+def _parameters(inferring: bool) -> list[Refusal]:
+    return [refusal for refusal in REFUSALS if (refusal.operation == INFER) is inferring]
+
+
+@pytest.mark.parametrize("refusal", _parameters(inferring=False), ids=str)
+def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yard: Yard, refusal: Refusal) -> None:
+    if not session.rules.document.has(refusal.operation):
+        pytest.skip("this release has no such operation")
+    _read(client, yard)
+    for request in refusal.requests(yard):
+        session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
+        _read(client, yard)
+    after = client.meaning("", AFTER_REFUSAL + refusal.operation)
+    if refusal.operation == "pipelines.deploy":
+        after.external_url(yard.workspace_id, yard.pipeline_name)
+
+
+def _read(client: PipelineClient, yard: Yard) -> None:
+    """What a refusal must leave as it was."""
+    client.list_workspaces()
+    client.list_model_versions(model_id=yard.named("refused-model"))
+
+
+@pytest.mark.needs("main")
+def test_a_refused_undeploy_ends_nothing(
+    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard
+) -> None:
+    running = deployments.running("main")
+    for body in ({}, {"deployment_id": "seven"}, {"deployment_id": [running.deployment_id]}):
+        request = json_request("pipelines.undeploy", body)
+        session.send(request, intent="invalid", labels=frozenset({f"{REFUSES}requires-an-id"} if not body else ()))
+        client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy").deployment_status(running.name)
+
+
+@pytest.mark.needs("main")
+@pytest.mark.parametrize("refusal", _parameters(inferring=True), ids=str)
+def test_rows_that_cannot_be_computed_are_refused(
+    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard, model: Model, refusal: Refusal
+) -> None:
+    running = deployments.running("main")
+    for request in refusal.requests(yard):
+        session.send(replace(request, url=running.url), intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
+        serving = client.meaning("valid", f"{PROMISE}serves-on-after-bad-input")
+        serving.infer(running.url, model.column, [model.tutorial_row()])
+
+
+def test_a_model_of_another_workspace_is_refused(
+    session: Session, client: PipelineClient, named: Named, elsewhere: int, uploads: Uploads
+) -> None:
+    name = named("foreign-model")
+    created = client.create_pipeline(name, elsewhere, {}).value
+    body = {
+        "deploy_id": name,
+        "pipeline_id": created.pipeline_pk_id,
+        "pipeline_version_pk_id": created.pipeline_variant_pk_id,
+        "models": [uploads.first.as_json()],
+    }
+    labels = frozenset({f"{REFUSES}refuses-models-of-another-workspace"})
+    session.send(json_request("pipelines.deploy", body), intent="invalid", labels=labels)
+
+
+def test_a_file_that_is_no_model(client: PipelineClient, session: Session, yard: Yard) -> None:
+    metadata = yard.metadata | {"name": yard.named("rubbish")}
+    session.send(upload(metadata, b"this is no model"), labels=frozenset({RUBBISH}))
+
+
+@pytest.mark.parametrize("odd", sorted(NAMES))
+def test_no_name_brings_an_operation_down(
+    session: Session, client: PipelineClient, yard: Yard, workspace_id: int, odd: str
+) -> None:
+    name = yard.named(f"odd-{odd}-")
+    name = name.ljust(64, "x") if odd == "64-characters" else name + NAMES[odd]
+    session.send(json_request("pipelines.create", {"pipeline_id": name, "workspace_id": workspace_id}))
+    copy = {"name": f"{name[:-1]}y", "workspace_id": workspace_id}
+    session.send(json_request("pipelines.copy", copy | {"source_pipeline": yard.other.pipeline_pk_id}))
+    session.send(json_request("workspaces.create", {"workspace_name": name}))
+    session.send(upload(yard.metadata | {"name": name}, yard.model.content))
