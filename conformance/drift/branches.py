@@ -152,8 +152,8 @@ def _unions(comparer: Comparer, before: list[Atom], after: list[Atom]) -> Iterat
         yield from atoms(comparer, one, two)
     space = comparer.space
     whole = space.of_atoms(tuple(before)), space.of_atoms(tuple(after))
-    lost = [a for a in old if not comparer.strict.ask(space.of_atom(a), whole[1]).included]
-    gained = [a for a in new if not comparer.strict.ask(space.of_atom(a), whole[0]).included]
+    lost = [a for a in old if not comparer.within(space.of_atom(a), whole[1])]
+    gained = [a for a in new if not comparer.within(space.of_atom(a), whole[0])]
     if not lost and not gained:
         return
     word = "changed" if lost and gained else "tightened" if lost else "loosened"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from conformance.drift import conjunction, reading
 from conformance.drift.atoms import (
     ANYTHING,
     EVERY,
@@ -20,8 +21,9 @@ from conformance.drift.atoms import (
     Single,
     Term,
     Text,
+    type_of_atom,
 )
-from conformance.drift.values import key_of
+from conformance.drift.values import value_of
 
 if TYPE_CHECKING:
     from conformance.drift.space import Space
@@ -33,7 +35,37 @@ def deny(space: Space, description: Any, node: Any, literal: int) -> tuple[Atom,
     """The complement of the schema behind `literal`; unread (`rest`) where it has no short form."""
     if node is True or node == {}:
         return ()
-    atoms = space.read(literal)
+    if node is False:
+        return EVERY
+    if not isinstance(node, dict) or description is None or not reading.APPLIED & node.keys():
+        return _deny_union(space, space.read(literal), literal)
+    if reading.UNEVALUATED & node.keys():
+        return space.defer(EVERY, -literal)
+    own = [word for word in node if word not in reading.APPLIED]
+    part = space.part(description, node, *own)
+    found = list(_deny_union(space, space.read(part), part))
+    for _, alternatives in reading.applied(space, description, node):
+        denied = _deny_terms(space, alternatives)
+        if denied is None or len(found) + len(denied) > _TOO_MANY * 2:
+            return space.defer(EVERY, -literal)
+        found.extend(denied)
+    return tuple(found)
+
+
+def _deny_terms(space: Space, terms: list[Term]) -> tuple[Atom, ...] | None:
+    """What none of the terms admits; None where it is too wide."""
+    result: tuple[Atom, ...] = EVERY
+    for term in terms:
+        others = tuple(atom for literal in term for atom in space.read(-literal)) if term else ()
+        result = tuple(_cross(space, result, others)) if result is not EVERY else others
+        if len(result) > _TOO_MANY:
+            return None
+    return result
+
+
+def _deny_union(space: Space, atoms: tuple[Atom, ...], literal: int) -> tuple[Atom, ...]:
+    if atoms == EVERY:
+        return ()
     if len(atoms) > _TOO_MANY:
         return space.defer(EVERY, -literal)
     result: tuple[Atom, ...] = EVERY
@@ -47,11 +79,9 @@ def deny(space: Space, description: Any, node: Any, literal: int) -> tuple[Atom,
 
 
 def _cross(space: Space, first: tuple[Atom, ...], second: tuple[Atom, ...]) -> Iterator[Atom]:
-    from conformance.drift.conjunction import meet
-
     for one in first:
         for two in second:
-            met = meet(space, one, two)
+            met = conjunction.meet(space, one, two)
             if met is not None:
                 yield met
 
@@ -62,11 +92,13 @@ def _other(space: Space, atom: Atom, literal: int) -> Iterator[Atom]:
         yield from _other_values(atom)
         return
     yield from (one for one in EVERY if not isinstance(one, type(atom)))
+    for unmet in atom.rest:
+        yield from (one for one in space.read(-unmet) if type_of_atom(one) == type_of_atom(atom))
     unread = frozenset({literal})
     if isinstance(atom, Number):
         yield from _other_numbers(atom, unread)
     elif isinstance(atom, Text):
-        yield from _other_texts(atom, unread)
+        yield from _other_texts(atom)
     elif isinstance(atom, Array):
         yield from _other_arrays(space, atom, unread)
     else:
@@ -80,18 +112,15 @@ def _other_values(atom: Single) -> Iterator[Atom]:
         if isinstance(one, Single):
             if one.key != atom.key:
                 yield one
-        elif kind == {Number: "number", Text: "string", Array: "array", Object: "object"}[type(one)]:
+        elif kind == type_of_atom(one):
             yield replace(one, denied=denied)
         else:
             yield one
 
 
-def _given_back(atom: Atom) -> Iterator[Atom]:
+def _given_back(atom: Number | Text | Array | Object) -> Iterator[Atom]:
     """The values the atom itself denied."""
-    for key in getattr(atom, "denied", ()):
-        if key[0] in ("string", "number"):
-            value = key[1] if key[0] == "string" else (int(key[1]) if key[1].denominator == 1 else float(key[1]))
-            yield Single(value, key_of(value))
+    yield from (Single(value_of(key), key) for key in atom.denied)
 
 
 def _other_numbers(atom: Number, unread: Term) -> Iterator[Atom]:
@@ -99,12 +128,12 @@ def _other_numbers(atom: Number, unread: Term) -> Iterator[Atom]:
         yield Number(high=(atom.low[0], not atom.low[1]))
     if atom.high:
         yield Number(low=(atom.high[0], not atom.high[1]))
-    if atom.step or atom.tags or atom.rest:
+    if atom.step or atom.tags:
         yield Number(low=atom.low, high=atom.high, rest=unread)
     yield from _given_back(atom)
 
 
-def _other_texts(atom: Text, unread: Term) -> Iterator[Atom]:
+def _other_texts(atom: Text) -> Iterator[Atom]:
     if atom.low:
         yield Text(high=atom.low - 1)
     if atom.high is not None:
@@ -113,8 +142,6 @@ def _other_texts(atom: Text, unread: Term) -> Iterator[Atom]:
         yield Text(patterns=frozenset({(pattern, not wanted)}))
     for name, wanted in sorted(atom.tags):
         yield Text(tags=frozenset({(name, not wanted)}))
-    if atom.rest:
-        yield Text(rest=unread)
     yield from _given_back(atom)
 
 
@@ -123,7 +150,8 @@ def _other_arrays(space: Space, atom: Array, unread: Term) -> Iterator[Atom]:
         yield Array(high=atom.low - 1)
     if atom.high is not None:
         yield Array(low=atom.high + 1)
-    hard = atom.unique or atom.rest or atom.denied or any(rule.low != 1 or rule.high is not None for rule in atom.contains)
+    yield from _given_back(atom)
+    hard = atom.unique or any(rule.low != 1 or rule.high is not None for rule in atom.contains)
     for rule in atom.contains:
         if rule.low == 1 and rule.high is None and len(rule.term) == 1:
             (literal,) = rule.term
@@ -147,7 +175,8 @@ def _other_objects(space: Space, atom: Object, unread: Term) -> Iterator[Atom]:
         yield Object(high=atom.low - 1)
     if atom.high is not None:
         yield Object(low=atom.high + 1)
-    hard = bool(atom.names or atom.rest or atom.denied)
+    yield from _given_back(atom)
+    hard = bool(atom.names)
     for shape in atom.shapes:
         hard = hard or bool(shape.patterns) or shape.others != ANYTHING
         for name, term in sorted(shape.named.items()):

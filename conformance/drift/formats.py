@@ -42,6 +42,12 @@ SHAPES: dict[str, str] = {
     "date": "^\\d{4}-\\d{2}-\\d{2}$",
     "date-time": "^\\d{4}-\\d{2}-\\d{2}[Tt ]\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$",
     "ipv4": "^\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}$",
+    "time": "^\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$",
+    "duration": "^P.+$",
+    "email": "^.+@.+$",
+    "uri": "^[A-Za-z][A-Za-z0-9+.-]*:",
+    "ipv6": "^[0-9a-fA-F:.]{2,45}$",
+    "hostname": "^[A-Za-z0-9.-]{1,253}$",
     "byte": "^[A-Za-z0-9+/]*={0,2}$",
 }
 """A pattern every string of the format has; not every string of the pattern is of the format, `uuid` aside."""
@@ -55,13 +61,13 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "date-time": ("2024-02-29T12:00:00Z", "1999-12-31T23:59:59.5+01:00"),
     "time": ("12:00:00Z",),
     "duration": ("P1D",),
-    "email": ("a@example.org",),
+    "email": ("a@example.org", "a@b.example"),
     "idn-email": ("a@example.org",),
     "hostname": ("example.org", "a"),
     "idn-hostname": ("example.org", "bücher.example"),
     "ipv4": ("192.0.2.1",),
     "ipv6": ("2001:db8::1",),
-    "uri": ("https://example.org/a", "urn:a"),
+    "uri": ("https://example.org/a", "urn:a", "a:"),
     "uri-reference": ("/a", "https://example.org/a"),
     "iri": ("https://example.org/a", "https://bücher.example/"),
     "iri-reference": ("/a", "/ü"),
@@ -86,8 +92,8 @@ def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 
 def is_known(name: str) -> bool:
-    """Whether `fits` can tell."""
-    return name in SAMPLES
+    """Whether `fits` can tell. Of raw bytes (`binary`) any text may be some."""
+    return name in SAMPLES and name != "binary"
 
 
 def fits(name: str, text: str) -> bool:

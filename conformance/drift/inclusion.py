@@ -25,13 +25,22 @@ _FEW = 64
 
 @dataclass(frozen=True)
 class Answer:
-    """`included` is None where it could not be told; `witness` a value of the first term and not of the second."""
+    """`included` is None where it could not be told; `witness` a value of the first term and not of the second.
+
+    `opaque` says that finding no witness means nothing: a format or pattern nobody here can read, or no value to try.
+    """
 
     included: bool | None
     witness: Any = ABSENT
+    opaque: bool = False
 
 
-YES, UNKNOWN = Answer(True), Answer(None)
+YES, UNKNOWN, OPAQUE = Answer(True), Answer(None), Answer(None, opaque=True)
+
+
+def holds(answer: Answer) -> bool:
+    """A proof, or a search in vain: unless something stands between the two that cannot be read."""
+    return answer.included is True or (answer.included is None and not answer.opaque)
 
 
 class Inclusion:
@@ -42,6 +51,7 @@ class Inclusion:
         self._answers: dict[tuple[Term, Term], Answer] = {}
         self._open: dict[tuple[Term, Term], None] = {}
         self._leant: list[tuple[Term, Term]] = []
+        self._opaque = False
 
     def ask(self, first: Term, second: Term) -> Answer:
         """Whether `first` is included in `second`."""
@@ -49,7 +59,7 @@ class Inclusion:
             return YES
         pair = (first, second)
         if pair in self._answers:
-            return self._answers[pair]
+            return self._heard(self._answers[pair])
         if pair in self._open or self.space.alike(first, second):
             return YES
         self._open[pair] = None
@@ -65,27 +75,27 @@ class Inclusion:
         self._answers[pair] = answer
         if not self._open:
             self._leant.clear()
+        return self._heard(answer)
+
+    def _heard(self, answer: Answer) -> Answer:
+        self._opaque = self._opaque or answer.opaque
         return answer
 
     def _ask(self, first: Term, second: Term) -> Answer:
-        known = YES
-        for literal in second - first:
-            goal = frozenset({literal})
-            answer = self._one(first, literal, goal)
-            if answer.included is False and answer.witness is not ABSENT:
-                return answer
-            if not answer.included:
-                known = UNKNOWN
-        return known
+        """Part by part where that proves it; else as a whole, for parts may excuse each other (`readOnly`)."""
+        parts = [frozenset({literal}) for literal in second - first]
+        if len(second) > 1 and all(self._all_covered(first, part).included for part in parts):
+            return YES
+        return self._all_covered(first, second)
 
-    def _one(self, first: Term, literal: int, goal: Term) -> Answer:
+    def _all_covered(self, first: Term, goal: Term) -> Answer:
         unsure = YES
         for atom in self.space.expand(first):
             answer = self.covered(atom, goal)
             if answer.included is False:
                 return answer
-            if answer.included is None:
-                unsure = UNKNOWN
+            if answer.included is None and not unsure.opaque:
+                unsure = answer
         return unsure
 
     def covered(self, atom: Atom, goal: Term, splits: int = 3) -> Answer:
@@ -94,6 +104,13 @@ class Inclusion:
             return YES if self.space.member(atom.value, goal) else Answer(False, atom.value)
         others = [one for one in self.space.expand(goal) if type_of_atom(one) == type_of_atom(atom)]
         candidates: list[Any] = []
+        outer, self._opaque = self._opaque, False
+        try:
+            return self._covered(atom, others, goal, splits, candidates)
+        finally:
+            self._opaque = outer
+
+    def _covered(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: list[Any]) -> Answer:
         for other in others:
             if isinstance(other, Single):
                 continue
@@ -102,20 +119,22 @@ class Inclusion:
                 return YES
         if self._by_cases(atom, others, goal, splits, candidates) or self.space.vacant_atom(atom):
             return YES
+        made = False
         for value in itertools.chain(candidates, self.instances.several(atom, 2)):
-            if self._sent(atom, value) and not self.space.member(value, goal):
-                return Answer(False, value)
-        return UNKNOWN
-
-    def _sent(self, atom: Atom, value: Any) -> bool:
-        return membership.holds(self.space, value, atom)
+            if membership.holds(self.space, value, atom):
+                made = True
+                if not self.space.member(value, goal):
+                    return Answer(False, value)
+        return UNKNOWN if made and others and not self._opaque else OPAQUE
 
     def _within(self, atom: Atom, other: Atom, candidates: list[Any]) -> bool:
         if isinstance(atom, Number) and isinstance(other, Number):
+            self._opaque = self._opaque or not other.tags <= atom.tags
             return _numbers_within(atom, other)
         if isinstance(atom, Text) and isinstance(other, Text):
             proven, found = strings.difference(atom, [other])
             candidates.extend(found)
+            self._opaque = self._opaque or (not proven and strings.is_opaque(atom, [other]))
             return proven
         if isinstance(atom, Array) and isinstance(other, Array):
             return self._arrays_within(atom, other, candidates)
@@ -148,6 +167,10 @@ class Inclusion:
         contained = all(any(self._counted(own, rule) for own in atom.contains) for rule in other.contains)
         if not contained and not self._contains_by_items(atom, other):
             fine = False
+            answers = (self.ask(own.term, rule.term) for own in atom.contains for rule in other.contains)
+            for answer in answers:
+                if answer.witness is not ABSENT:
+                    candidates.extend(self.instances.array_of(atom, [answer.witness], atom.low))
         length = max((len(shape.prefix) for one in (atom, other) for shape in one.shapes), default=0)
         for index in range(min(length + 1, atom.high if atom.high is not None else length + 1)):
             answer = self.ask(membership.item_term(atom, index), membership.item_term(other, index))
@@ -247,7 +270,7 @@ class Inclusion:
             if len(terms) < 2 and all((name in one.required) == (name in others[0].required) for one in others):
                 continue
             present = replace(atom, required=atom.required | {name})
-            values = self.space.expand(membership.property_term(self.space, atom, name))
+            values = [case for value in self.space.expand(self._property(atom, name)) for case in self._cut(value, terms)]
             if name not in atom.required:
                 yield replace(atom, shapes=(*atom.shapes, PropertyShape({name: NOTHING})))
             elif len(values) < 2:
@@ -256,6 +279,13 @@ class Inclusion:
                 shape = PropertyShape({name: self.space.of_atom(value)})
                 yield replace(present, shapes=(*atom.shapes, shape))
             return
+
+    def _cut(self, value: Atom, terms: set[Term]) -> list[Atom]:
+        """The value's atom, numbers cut where the terms tell them apart."""
+        if not isinstance(value, Number):
+            return [value]
+        others = [one for term in terms for one in self.space.expand(term) if type_of_atom(one) == "number"]
+        return list(_number_cases(value, others)) or [value]
 
 
 def _numbers_within(atom: Number, other: Number) -> bool:

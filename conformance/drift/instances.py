@@ -6,10 +6,11 @@ import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.drift import membership, strings
-from conformance.drift.atoms import Array, Atom, Number, Object, Single, Term, Text
+from conformance.drift.atoms import Array, Atom, Contains, Number, Object, Single, Term, Text
 from conformance.drift.values import ABSENT, key_of, plain
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Instances:
             candidates = self._arrays(atom, depth)
         else:
             candidates = self._objects(atom, depth)
-        return (value for value in candidates if membership.holds(self.space, value, atom))
+        return (v for v in candidates if v is not ABSENT and membership.holds(self.space, v, atom))
 
     def _arrays(self, atom: Array, depth: int) -> Iterator[Any]:
         yield from self.array_of(atom, [], atom.low)
@@ -81,17 +82,17 @@ class Instances:
     def around_item(self, atom: Array, index: int, item: Any) -> Iterator[Any]:
         """Arrays of the atom that hold this item, at this index or after."""
         before = [self.smallest(membership.item_term(atom, i)) for i in range(index)]
-        if not any(value is ABSENT for value in before):
-            yield from self.array_of(atom, [*before, item], max(atom.low, index + 1))
+        for length in (max(atom.low, index + 1), max(atom.low, index + 1) + 1):
+            yield from self.array_of(atom, [*before, item], length)
 
     def array_of(self, atom: Array, items: list[Any], length: int) -> Iterator[Any]:
-        if length > _MOST_ITEMS:
+        if length > _MOST_ITEMS or ABSENT in items:
             return
         items = list(items)
         for rule in atom.contains:
-            index = len(items)
-            wanted = self.several_of(rule.term | membership.item_term(atom, index), 1, max(rule.low, 1))
-            items.extend(itertools.islice(itertools.cycle(list(wanted)) if not atom.unique else wanted, rule.low))
+            self._contain(atom, rule, items)
+        if ABSENT in items:
+            return
         used = {key_of(item) for item in items}
         pool: dict[Term, Iterator[Any]] = {}
         while len(items) < length:
@@ -107,6 +108,17 @@ class Instances:
             items.append(item)
         yield items
 
+    def _contain(self, atom: Array, rule: Contains, items: list[Any]) -> None:
+        """Add what the rule asks for and the items have not, after as many others as its place needs."""
+        missing = rule.low - sum(self.space.member(item, rule.term) for item in items)
+        if missing <= 0:
+            return
+        prefix = max((len(shape.prefix) for shape in atom.shapes), default=0)
+        while self.space.vacant(rule.term | membership.item_term(atom, len(items))) and len(items) < prefix:
+            items.append(self.smallest(membership.item_term(atom, len(items))))
+        wanted = self.several_of(rule.term | membership.item_term(atom, len(items)), 1, missing)
+        items.extend(itertools.islice(wanted if atom.unique else itertools.cycle(list(wanted)), missing))
+
     def _unused(self, term: Term, used: set[Any]) -> Iterator[Any]:
         grown = itertools.chain(range(1, 100), (f"a{i}" for i in range(100)))
         for value in itertools.chain(self.several_of(term, 1, 40), grown):
@@ -120,7 +132,7 @@ class Instances:
         yield least
         if depth <= 0:
             return
-        declared = [name for name in names_of(self.space, atom) if name not in (FRESH,)]
+        declared = [name for name in names_of(self.space, atom) if name != FRESH]
         everything = dict(least)
         for name in declared:
             for value in self.several_of(membership.property_term(self.space, atom, name), depth - 1, 6):
@@ -154,33 +166,37 @@ class Instances:
 
 
 def names_of(space: Space, *atoms: Object) -> list[str]:
-    """Property names that stand for all: those the atoms name, one or two of each pattern, and one of no pattern."""
+    """Property names that stand for all: those the atoms name, and some inside and outside of every pattern."""
     found: dict[str, None] = {}
+    patterns: dict[str, None] = {}
     for atom in atoms:
         found.update(dict.fromkeys(sorted(atom.declared | atom.required)))
         for shape in atom.shapes:
             found.update(dict.fromkeys(shape.named))
-            for pattern, _ in shape.patterns:
-                found.update(dict.fromkeys(_matching(pattern)))
+            patterns.update(dict.fromkeys(pattern for pattern, _ in shape.patterns))
         if atom.names:
-            found.update(dict.fromkeys(v for v in space_names(space, atom.names) if isinstance(v, str)))
+            for one in space.expand(atom.names):
+                if isinstance(one, Single) and isinstance(one.value, str):
+                    found[one.value] = None
+                elif isinstance(one, Text):
+                    patterns.update(dict.fromkeys(pattern for pattern, _ in one.patterns))
+                    found.update(dict.fromkeys(_around(one)))
+    found.update(dict.fromkeys(_by_patterns(tuple(patterns)[:8])))
     found[FRESH] = None
     return list(found)
 
 
-def _matching(pattern: str) -> list[str]:
-    return list(itertools.islice(strings.samples(Text(patterns=frozenset({(pattern, True)}))), 2))
+def _around(atom: Text) -> list[str]:
+    """A few strings of the atom, and some it does not admit."""
+    return [*itertools.islice(strings.samples(atom), 3), *strings.difference(Text(), [atom])[1][:3]]
 
 
-def space_names(space: Space, term: Term) -> list[Any]:
-    """A few names `propertyNames` admits, every one where they are listed."""
-    found: list[Any] = []
-    for atom in space.expand(term):
-        if isinstance(atom, Single):
-            found.append(atom.value)
-        elif isinstance(atom, Text):
-            found.extend(itertools.islice(strings.samples(atom), 3))
-    return found
+@lru_cache(maxsize=256)
+def _by_patterns(patterns: tuple[str, ...]) -> list[str]:
+    """Names that match each pattern, each alone, and none of them."""
+    wanted = [frozenset({(one, True)}) for one in patterns]
+    wanted += [frozenset((other, other == one) for other in patterns) for one in (*patterns, "")]
+    return [name for tagged in wanted if tagged for name in itertools.islice(strings.samples(Text(patterns=tagged)), 2)]
 
 
 def numbers(atom: Number) -> Iterator[Any]:

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
 
 
 def member(space: Space, value: Any, term: Term) -> bool:
-    """Whether every schema of the term admits the value."""
-    return all(_admits(space, value, literal) for literal in term)
-
-
-def _admits(space: Space, value: Any, literal: int) -> bool:
-    if literal < 0:
-        return not _admits(space, value, -literal)
-    return any(holds(space, value, atom) for atom in space.read(literal))
+    """Whether all the term's schemas together admit the value."""
+    if len(term) == 1:
+        (literal,) = term
+        if literal < 0:
+            return not any(holds(space, value, atom) for atom in space.read(-literal))
+        return any(holds(space, value, atom) for atom in space.read(literal))
+    return not term or any(holds(space, value, atom) for atom in space.expand(term))
 
 
 def holds(space: Space, value: Any, atom: Atom) -> bool:
@@ -36,7 +35,7 @@ def holds(space: Space, value: Any, atom: Atom) -> bool:
         admitted = kind == "array" and _array(space, value, atom)
     else:
         admitted = kind == "object" and _object(space, value, atom)
-    return admitted and member(space, value, atom.rest)
+    return admitted and all(member(space, value, frozenset({literal})) for literal in atom.rest)
 
 
 def in_range(atom: Number, value: float) -> bool:
@@ -85,8 +84,10 @@ def shaped(atom: Object, name: str) -> Term:
 
 
 def property_term(space: Space, atom: Object, name: str) -> Term:
-    """What the atom says of the property's value; NOTHING where the name itself is refused."""
+    """What the atom says of the property's value; NOTHING where the name itself is refused, or one too many."""
     if atom.names and not member(space, name, atom.names):
+        return NOTHING
+    if atom.high is not None and len(atom.required) >= atom.high and name not in atom.required:
         return NOTHING
     return shaped(atom, name)
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conformance.drift import membership
+from conformance.drift import membership, strings
 from conformance.drift.atoms import ANYTHING, EVERY, Object, Term
 from conformance.drift.differences import Difference, Inside
-from conformance.drift.instances import FRESH, names_of
+from conformance.drift.inclusion import holds
+from conformance.drift.instances import names_of
 from conformance.drift.values import ABSENT
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _removed(comparer: Comparer, before: Object, after: Object, name: str) -> Di
     base, revision = membership.shaped(before, name), membership.property_term(comparer.space, after, name)
     if comparer.is_request:
         answer = comparer.sent.ask(base, revision)
-        if not answer.included:
+        if not holds(answer):
             return _difference(comparer, name, "property-refused", _with(comparer, before, after, name, answer.witness))
         kind = "property-became-read-only" if name in after.hidden else "property-removed"
         return _difference(comparer, name, kind)
@@ -93,7 +94,7 @@ def _added(comparer: Comparer, before: Object, after: Object, name: str) -> Diff
     base, revision = membership.property_term(comparer.space, before, name), membership.shaped(after, name)
     if not comparer.is_request:
         answer = comparer.sent.ask(revision, base)
-        if answer.included:
+        if holds(answer):
             kind = "property-no-longer-write-only" if name in before.hidden else "property-added"
             return _difference(comparer, name, kind)
         return _difference(comparer, name, "property-unexpected", _with(comparer, before, after, name, answer.witness))
@@ -101,7 +102,7 @@ def _added(comparer: Comparer, before: Object, after: Object, name: str) -> Diff
         return _difference(comparer, name, "required-property-added", _without(comparer, before, after, name))
     if base != ANYTHING and not comparer.space.vacant(base):
         answer = comparer.sent.ask(base, revision)
-        if not answer.included:
+        if not holds(answer):
             return _difference(comparer, name, "property-claimed", _with(comparer, before, after, name, answer.witness))
     return _difference(comparer, name, "property-no-longer-read-only" if name in before.hidden else "property-added")
 
@@ -119,10 +120,16 @@ def _others(comparer: Comparer, before: Object, after: Object) -> Iterator[Diffe
         if open_or_shut and comparer.same(*pair):
             continue
         if open_or_shut:
-            one = comparer.relation("additional-properties" if name == FRESH else "pattern-properties", *pair)
+            one = comparer.relation(_others_facet(name, before, after), *pair)
             yield replace(one, witness=_with(comparer, before, after, name, one.witness))
         else:
             yield Inside(".*", *pair, partial(_with, comparer, before, after, name))
+
+
+def _others_facet(name: str, *atoms: Object) -> str:
+    patterns = (pattern for atom in atoms for shape in atom.shapes for pattern, _ in shape.patterns)
+    matched = any(strings.matches(pattern, name) for pattern in patterns)
+    return "pattern-properties" if matched else "additional-properties"
 
 
 def _names(comparer: Comparer, before: Object, after: Object) -> Iterator[Difference]:

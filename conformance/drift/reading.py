@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+APPLIED = frozenset(
+    ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas")
+)
+"""Keywords that bring in other schemas for the same value."""
+
+UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
+
 _SINGLES: dict[str, tuple[Atom, ...]] = {"null": EVERY[:1], "boolean": EVERY[1:3]}
 
 
@@ -41,12 +48,12 @@ def read_schema(space: Space, description: Description, node: Any) -> tuple[Atom
     if not isinstance(node, dict):
         return EVERY if node is not False else ()
     atoms = _own(space, description, node)
-    for keywords, alternatives in _applied(space, description, node):
+    for keywords, alternatives in applied(space, description, node):
         expanded = [atom for term in alternatives for atom in space.expand(term)]
         if len(alternatives) == 1 and expanded == list(EVERY):
             continue
         atoms = space.cross(atoms, expanded, space.part(description, node, *keywords))
-    if "unevaluatedProperties" in node or "unevaluatedItems" in node:
+    if UNEVALUATED & node.keys():
         atoms = tuple(_close(space, description, node, atom) for atom in atoms)
     return atoms
 
@@ -150,7 +157,7 @@ def _object(space: Space, description: Description, node: Schema) -> Object | No
             named[name] = space.term(description, schema)
     patterns = tuple((p, space.term(description, schema)) for p, schema in node.get("patternProperties", {}).items())
     others = space.term(description, node.get("additionalProperties", True))
-    names = space.term(description, node["propertyNames"]) if "propertyNames" in node else ANYTHING
+    names = _names(space, space.term(description, node.get("propertyNames", True)))
     required = frozenset(node.get("required", ())) - hidden
     shape = PropertyShape(named, patterns, others, "additionalProperties" in node)
     trivial = not named and not patterns and not others and not shape.says_others
@@ -162,7 +169,14 @@ def _object(space: Space, description: Description, node: Schema) -> Object | No
     return None if space.vacant_atom(atom) else atom
 
 
-def _applied(space: Space, description: Description, node: Schema) -> Iterator[tuple[tuple[str, ...], list[Term]]]:
+def _names(space: Space, term: Term) -> Term:
+    """What `propertyNames` says, which is nothing where it admits every string."""
+    plain = (atom for atom in space.expand(term) if isinstance(atom, Text))
+    free = any(not (a.low or a.high is not None or a.patterns or a.tags or a.denied or a.rest) for a in plain)
+    return ANYTHING if free else term
+
+
+def applied(space: Space, description: Description, node: Schema) -> Iterator[tuple[tuple[str, ...], list[Term]]]:
     """The keywords that bring in other schemas, each as a union of terms."""
     for word in ("$ref", "$dynamicRef"):
         if isinstance(node.get(word), str):
@@ -174,12 +188,12 @@ def _applied(space: Space, description: Description, node: Schema) -> Iterator[t
     if "oneOf" in node:
         yield ("oneOf",), exactly_one(space, [space.term(description, schema) for schema in node["oneOf"]])
     if "not" in node:
-        yield ("not",), [denied(space, space.term(description, node["not"]))]
+        yield ("not",), _not(space, space.term(description, node["not"]))
     if "if" in node and ("then" in node or "else" in node):
         condition = space.term(description, node["if"])
         then = condition | space.term(description, node.get("then", True))
-        otherwise = denied(space, condition) | space.term(description, node.get("else", True))
-        yield ("if", "then", "else"), [then, otherwise]
+        otherwise = space.term(description, node.get("else", True))
+        yield ("if", "then", "else"), [then, *(one | otherwise for one in _not(space, condition))]
     for name, others in node.get("dependentRequired", {}).items():
         yield ("dependentRequired",), _dependent(space, name, Object(required=frozenset({name, *others})), ANYTHING)
     for name, schema in node.get("dependentSchemas", {}).items():
@@ -192,25 +206,24 @@ def _dependent(space: Space, name: str, present: Object, schema: Term) -> list[T
     return [space.of_atoms((*EVERY[:-1], absent)), space.of_atom(present) | schema]
 
 
-def denied(space: Space, term: Term) -> Term:
-    """The opposite of a term of at most one schema."""
-    if term == ANYTHING:
-        return NOTHING
-    if term == NOTHING:
-        return ANYTHING
-    (literal,) = term
-    return frozenset({-literal})
-
-
 def exactly_one(space: Space, terms: list[Term]) -> list[Term]:
     """The union that `oneOf` is: each schema without the others, which are left out where they cannot hold at once."""
-    alternatives = []
+    alternatives: list[Term] = []
     for i, term in enumerate(terms):
+        excluded: list[Term] = []
         for j, other in enumerate(terms):
             if i != j and (other == terms[i] or not _disjoint(space, terms[i], other)):
-                term = term | denied(space, other)
-        alternatives.append(NOTHING if any(-literal in term for literal in term) else term)
+                excluded.append(other)
+        kept = [term]
+        for other in excluded:
+            kept = [one | denied for one in kept for denied in _not(space, other)]
+        alternatives.extend(one for one in kept if not any(-literal in one for literal in one))
     return alternatives
+
+
+def _not(space: Space, term: Term) -> list[Term]:
+    """What the term denies, as a union: each of its schemas alone may fail."""
+    return [space.denied(frozenset({literal})) for literal in sorted(term)]
 
 
 def _disjoint(space: Space, first: Term, second: Term) -> bool:

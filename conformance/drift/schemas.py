@@ -14,7 +14,7 @@ from typing import Any
 from conformance.drift import annotations, branches, discriminators, properties
 from conformance.drift.atoms import Object, Term
 from conformance.drift.differences import CHANGED, LOOSENED, TIGHTENED, Difference, Inside, shown
-from conformance.drift.inclusion import Inclusion
+from conformance.drift.inclusion import Inclusion, holds
 from conformance.drift.instances import Instances
 from conformance.drift.kinds import KINDS
 from conformance.drift.space import REQUEST, Space
@@ -122,19 +122,22 @@ class Comparer:
         return self.breaks(one.base, one.revision) if weight == MATTERS else not self.same(one.base, one.revision)
 
     def breaks(self, base: Term, revision: Term) -> bool:
-        """Whether something sent could be refused: anything but a proof that it cannot."""
+        """Whether something sent could be refused."""
         first, second = (base, revision) if self.is_request else (revision, base)
-        return self.sent.ask(first, second).included is not True
+        return not holds(self.sent.ask(first, second))
 
     def same(self, base: Term, revision: Term) -> bool:
         """Whether both admit exactly the same values."""
-        return bool(self.strict.ask(base, revision).included) and bool(self.strict.ask(revision, base).included)
+        return self.within(base, revision) and self.within(revision, base)
+
+    def within(self, first: Term, second: Term) -> bool:
+        """Whether the second admits every value of the first."""
+        return holds(self.strict.ask(first, second))
 
     def relation(self, facet: str, base: Term, revision: Term, detail: str = "") -> Difference:
         """How one facet changed, by which values it lost and gained."""
-        lost, gained = self.strict.ask(base, revision), self.strict.ask(revision, base)
-        if not lost.included:
-            word = CHANGED if not gained.included else TIGHTENED
+        if not self.within(base, revision):
+            word = TIGHTENED if self.within(revision, base) else CHANGED
         else:
             word = LOOSENED
         first, second = (base, revision) if self.is_request else (revision, base)

@@ -6,12 +6,13 @@ The request's side leaves out `readOnly` properties, the response's side `writeO
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from conformance.drift import conjunction, denial, membership, reading
-from conformance.drift.atoms import ANYTHING, EVERY, NOTHING, Atom, Object, Single, Term
+from conformance.drift import conjunction, denial, membership, reading, strings
+from conformance.drift.atoms import ANYTHING, EVERY, NOTHING, Array, Atom, Object, Single, Term, Text, type_of_atom
 from conformance.drift.references import Description, Twins
 
 REQUEST, RESPONSE = "request", "response"
@@ -34,6 +35,7 @@ class Space:
         self._read: dict[int, tuple[Atom, ...]] = {}
         self._expanded: dict[Term, tuple[Atom, ...]] = {ANYTHING: EVERY, NOTHING: ()}
         self._open: set[int | Term] = set()
+        self._reading: set[int] = set()
         self._vacant: dict[Term, bool] = {}
 
     def target(self, description: Description, node: Any) -> Any:
@@ -46,13 +48,38 @@ class Space:
         return node
 
     def term(self, description: Description, node: Any) -> Term:
-        """The term of a schema: an object, or a boolean."""
+        """The term of a schema: an object, or a boolean. A lone `allOf`, `not` or branch is no schema of its own."""
         node = self.target(description, node)
         if node is True or node == {}:
             return ANYTHING
         if node is False:
             return NOTHING
+        words = node.keys() - (SILENT - {"$ref"})
+        if id(node) not in self._reading and len(words) == 1 and words <= {"allOf", "anyOf", "oneOf", "not"}:
+            self._reading.add(id(node))
+            try:
+                found = self._alone(description, *words, node)
+            finally:
+                self._reading.discard(id(node))
+            if found is not None:
+                return found
         return frozenset({self._number(description, node, "")})
+
+    def _alone(self, description: Description, word: str, node: dict[str, Any]) -> Term | None:
+        if word == "not":
+            inner = self.term(description, node[word])
+            return self.denied(inner) if len(inner) < 2 else None
+        if word == "allOf":
+            whole = frozenset().union(*(self.term(description, part) for part in node[word]))
+            return NOTHING if any(-literal in whole for literal in whole) or NOTHING <= whole else whole
+        return self.term(description, node[word][0]) if len(node[word]) == 1 else None
+
+    def denied(self, term: Term) -> Term:
+        """The opposite of a term of at most one schema."""
+        if term == ANYTHING:
+            return NOTHING
+        (literal,) = term
+        return frozenset({-literal}) if term != NOTHING else ANYTHING
 
     def part(self, description: Description, node: dict[str, Any], *keywords: str) -> int:
         """The number of what these keywords alone say of the schema."""
@@ -81,14 +108,14 @@ class Space:
         return frozenset({self._numbers[key]})
 
     def alike(self, first: Term, second: Term) -> bool:
-        """Whether both are one schema each, written alike."""
-        if len(first) != 1 or len(second) != 1:
+        """Whether the schemas of both are written alike, one by one."""
+        if len(first) != len(second) or not first:
             return False
-        (one,), (other,) = first, second
-        if one < 0 or other < 0:
-            return False
-        (mine, description), (theirs, their_description) = self._nodes[one], self._nodes[other]
-        if description is None or their_description is None:
+        return all(self._alike(one, other) for one, other in zip(sorted(first), sorted(second), strict=True))
+
+    def _alike(self, one: int, other: int) -> bool:
+        (mine, description), (theirs, their_description) = self._nodes[abs(one)], self._nodes[abs(other)]
+        if description is None or their_description is None or (one < 0) != (other < 0):
             return False
         return self._twins.alike(mine, description, theirs, their_description)
 
@@ -179,7 +206,38 @@ class Space:
         return result
 
     def vacant_atom(self, atom: Atom) -> bool:
-        """Whether the atom certainly holds no value: a property it requires can have none."""
-        return isinstance(atom, Object) and any(
-            self.vacant(membership.property_term(self, atom, name)) for name in sorted(atom.required)
+        """Whether the atom certainly holds no value: no string fits, or a property or item it needs can have none."""
+        if any(self._contradicts(atom, literal) for literal in atom.rest):
+            return True
+        if isinstance(atom, Text):
+            return strings.vacant(atom)
+        if isinstance(atom, Array):
+            length = max((len(shape.prefix) for shape in atom.shapes), default=0)
+            items = [membership.item_term(atom, index) for index in range(length + 1)]
+            needed = items[: atom.low] if atom.low <= length else items
+            return any(self.vacant(term) for term in needed if atom.low) or any(
+                rule.low > (math.inf if atom.high is None else atom.high)
+                or (rule.low > 0 and all(self.vacant(term | rule.term) for term in items))
+                for rule in atom.contains
+            )
+        return isinstance(atom, Object) and (
+            any(self.vacant(membership.property_term(self, atom, name)) for name in sorted(atom.required))
+            or self._too_few(atom)
         )
+
+    def _contradicts(self, atom: Atom, literal: int) -> bool:
+        """Whether the atom and a schema left unread certainly hold nothing together."""
+        if isinstance(atom, Single):
+            return False
+        bare = replace(atom, rest=ANYTHING)
+        others = [one for one in self.read(literal) if type_of_atom(one) == type_of_atom(atom)]
+        if len(others) > 64:
+            return False
+        stripped = (one if isinstance(one, Single) else replace(one, rest=ANYTHING) for one in others)
+        met = (conjunction.meet(self, bare, one) for one in stripped)
+        return all(one is None or self.vacant_atom(one) for one in met)
+
+    def _too_few(self, atom: Object) -> bool:
+        """Whether an object that needs so many properties has not so many names to give them."""
+        closed = [shape for shape in atom.shapes if shape.others == NOTHING and not shape.patterns]
+        return bool(atom.low) and any(len(shape.named) < atom.low for shape in closed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import jsonschema_rs
@@ -64,6 +65,20 @@ def _other_than(text: str) -> Language:
     return languages.negate(languages.sequence(*letters))
 
 
+def vacant(atom: Text) -> bool:
+    """Whether no string can have the atom's lengths, patterns and formats all at once."""
+    if not atom.patterns and not (atom.tags and (atom.low or atom.high is not None)):
+        return False
+    if (atom.low, atom.high, len(atom.patterns), len(atom.tags)) in ((0, None, 1, 0), (0, None, 0, 1)):
+        return False
+    if max(atom.low, atom.high or 0) > LONG:
+        return False
+    try:
+        return languages.shortest(_language(atom, True, upper=True)) is None
+    except (NotRegularError, OverflowError):
+        return False
+
+
 def samples(atom: Text) -> Iterator[str]:
     """Strings the atom admits, readable and short first; possibly none where it is too hard to tell."""
     seen: set[str] = set()
@@ -110,9 +125,10 @@ def difference(first: Text, others: list[Text]) -> tuple[bool, list[str]]:
     if any(_contained(first, other) for other in others):
         return True, []
     candidates = _candidates(first, others)
+    others = [replace(one, tags=frozenset(tag for tag in one.tags if not _implied(tag, first))) for one in others]
     for with_lengths in (False, True):
         try:
-            covering = languages.either(*(_language(other, with_lengths or _short(other, first), False) for other in others))
+            covering = languages.either(*(_language(one, with_lengths or _short(one, first), False) for one in others))
             left = languages.both(_language(first, with_lengths, upper=True), languages.negate(covering))
             text = languages.shortest(left)
         except (NotRegularError, OverflowError):
@@ -121,6 +137,23 @@ def difference(first: Text, others: list[Text]) -> tuple[bool, list[str]]:
             return True, []
         candidates.insert(0, text)
     return False, candidates
+
+
+def is_opaque(first: Text, others: list[Text]) -> bool:
+    """Whether a format or pattern stands between them that nobody here can read: then no search settles anything."""
+    return any(
+        not formats.is_known(name) and not _implied((name, wanted), first)
+        for one in others
+        for name, wanted in one.tags
+    ) or any(not _is_regular(pattern) for one in others for pattern, _ in one.patterns - first.patterns)
+
+
+def _is_regular(pattern: str) -> bool:
+    try:
+        language_of(pattern)
+    except NotRegularError:
+        return False
+    return True
 
 
 def _short(other: Text, first: Text) -> bool:

@@ -58,3 +58,15 @@ def key_of(value: Any) -> Key:
     if kind == "object":
         return kind, frozenset((name, key_of(item)) for name, item in value.items())
     return kind, value
+
+
+def value_of(key: Key) -> Any:
+    """A value of this key."""
+    kind, held = key  # type: ignore[misc]
+    if kind == "number":
+        return plain(held)
+    if kind == "array":
+        return [value_of(item) for item in held]
+    if kind == "object":
+        return {name: value_of(item) for name, item in held}
+    return held
