@@ -6,7 +6,8 @@ import json as json_module
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import IO, Any
 
 from conformance import multipart
@@ -16,13 +17,9 @@ from conformance.errors import UsageError
 from conformance.ledger import Stage
 from conformance.model import Exchange, Headers, Request
 from conformance.session import Session
-from conformance.settings import EMULATED, Settings, emulator_for
-from conformance.targets.emulated import emulated_at
+from conformance.settings import EMULATED, Settings, emulator_for, new_run_id, open_target
 from conformance.targets.guard import RefusedError
-from conformance.targets.live import live
-
-_PREFIX = "conformance-"
-"""What the names of every run begin with, and so what a replay may deploy and undeploy on a live target."""
+from conformance.targets.live import own
 
 _WAIT_SECONDS = 300.0
 
@@ -33,31 +30,32 @@ FormFile = tuple[str, tuple[str | None, bytes | str | IO[bytes], str]]
 class Replay:
     """One target, and the requirements that what was sent to it showed broken. Use it as the generated files do."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, run: str) -> None:
         self._session = session
+        self.run = run
+        """Eight characters that no other run has, for the names it gives: `conformance-{run}-…`."""
 
     @classmethod
     @contextmanager
     def from_environment(cls, environ: Mapping[str, str] = os.environ, profile: str = "2023.4") -> Iterator[Replay]:
         """A replay against CONFORMANCE_TARGET, a URL or `emulated`, with the credentials `conformance run` reads.
 
-        What it deployed is undeployed at the end. Raises UsageError where there is no target.
+        On a live target it touches what it made itself, and the workspace that CONFORMANCE_WORKSPACE_ID names. What it
+        deployed is undeployed at the end. Raises UsageError where there is no target.
         """
-        where = environ.get("CONFORMANCE_TARGET", "")
+        where, workspace = environ.get("CONFORMANCE_TARGET", ""), environ.get("CONFORMANCE_WORKSPACE_ID", "")
         if not where:
             raise UsageError("No target: set CONFORMANCE_TARGET to the URL of an instance of yours, or to 'emulated'.")
-        rules = Rules.of(profile)
-        with emulator_for(Settings(target=where, profile=profile)) as url:
-            emulated = where == EMULATED
-            target = (
-                emulated_at(url, rules.document, environ) if emulated else live(where, rules.document, environ, _PREFIX)
-            )
-            replay = cls(Session(target, rules))
-            try:
-                yield replay
-            finally:
-                replay._undeploy()
-                target.close()
+        if not (workspace.isdecimal() or not workspace):
+            raise UsageError(f"CONFORMANCE_WORKSPACE_ID is '{workspace}'; set it to a workspace's number.")
+        settings = Settings(target=where, profile=profile, run_id=new_run_id())
+        safeguards = own(settings.prefix, {int(workspace)} if workspace else set())
+        with emulator_for(settings) as url, ExitStack() as stack:
+            target = open_target(replace(settings, emulated_url=url), environ, safeguards)
+            stack.callback(target.close)
+            replay = cls(Session(target, Rules.of(profile)), settings.run_id)
+            stack.callback(replay._undeploy)
+            yield replay
 
     def send(
         self,

@@ -50,6 +50,9 @@ _TAKES = {
 
 _DEPLOYMENT = re.compile(r"-(\d+)$")
 _INFER = re.compile(r"(/pipelines/infer/[^/]*-)(\d+)(?=/)")
+_RUN = re.compile(r"(?<=conformance-)[0-9a-f]{8}(?=-)")
+"""The run's own part of every name it gives: another run of the same length stands there when the sequence is sent."""
+
 _STATUS = "status.get-deployment"
 
 
@@ -70,6 +73,12 @@ class Step:
     call: Call
     captures: tuple[Capture, ...] = ()
     until: str = ""
+
+
+def spoken(step: Step) -> str:
+    """All text of a step in which placeholders can stand."""
+    form = (part.content.decode("utf-8", "replace") for part in step.call.parts if part.filename is None)
+    return "".join((step.call.url, step.call.text, *form))
 
 
 @dataclass
@@ -95,7 +104,7 @@ def steps_of(exchanges: Sequence[Exchange]) -> list[Step]:
     """
     known = _Known(origin_of(exchanges))
     steps = [_step(exchange, known) for exchange in _without_polls(exchanges)]
-    used = {name for step in steps for name in _names(step.call)}
+    used = {match[1] for step in steps for match in PLACEHOLDER.finditer(spoken(step))}
     used |= {capture.among for step in steps for capture in step.captures if capture.name in used}
     return [replace(step, captures=tuple(c for c in step.captures if c.name in used)) for step in steps]
 
@@ -150,23 +159,29 @@ def _at(value: Any, path: Path) -> Any:
 
 
 def _bound(exchange: Exchange, call: Call, known: _Known) -> Call:
-    url = call.url
+    url = _renamed(call.url)
     if url.startswith(f"{known.origin}/"):
         url = placeholder("TARGET") + url.removeprefix(known.origin)
     url = _INFER.sub(lambda match: match[1] + (known.of("deployment", int(match[2])) or match[2]), url)
-    call = replace(call, url=url, parts=tuple(_bound_part(part, known) for part in call.parts))
+    parts = tuple(_bound_part(part, known) for part in call.parts)
+    call = replace(call, url=url, parts=parts, text=_renamed(call.text))
     if not call.text or not isinstance(question := _json(call.text), dict):
         return call
     value = {key: _bind(key, item, known) for key, item in question.items()}
-    return call if value == question else replace(call, value=value, text=json_text(value))
+    text = json_text(value)
+    return replace(call, value=value, text=text) if PLACEHOLDER.search(text) else call
+
+
+def _renamed(text: str) -> str:
+    return _RUN.sub(placeholder("RUN"), text)
 
 
 def _bound_part(part: multipart.Part, known: _Known) -> multipart.Part:
-    question = _json(part.content.decode("utf-8", "replace")) if part.filename is None else None
+    question = _json(_renamed(part.content.decode("utf-8", "replace"))) if part.filename is None else None
     if not isinstance(question, dict):
         return part
-    value = {key: _bind(key, item, known) for key, item in question.items()}
-    return part if value == question else replace(part, content=json_text(value).encode())
+    text = json_text({key: _bind(key, item, known) for key, item in question.items()})
+    return replace(part, content=text.encode()) if PLACEHOLDER.search(text) else part
 
 
 def _json(text: str) -> Any:
@@ -194,9 +209,4 @@ def json_text(value: Any) -> str:
 
 
 def _is_text(name: str) -> bool:
-    return name.startswith(("VERSION_", "MODEL_VERSION_"))
-
-
-def _names(call: Call) -> set[str]:
-    form = "".join(part.content.decode("utf-8", "replace") for part in call.parts if part.filename is None)
-    return {match[1] for match in PLACEHOLDER.finditer(call.url + call.text + form)}
+    return name.startswith(("VERSION_", "MODEL_VERSION_", "RUN"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,7 +70,7 @@ def live(
     return Target("live", url, client, document.match, who, safeguards or own(prefix), bounds, allowed_hosts)
 
 
-def own(prefix: str) -> Safeguards:
-    """Safeguards that let a target touch only what it made under names that begin with `prefix`."""
+def own(prefix: str, workspaces: Collection[int] = frozenset()) -> Safeguards:
+    """Safeguards that let a target touch only what it made under names that begin with `prefix`, there or in these."""
     holdings = Holdings(prefix)
-    return Safeguards(holdings, Guard(holdings), breaker=Breaker())
+    return Safeguards(holdings, Guard(holdings, workspaces=workspaces), breaker=Breaker())

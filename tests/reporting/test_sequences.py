@@ -149,3 +149,15 @@ def test_another_host_keeps_its_address() -> None:
     elsewhere = replace(INFER, request=replace(INFER.request, url="http://api.other/v1/api/pipelines/infer/p-1/p"))
     steps = steps_of([WORKSPACE, elsewhere])
     assert steps[1].call.url == "http://api.other/v1/api/pipelines/infer/p-1/p"
+
+
+def test_names_of_a_run_become_names_of_the_next() -> None:
+    body = b'{"pipeline_id": "conformance-0a1b2c3d-p", "workspace_id": 10}'
+    created = sample.exchange("pipelines.create", "/v1/api/pipelines/create", body, 200, b'{"pipeline_pk_id": 1}')
+    path = "/v1/api/pipelines/infer/conformance-0a1b2c3d-p-7/conformance-0a1b2c3d-p"
+    inferred = sample.exchange("pipelines.infer", path, b"[]", 200, b"[]")
+    script, test = bash_of([created, inferred]), pytest_of([created, inferred], FINDING)
+    assert "0a1b2c3d" not in script + test
+    assert "RUN=$(" in script
+    assert 'f"conformance-{target.run}-p"' in test
+    assert "/conformance-$RUN-p-7/conformance-$RUN-p" in script
