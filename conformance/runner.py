@@ -52,6 +52,7 @@ class Tally:
     incidents: list[str] = field(default_factory=list)
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     marks: Counter[str] = field(default_factory=Counter)
+    observed: dict[str, str] = field(default_factory=dict)
     requests: int = 0
 
     def absorb(self, seen: Mapping[str, Any]) -> None:
@@ -63,6 +64,7 @@ class Tally:
             self.reached[operation, status] += count
         self.events += seen["events"]
         self.marks.update(seen["marks"])
+        self.observed |= seen["observed"]
         self.requests += seen["requests"]
 
     def broken(self) -> set[str]:
@@ -74,6 +76,7 @@ def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
     """Sightings as plain data."""
     return {
         "marks": dict(sightings.marks),
+        "observed": dict(sightings.observed),
         "broken": [plain.of_finding(finding) for finding in sightings.broken],
         "held": [[requirement, operation, n] for (requirement, operation), n in sightings.held.items()],
         "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
@@ -115,8 +118,10 @@ class Runner:
         self._began = time.time()
         self._sent = 0
         self._ended = False
+        self.interrupted = False
         self._target: Target | None = None
         self.recorded = 0
+        self._drift: dict[str, Any] | None = None
 
     @property
     def rules(self) -> Rules:
@@ -133,10 +138,23 @@ class Runner:
         target = open_target(self.settings)
         try:
             require_answer(target)
+            self._drift = self._served_drift(target)
         finally:
             target.close()
         self._stack.enter_context(terminations_interrupt())
         _ = self.custody
+
+    def _served_drift(self, target: Target) -> dict[str, Any] | None:
+        """What the description the instance serves says otherwise than ours, for the report.
+
+        Nothing is asked where a ceiling on requests is set: finding the description may take a score of them.
+        """
+        if self.settings.max_requests is not None:
+            return None
+        from conformance.drift.sources import served_drift  # pytest imports this module in runs that are not ours
+
+        found = served_drift(target, self.rules.document)
+        return None if found is None else found.as_dict()
 
     @cached_property
     def custody(self) -> Custody:
@@ -243,6 +261,8 @@ class Runner:
             seconds=time.time() - self._began,
             budget=settings.budget,
             suites=list(self.tally.suites.values()),
+            drift=self._drift,
+            extra={"readings": dict(sorted(self.tally.observed.items()))},
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
 

@@ -23,6 +23,7 @@ from conformance.drift.table import SDK, SERVED, TRAFFIC, Contradiction, Sources
 from conformance.drift.traffic import Observed, observe
 from conformance.drift.usage import Usage
 from conformance.drift.usage.relevance import Concern, concerns
+from conformance.errors import UsageError
 from conformance.model import Exchange, Request, Response
 from conformance.spec.document import METHODS, Document
 
@@ -165,6 +166,17 @@ def fetch_through(sender: Sender) -> Fetch:
 def served_by(sender: Sender, place: str = "") -> Served:
     """The description an instance serves."""
     return served_document(sender.url, fetch_through(sender), place)
+
+
+def served_drift(sender: Sender, spec: Document) -> Comparison | None:
+    """The changes from our description to the one an instance serves at a usual place; None where it serves none."""
+    served = served_by(sender)
+    if served.document is None:
+        return None
+    try:
+        return comparison_of(Source("our description", dict(spec.raw)), Source(served.url, served.document))
+    except UsageError:
+        return None
 
 
 def table_for(

@@ -12,6 +12,7 @@ from conformance.drift.sources import (
     narrowed,
     release_source,
     sdk_source,
+    served_drift,
     source_of,
     upgrade,
 )
@@ -268,6 +269,32 @@ def test_a_token_is_shown_only_where_it_is_asked_for(statuses, asked, status):
     sender = Sender(*statuses)
     assert fetch_through(sender)("https://h.example/openapi.json").status == status
     assert sender.asked == asked
+
+
+class Instance:
+    """Serves a description at a usual place, to whoever asks."""
+
+    url = "https://h.example"
+
+    def __init__(self, document: object) -> None:
+        self.body = json.dumps(document).encode()
+
+    def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
+        there = request.url == f"{self.url}/v1/api/openapi.json"
+        return Exchange(request, Response(200, body=self.body) if there else Response(404))
+
+
+def test_what_an_instance_serves_is_compared_with_ours():
+    described = json.loads(json.dumps(SPEC.raw))
+    same = served_drift(Instance(described), SPEC)
+    assert same is not None
+    assert same.verdict == "none"
+    del described["paths"]["/v1/api/pipelines/copy"]
+    del described["paths"]["/v1/api/pipelines/create"]["post"]["responses"]["200"]["links"]["copy"]
+    other = served_drift(Instance(described), SPEC)
+    assert other is not None
+    assert [one.operation for one in other.changes if one.breaking] == ["pipelines.copy"]
+    assert served_drift(Instance([]), SPEC) is None
 
 
 def history(old: str, new: str) -> dict[tuple[str | None, str, str], Change]:

@@ -72,7 +72,9 @@ def table_section(table: Table) -> Section:
         for row in _instance_first(table)
     )
     header = ("operation", "field", "spec", *table.columns, "who breaks", "why")
-    sentences = (f"{len(table.rows)} places; {len(rows)} differ.", *counts)
+    prose = sum(row.differs == (PROSE,) for row in table.differing)
+    beside = f", and {prose} more by the tutorial's prose alone" if prose else ""
+    sentences = (f"{len(table.rows)} places; {len(rows) - prose} differ{beside}.", *counts)
     lines = tuple(line for row in _instance_first(table) for line in _row_lines(row, table.columns))
     return Section("table", table.as_dict(), "What every source says", sentences, header, rows, lines)
 
