@@ -52,13 +52,17 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class Sightings:
-    """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation)."""
+    """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation).
+
+    `observed` says of requirements that hold in more than one way which way was seen.
+    """
 
     broken: tuple[Finding, ...] = ()
     held: Mapping[tuple[str, str], int] = field(default_factory=dict)
     reached: Mapping[tuple[str, int], int] = field(default_factory=dict)
     events: tuple[dict[str, object], ...] = ()
     marks: Mapping[str, int] = field(default_factory=dict)
+    observed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Session:
         self.reached: Counter[tuple[str, int]] = Counter()
         self.events: list[dict[str, object]] = []
         self.marks: Counter[str] = Counter()
+        self.observed: dict[str, str] = {}
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
         self._shown: Counter[tuple[str, str]] = Counter()
@@ -180,12 +185,17 @@ class Session:
     def drain(self) -> Sightings:
         """What was seen since the last drain; the ledger stays."""
         with self._lock:
-            drained = Sightings(tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks)
+            drained = Sightings(
+                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed
+            )
+            self.observed = {}
             self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
         return drained
 
     def _count(self, finding: Finding) -> None:
         if finding.held:
+            if finding.actual:  # a reading: which of several fair ones it was, is worth telling
+                self.observed[finding.requirement] = finding.actual
             self.held[finding.requirement, finding.operation] += 1
             return
         key = (finding.requirement, finding.operation)

@@ -26,7 +26,7 @@ def rows_sent(request: Request, column: str = "") -> Rows | None:
         table = _table(request.body)
         if table is None or (table.num_columns != 1 and column not in table.column_names):
             return None
-        return _matrix(table.column(0 if table.num_columns == 1 else column).to_pylist())
+        return _numbers(table.column(0 if table.num_columns == 1 else column))
     try:
         records = request.json
     except (ValueError, RecursionError):
@@ -92,10 +92,10 @@ def expected_outputs(content: bytes, rows: Rows) -> Rows | None:
         initializers = {weight.name for weight in evaluator.proto_.graph.initializer}
         name = next(name for name in evaluator.input_names if name not in initializers)
         with np.errstate(all="ignore"):
-            output = evaluator.run(None, {name: rows.astype(np.float32)})[0]
+            outputs: Any = evaluator.run(None, {name: rows.astype(np.float32)})
     except Exception:
         return None
-    return np.asarray(output, dtype=np.float64).reshape(len(rows), -1)
+    return np.asarray(outputs[0], dtype=np.float64).reshape(len(rows), -1)
 
 
 def _column_of(records: Any) -> Rows | None:
@@ -128,7 +128,23 @@ def _arrow_side(table: pa.Table, side: str) -> Rows | None:
     """`in` and `out` come as one struct column, or flattened to `in.NAME` with a separator."""
     for name in table.column_names:
         if name == side:
-            return _column_of(table.column(name).to_pylist())
+            struct = table.column(name).combine_chunks()
+            fields = struct.flatten() if pa.types.is_struct(struct.type) and not struct.null_count else []
+            return _numbers(pa.chunked_array([fields[0]])) if len(fields) == 1 else None
         if name.startswith(side + "."):
-            return _matrix(table.column(name).to_pylist())
+            return _numbers(table.column(name))
     return None
+
+
+def _numbers(column: pa.ChunkedArray) -> Rows | None:
+    """A column of numbers, or of lists of numbers of one length, as [N, width]."""
+    values, count = column.combine_chunks(), len(column)
+    if isinstance(values, pa.ChunkedArray):
+        values = values.chunk(0) if values.num_chunks else pa.array([], column.type)
+    nested = any(test(values.type) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+    lengths = set(values.value_lengths().to_pylist()) if nested else {1}
+    inner = values.flatten() if nested else values
+    number = pa.types.is_floating(inner.type) or pa.types.is_integer(inner.type)
+    if not count or not number or inner.null_count or values.null_count or len(lengths) != 1:
+        return None
+    return np.asarray(inner.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(count, -1)

@@ -17,6 +17,7 @@ import pytest
 
 from conformance import suites as suites_package
 from conformance.baseline import read_result, require_comparable
+from conformance.cli.requirements import remember
 from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.options import RUNNER
@@ -83,6 +84,7 @@ def run(
         runner.close()
     show(result, sys.stdout)
     write_reports(result, files)
+    remember(result)
     return int(result["exit_code"])
 
 

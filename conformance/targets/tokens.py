@@ -53,9 +53,14 @@ class Key:
     @classmethod
     def read(cls, path: Path) -> Key:
         """The key in a PEM file."""
-        private = serialization.load_pem_private_key(path.read_bytes(), None)
-        assert isinstance(private, rsa.RSAPrivateKey)
-        return cls(private)
+        return cls(_private(path))
+
+
+@lru_cache(maxsize=4)
+def _private(path: Path) -> rsa.RSAPrivateKey:
+    private = serialization.load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(private, rsa.RSAPrivateKey)
+    return private
 
 
 @lru_cache(maxsize=1)
