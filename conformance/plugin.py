@@ -153,8 +153,23 @@ def _gating(runner: Runner, seen: dict[str, Any] | None) -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.pluginmanager.register(_Interruption(session.config), "conformance-interruption")
     if not hasattr(session.config, "workerinput"):
         session.config.pluginmanager.register(_Aggregator(session.config), "conformance-aggregator")
+
+
+class _Interruption:
+    """Hears of a run that ends before its last item: then nothing new is begun, and no argument is shown."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        if RUNNER in self._config.stash:
+            # Where it was interrupted, functions hold tokens as arguments: --full-trace would print them.
+            self._config.option.fulltrace = False
+            self._config.stash[RUNNER].interrupted = True
 
 
 class _Aggregator:
@@ -209,10 +224,7 @@ class _Aggregator:
     def pytest_internalerror(self, excrepr: object) -> None:
         runner_of(self._config).tally.incidents.append("pytest itself failed during the run.")
 
-    @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        # Where the run was interrupted, functions hold tokens as arguments: --full-trace would print them.
-        self._config.option.fulltrace = False
         if excinfo.type is not KeyboardInterrupt:
             return  # pytest tells of a run that stopped itself in the same way
         runner_of(self._config).tally.incidents.append("The run was interrupted.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,14 +13,12 @@ from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.options import runner_of
 from conformance.session import Session
-from conformance.settings import DEFAULT_MODEL, Settings
+from conformance.settings import DEFAULT_MODEL, EMULATED, WORKSPACE, Settings
 from conformance.suites.deployments import Deployments, Ground, Running, Uploads
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model
+from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import until_gone
-
-WORKSPACE = 10
-"""The tutorial's workspace, which the emulated instance has from the start."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,10 +38,14 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 @pytest.fixture(scope="session")
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
-    session = runner_of(request.config).session
-    yield session
-    shrink_all(session, runner_of(request.config).settings)
-    undeploy_all(session, runner_of(request.config).settings.wait)
+    runner = runner_of(request.config)
+    yield runner.session
+    if runner.interrupted:
+        return  # what is deployed is undeployed as the runner closes
+    shrink_all(runner.session, runner.settings)
+    left = undeploy_all(runner.session, runner.settings.wait)
+    if left and runner.settings.kind == EMULATED:
+        raise NoVerdictError(f"Still deployed: {', '.join(left)}.")
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +71,8 @@ def workspace_id(settings: Settings, client: PipelineClient, named: Callable[[st
     """The workspace given, the emulated instance's own, or else one that this run makes."""
     if settings.workspace_id is not None:
         return settings.workspace_id
+    if settings.allowed == "read":
+        return NOT_GIVEN
     return WORKSPACE if settings.kind == "emulated" else client.create_workspace(named("workspace")).value
 
 
@@ -122,18 +127,17 @@ def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelRef
     raise ApiError(f"list_versions of {name} does not show the uploaded version {version_id}.", reply.exchange)
 
 
-def undeploy_all(session: Session, seconds: float) -> None:
-    """Undeploy whatever this session left running. Raises NoVerdictError naming what could not be."""
+def undeploy_all(session: Session, seconds: float) -> list[str]:
+    """Undeploy whatever this session left running; the names of what was not gone after `seconds` in all."""
     client = PipelineClient(session.send)
     ending = list(session.ledger.live())
     for deployment in ending:
         if deployment.stage is Stage.DEPLOYED:
             client.undeploy(deployment_id=deployment.id)
-    left = []
+    left, end = [], time.monotonic() + seconds
     for deployment in ending:
         try:
-            until_gone(client, deployment.name, seconds)
+            until_gone(client, deployment.name, max(0.0, end - time.monotonic()))
         except ApiError:
             left.append(deployment.name)
-    if left:
-        raise NoVerdictError(f"Still deployed, please undeploy by hand: {', '.join(left)}.")
+    return left
