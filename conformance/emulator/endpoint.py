@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -172,11 +175,17 @@ def _parameters(scope: Scope, path: str) -> dict[str, str]:
 
 
 async def _send(answer: Answer, send: Send) -> None:
-    headers = [(b"content-type", answer.media_type.encode("latin-1"))] if answer.media_type else []
+    """Write the answer. Its own headers stand in place of those made here; an empty value leaves one out."""
+    fields = {"content-type": answer.media_type, "date": _date(int(time.time()))}
     if answer.status != 204:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+        fields["content-length"] = str(len(answer.body))
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in (fields | answer.headers).items() if value]
     # A client that does not read its answer must not keep it, and this task, for ever.
     async with asyncio.timeout(_SEND_SECONDS if len(answer.body) > _AT_ONCE else None):
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -31,14 +31,14 @@ class Identity:
         self.issuer = base_url + REALM_PATH
         self.seconds = seconds
         self.subject = str(uuid.uuid5(uuid.NAMESPACE_URL, "conformance"))
-        self._key = _given(signing_key) if signing_key else _key(folder)
+        self.key = _given(signing_key) if signing_key else _key(folder)
         self._verified: dict[str, int] = {}
 
     @property
     def jwks(self) -> dict[str, Any]:
         """The public half of the key, as a JSON Web Key Set (RFC 7517)."""
-        public = self._key.as_dict(private=False)
-        return {"keys": [public | {"use": "sig", "alg": "RS256", "kid": self._key.kid}]}
+        public = self.key.as_dict(private=False)
+        return {"keys": [public | {"use": "sig", "alg": "RS256", "kid": self.key.kid}]}
 
     def access_token(self, client: str, now: float | None = None) -> str:
         """A bearer token for `client` (`sdk-client`), good from `now` (epoch seconds)."""
@@ -66,7 +66,7 @@ class Identity:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """These claims under this instance's key."""
-        return jwt.encode({"alg": "RS256", "kid": self._key.kid}, dict(claims), self._key)
+        return jwt.encode({"alg": "RS256", "kid": self.key.kid}, dict(claims), self.key)
 
     def is_good(self, token: str) -> bool:
         """Whether `token` is an access token of ours that is valid now."""
@@ -89,7 +89,7 @@ class Identity:
         if len(token) > _LONGEST:
             return None
         try:
-            claims = jwt.decode(token, self._key, algorithms=["RS256"]).claims
+            claims = jwt.decode(token, self.key, algorithms=["RS256"]).claims
         except (JoseError, ValueError, TypeError):
             return None
         now = time.time()

@@ -69,7 +69,7 @@ class Answer:
     status: int
     body: bytes = b""
     media_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -91,7 +91,7 @@ class RefusalError(Exception):
 
     def answer(self) -> Answer:
         """The refusal as it is sent."""
-        return Answer(self.status, orjson.dumps({"msg": self.sentence, "code": self.status}), headers=self.headers)
+        return Answer(self.status, orjson.dumps({"msg": self.sentence, "code": self.status}), headers=dict(self.headers))
 
 
 def answered(value: Any, status: int = 200) -> Answer:

@@ -4,11 +4,43 @@ from __future__ import annotations
 
 import difflib
 
-from conformance.emulator.faults import bodies, idempotence, relations, results
+from conformance.emulator.faults import (
+    aftermath,
+    bodies,
+    copies,
+    headers,
+    idempotence,
+    identity,
+    laxness,
+    leaks,
+    life,
+    listings,
+    relations,
+    results,
+    statuses,
+    strain,
+    unknowns,
+)
 from conformance.emulator.faults.fault import Fault, arounds_of
 from conformance.errors import UsageError
 
-FAULTS: tuple[Fault, ...] = (*bodies.FAULTS, *relations.FAULTS, *idempotence.FAULTS, *results.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *bodies.FAULTS,
+    *statuses.FAULTS,
+    *headers.FAULTS,
+    *identity.FAULTS,
+    *listings.FAULTS,
+    *relations.FAULTS,
+    *life.FAULTS,
+    *idempotence.FAULTS,
+    *copies.FAULTS,
+    *results.FAULTS,
+    *laxness.FAULTS,
+    *unknowns.FAULTS,
+    *strain.FAULTS,
+    *aftermath.FAULTS,
+    *leaks.FAULTS,
+)
 
 __all__ = ["FAULTS", "Fault", "arounds_of", "find"]
 

@@ -52,22 +52,13 @@ def _with_numbers(record: dict[str, Any], row: int, alter: Callable[[int, float]
 def _arrow(alter: Callable[[Records], Records], body: bytes) -> bytes:
     import pyarrow as pa  # it loads slowly, and only an instance with such a fault needs it
 
-    table = pa.ipc.open_file(body).read_all()
-    records = alter(table.to_pylist())
-    plain = pa.schema([pa.field(each.name, _plain(each.type)) for each in table.schema])
+    given = pa.ipc.open_file(body).read_all().to_pylist()
+    if not given:
+        return body
+    records = alter(given)
+    table = pa.Table.from_pylist(records)
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, plain) as writer:
-        writer.write_table(pa.Table.from_pylist(records, plain))
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
     result: bytes = sink.getvalue().to_pybytes()
     return result
-
-
-def _plain(kind: Any) -> Any:
-    """The type without dictionaries, which cannot be built from Python values within structs."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        return kind.value_type
-    if pa.types.is_struct(kind):
-        return pa.struct([pa.field(each.name, _plain(each.type)) for each in kind])
-    return kind

@@ -1,0 +1,209 @@
+"""Faults of refusal: what should be refused is made good and served."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from conformance.emulator.faults.fault import Fault, asking, is_of, question
+from conformance.emulator.wire import Answer, Call, answered
+from conformance.emulator.world import Around, Step, World
+
+KIND = "robustness"
+_CREATE, _DEPLOY, _UNDEPLOY, _COPY = "pipelines.create", "pipelines.deploy", "pipelines.undeploy", "pipelines.copy"
+_STATUS, _URL = "status.get-deployment", "admin.get-pipeline-external-url"
+Guess = Callable[[dict[str, Any], World], Any]
+"""A value for a field that is missing or of the wrong type, from the rest of the body."""
+
+
+def _newest(query: str) -> Guess:
+    def guess(body: dict[str, Any], world: World) -> Any:
+        row = world.store.one(query)
+        return row[0] if row else 1
+
+    return guess
+
+
+def _by(field: str, query: str) -> Guess:
+    """From the row that another field names, else from the newest."""
+
+    def guess(body: dict[str, Any], world: World) -> Any:
+        value = body.get(field)
+        row = world.store.one(query, value) if isinstance(value, int) and not isinstance(value, bool) else None
+        return row[0] if row else 0
+
+    return guess
+
+
+def _fresh(body: dict[str, Any], world: World) -> Any:
+    return f"unnamed-{uuid.uuid4().hex[:8]}"
+
+
+def _workspace(body: dict[str, Any], world: World) -> Any:
+    return 10
+
+
+_GUESSES: tuple[tuple[str, str, type, Guess], ...] = (
+    (_CREATE, "pipeline_id", str, _fresh),
+    (_CREATE, "workspace_id", int, _workspace),
+    (_DEPLOY, "deploy_id", str, _fresh),
+    (_DEPLOY, "pipeline_id", int, _by("pipeline_version_pk_id", "SELECT pipeline_id FROM variant WHERE id = ?")),
+    (_DEPLOY, "pipeline_version_pk_id", int, _by("pipeline_id", "SELECT max(id) FROM variant WHERE pipeline_id = ?")),
+    (_COPY, "name", str, _fresh),
+    (_COPY, "workspace_id", int, _by("source_pipeline", "SELECT workspace_id FROM pipeline WHERE id = ?")),
+    (_COPY, "source_pipeline", int, _newest("SELECT max(id) FROM pipeline WHERE workspace_id = 10")),
+    (
+        _STATUS,
+        "name",
+        str,
+        _newest("SELECT n.name || '-' || d.id FROM deployment d JOIN deployment_name n ON n.deployment_id = d.id"
+                " WHERE d.stopped IS NULL"),
+    ),
+    (_URL, "workspace_id", int, _workspace),
+    (
+        _URL,
+        "pipeline_name",
+        str,
+        _newest("SELECT p.name FROM deployment d JOIN pipeline p ON p.id = d.pipeline_id WHERE d.stopped IS NULL"),
+    ),
+    ("workspaces.create", "workspace_name", str, _fresh),
+)  # fmt: skip
+"""Operation, field, its type, and what a lax service would take in its place."""
+
+
+def _guessing(field: str, kind: type, guess: Guess, *, missing: bool) -> Around:
+    """Advice that fills in a field that is missing, or replaces one that has another type."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        body = question(call)
+        lax = field not in body if missing else field in body and not is_of(body[field], kind)
+        if not body or not lax:
+            return await proceed(call)
+        return await proceed(asking(call, body | {field: guess(body, world)}))
+
+    return around
+
+
+def _pair(operation: str, field: str, kind: type, guess: Guess) -> tuple[Fault, Fault]:
+    """The two faults of a field: its absence is not noticed, and its type is not."""
+    short, name = operation.partition(".")[2].replace("get-", ""), field.replace("_", "-")
+    form = "a-text" if kind is str else "an-integer"
+    missing, wrong = (_guessing(field, kind, guess, missing=each) for each in (True, False))
+    return (
+        Fault(
+            f"{short}-guesses-{name}",
+            (f"{operation}.requires-{name}",),
+            KIND,
+            f"{operation} without {field} takes a value of its own choice.",
+            {operation: missing},
+        ),
+        Fault(
+            f"{short}-replaces-{name}",
+            (f"{operation}.takes-{name}-as-{form}-only",),
+            KIND,
+            f"{operation} takes a value of its own choice for a {field} of another type.",
+            {operation: wrong},
+        ),
+    )
+
+
+def _ignoring(field: str) -> Around:
+    """A list that is none is taken for none at all."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        body = question(call)
+        if body.get(field) is None or isinstance(body[field], list):
+            return await proceed(call)
+        return await proceed(asking(call, {name: value for name, value in body.items() if name != field}))
+
+    return around
+
+
+def _without_incomplete_models(key: str) -> Around:
+    """Models that lack a key are passed over."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        body = question(call)
+        models = body.get("models")
+        if not isinstance(models, list):
+            return await proceed(call)
+        whole = [each for each in models if not isinstance(each, dict) or key in each]
+        return await proceed(asking(call, body | {"models": whole}))
+
+    return around
+
+
+async def _undeploys_nothing(call: Call, proceed: Step, world: World) -> Answer:
+    answer = await proceed(call)
+    body = question(call)
+    named = any(body.get(name) is not None for name in ("pipeline_id", "deployment_id"))
+    return answered(None) if answer.status == 400 and not named and call.body[:1] == b"{" else answer
+
+
+async def _undeploys_any_type(call: Call, proceed: Step, world: World) -> Answer:
+    answer = await proceed(call)
+    values = [question(call).get(name) for name in ("pipeline_id", "deployment_id")]
+    odd = any(value is not None and not is_of(value, int) for value in values)
+    return answered(None) if answer.status == 400 and odd else answer
+
+
+def _filtering_by(field: str, kind: type) -> Around:
+    """A filter of another type is not applied."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        body = question(call)
+        if body.get(field) is None or is_of(body[field], kind):
+            return await proceed(call)
+        return answered([])
+
+    return around
+
+
+FAULTS = (
+    *(fault for row in _GUESSES for fault in _pair(*row)),
+    *(
+        Fault(
+            f"deploy-ignores-odd-{field.replace('_', '-')}",
+            (f"{_DEPLOY}.takes-{field.replace('_', '-')}-as-a-list-only",),
+            KIND,
+            f"A deploy whose {field} is no list is served as if there were none.",
+            {_DEPLOY: _ignoring(field)},
+        )
+        for field in ("models", "model_ids", "model_configs")
+    ),
+    *(
+        Fault(
+            f"deploy-skips-models-without-{key}",
+            (f"{_DEPLOY}.requires-models-{key}",),
+            KIND,
+            f"A deploy passes over a model that has no {key}.",
+            {_DEPLOY: _without_incomplete_models(key)},
+        )
+        for key in ("name", "version", "sha")
+    ),
+    Fault(
+        "undeploy-of-nothing-succeeds",
+        (f"{_UNDEPLOY}.requires-an-id",),
+        KIND,
+        "An undeploy that names nothing is answered as a success.",
+        {_UNDEPLOY: _undeploys_nothing},
+    ),
+    Fault(
+        "undeploy-of-text-ids-succeeds",
+        (f"{_UNDEPLOY}.takes-ids-as-integers-only",),
+        KIND,
+        "An undeploy whose ids are no integers is answered as a success.",
+        {_UNDEPLOY: _undeploys_any_type},
+    ),
+    *(
+        Fault(
+            f"list-versions-ignores-odd-{field.replace('_', '-')}",
+            (f"models.list-versions.takes-{field.replace('_', '-')}-as-{form}-only",),
+            KIND,
+            f"A list of versions by a {field} of another type is empty, and no refusal.",
+            {"models.list-versions": _filtering_by(field, kind)},
+        )
+        for field, kind, form in (("model_id", str, "a-text"), ("models_pk_id", int, "an-integer"))
+    ),
+)
