@@ -130,7 +130,8 @@ def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress 
         *(f"-pno:{plugin}" for plugin in _IDLE_PLUGINS), "--assert=plain",
         *("-c", str(_SUITES / "pytest.ini")), *("--rootdir", str(_SUITES)), *("-p", "no:cacheprovider"),
         *("--import-mode", "importlib"), *("--override-ini", "addopts="),
-        *(["-n", str(workers), "--dist", "loadgroup"] if workers > 1 else []),
+        # A worker that died leaves no verdict; one in its place would wait for ever (seen with xdist's loadgroup).
+        *(["-n", str(workers), "--dist", "loadgroup", "--max-worker-restart", "0"] if workers > 1 else []),
         *pytest_arguments, str(_SUITES),
     ]  # fmt: skip
     kept = {name: os.environ.pop(name) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS") if name in os.environ}
