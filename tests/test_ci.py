@@ -32,8 +32,8 @@ def loaded(path: str) -> Any:
     [
         ("github-actions", ".github/actions/conformance/action.yml"),
         ("github-workflows", ".github/workflows/conformance.yml"),
-        ("github-workflows", "examples/project/.github/workflows/api.yml"),
-        ("gitlab-ci", "examples/project/.gitlab-ci.yml"),
+        ("github-workflows", "tests/sample-project/.github/workflows/api.yml"),
+        ("gitlab-ci", "tests/sample-project/.gitlab-ci.yml"),
     ],
 )
 def test_each_ci_file_is_as_its_service_reads_it(schema: str, path: str) -> None:
@@ -57,7 +57,7 @@ def test_every_input_of_the_action_reaches_its_script_by_the_environment() -> No
 def test_the_workflow_and_the_sample_give_the_action_inputs_it_has() -> None:
     known = set(loaded(".github/actions/conformance/action.yml")["inputs"])
     used = 0
-    for path in (".github/workflows/conformance.yml", "examples/project/.github/workflows/api.yml"):
+    for path in (".github/workflows/conformance.yml", "tests/sample-project/.github/workflows/api.yml"):
         for job in loaded(path)["jobs"].values():
             for step in job["steps"]:
                 if "actions/conformance" in step.get("uses", ""):
@@ -145,5 +145,5 @@ def test_the_hooks_run_commands_there_are_on_files_there_are() -> None:
 
 def test_the_sample_project_uses_hooks_there_are() -> None:
     known = {hook["id"] for hook in loaded(".pre-commit-hooks.yaml")}
-    (repo,) = loaded("examples/project/.pre-commit-config.yaml")["repos"]
+    (repo,) = loaded("tests/sample-project/.pre-commit-config.yaml")["repos"]
     assert {hook["id"] for hook in repo["hooks"]} == known
