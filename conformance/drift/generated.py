@@ -123,7 +123,7 @@ def parsed(file: Any) -> ast.Module | None:
     try:
         text: str = file.read_text(encoding="utf-8")
         return ast.parse(text)
-    except (OSError, KeyError, SyntaxError, ValueError, RecursionError):
+    except (OSError, KeyError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from conformance.drift.generated import parsed
+from conformance.drift.syntax import parse
+from conformance.errors import UsageError
 
 _HOLE = re.compile(r"\{(\w+)\}")
 _ANY_OBJECT = "additionalProperties: true"
@@ -46,9 +46,9 @@ def inference_operation(client: Any, path: str, parameters: list[Any]) -> tuple[
     if not text:
         return {}, ()
     try:
-        document = yaml.safe_load(_filled(text))
+        document = parse(_filled(text), "openapi_tmpl.py")
         item, components = document["paths"]["/"], document["components"]
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (UsageError, KeyError, TypeError) as error:
         return {}, (
             f"openapi_tmpl.py could not be read as a description of the inference URL ({type(error).__name__})",
         )

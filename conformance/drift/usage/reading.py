@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +65,11 @@ def _code_uses(cells: tuple[Cell, ...], document: Document, notes: list[str]) ->
         text, program.shell = _python(cell.text)
         try:
             program.read(ast.parse(text).body, cell.at)
-        except (SyntaxError, ValueError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
-            notes.append(f"{cell.at(line)} is not Python and was passed over.")
-    program.finish()
+            notes.append(f"{cell.at(line)} is not Python that can be read, and was passed over.")
+    with suppress(RecursionError):
+        program.finish()
     return program.uses
 
 
