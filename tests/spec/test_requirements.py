@@ -129,7 +129,7 @@ def test_a_reason_stands_beside_each_sentence_that_is_set_aside() -> None:
 
 
 def test_an_unknown_id_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="nearest is 'pipelines.deploy.takes-models'"):
+    with pytest.raises(UsageError, match=r"nearest is 'pipelines\.deploy\.takes-models'"):
         CATALOGUE.named("pipelines.deploy.take-models")
     assert nearest("nothing like it", CATALOGUE.by_id) == ""
 
