@@ -79,8 +79,9 @@ class Redaction:
     def value(self, value: Any) -> Any:
         """A JSON value redacted by its field names and its texts; numbers, keys and structure stay."""
         if isinstance(value, dict):
-            names = {"value": value["name"]} if isinstance(value.get("name"), str) else {}  # as HAR writes its pairs
-            return {self.text(key): self._field(names.get(key, key), item) for key, item in value.items()}
+            name = value.get("name")  # as HAR writes its pairs: {"name": ..., "value": ...}
+            pair = {"value": name} if isinstance(name, str) else {}
+            return {self.text(key): self._field(pair.get(key, key), item) for key, item in value.items()}
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return self._string(value) if isinstance(value, str) else value

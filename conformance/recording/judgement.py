@@ -37,12 +37,13 @@ class Tally:
 
     def add(self, finding: Finding) -> None:
         """Count a finding; a broken one is kept unless its like is kept already."""
-        known = self.broken.get(finding.fingerprint)
-        if not finding.held and known is None and len(self.broken) < MOST:
-            self.broken[finding.fingerprint] = finding
+        fingerprint = "" if finding.held else finding.fingerprint
+        known = self.broken.get(fingerprint)
+        if fingerprint and known is None and len(self.broken) < MOST:
+            self.broken[fingerprint] = finding
             return
-        if not finding.held and known is not None and len(finding.evidence) < len(known.evidence):
-            self.broken[finding.fingerprint] = finding
+        if known is not None and len(finding.evidence) < len(known.evidence):
+            self.broken[fingerprint] = finding
         self.held[finding.requirement, finding.operation] += 1
 
 

@@ -100,9 +100,15 @@ class Recorded:
 
 
 def recorded(exchanges: Iterable[Exchange], document: Document) -> Target:
-    """A target that answers from recordings, for the same client and suites as a live one."""
-    client = httpx.Client(transport=Recorded(exchanges).transport)
-    return Target("recorded", URL, client, document.match, FixedToken("recorded"))
+    """A target that answers from recordings, for the same client and suites as a live one.
+
+    Its URL is that of the first recording that knows a host: what answers say of hosts is said of that one.
+    """
+    recordings = Recorded(exchanges)
+    known = (urlsplit(exchange.request.url) for exchange in recordings.exchanges)
+    url = next((f"{parts.scheme}://{parts.netloc}" for parts in known if parts.netloc), URL)
+    client = httpx.Client(transport=recordings.transport)
+    return Target("recorded", url, client, document.match, FixedToken("recorded"))
 
 
 def _answers(exchange: Exchange) -> bool:

@@ -1,8 +1,9 @@
 """How fast `check` judges, and in how much memory: `python tests/benchmarks/bench_check.py [EXCHANGES …]`.
 
 Makes HARs of lifecycles (create, deploy, status, infer, undeploy), each pipeline its own, and runs the command on each
-in a process of its own. Prints exchanges, file size, seconds, exchanges a second and peak memory (resident, of that
-process). `--padding BYTES` adds so much to each inference, for HARs of hundreds of megabytes.
+in a process of its own. Prints exchanges, file size, seconds, CPU seconds, exchanges a CPU second and peak memory
+(resident, of that process); wall time is of the machine, CPU time of the program.
+`--padding BYTES` adds so much to each inference, for HARs of hundreds of megabytes.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("exchanges", nargs="*", type=int, default=[1_000, 10_000, 20_000, 40_000])
     parser.add_argument("--padding", type=int, default=0)
     options = parser.parse_args()
-    print(f"{'exchanges':>10} {'MB':>7} {'s':>7} {'a second':>9} {'peak MB':>8}  exit")
+    print(f"{'exchanges':>10} {'MB':>7} {'s':>7} {'CPU s':>7} {'a CPU s':>9} {'peak MB':>8}  exit")
     with tempfile.TemporaryDirectory() as folder:
         for count in options.exchanges:
             path = Path(folder) / f"{count}.har"
@@ -110,9 +111,10 @@ def main() -> None:
             command = [sys.executable, "-c", RUN, str(path)]
             run = subprocess.run(command, capture_output=True, text=True, check=False)
             seconds = time.perf_counter() - began
-            peak = int(run.stderr.rsplit(maxsplit=1)[-1]) / 1024
+            cpu, peak = (float(figure) for figure in run.stderr.split()[-2:])
             size = path.stat().st_size / 1e6
-            print(f"{count:>10} {size:>7.1f} {seconds:>7.2f} {count / seconds:>9.0f} {peak:>8.0f}  {run.returncode}")
+            rate, used = f"{count / cpu:>9.0f}", f"{peak / 1024:>8.0f}"
+            print(f"{count:>10} {size:>7.1f} {seconds:>7.2f} {cpu:>7.2f} {rate} {used}  {run.returncode}")
             path.unlink()
 
 
@@ -122,7 +124,8 @@ from conformance.cli import main
 try:
     main(["check", sys.argv[1]])
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
 """
 
 if __name__ == "__main__":

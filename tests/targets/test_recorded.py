@@ -2,13 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from conformance.checks import Rules
+from conformance.data import FIXTURES
 from conformance.model import Exchange, Headers, Request, Response
+from conformance.recording import folder
 from conformance.recording.replay import recorded_transport
+from conformance.recording.traffic import ordered
+from conformance.session import Session
 from conformance.spec.document import Document
 from conformance.targets.recorded import NoRecordingError, Recorded, recorded
 
@@ -142,3 +149,15 @@ def test_a_recorded_target_sends_and_returns_exchanges_of_operations() -> None:
     target = recorded([exchange({}, {"id": 14})], Document.load())
     came = target.send(Request("POST", "/v1/api/pipelines/deploy", JSON, b"{}"))
     assert (came.operation, came.status, came.answer) == ("pipelines.deploy", 200, {"id": 14})
+
+
+def test_the_lifecycle_runs_on_a_recorded_target_and_is_judged_as_it_was() -> None:
+    rules = Rules.of()
+    recordings = ordered(folder.read(FIXTURES / "emulated", rules.document))
+    exchanges = [recording.exchange for recording in recordings]
+    session = Session(recorded(exchanges, rules.document), rules)
+    statuses = [session.send(replace(e.request, url=urlsplit(e.request.url).path)).status for e in exchanges]
+    assert statuses == [exchange.status for exchange in exchanges]
+    assert session.broken == []
+    held = {requirement for requirement, _ in session.held}
+    assert {"pipelines.deploy.again-returns-the-same-id", "pipelines.infer.computes-the-model"} <= held
