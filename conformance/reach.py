@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from conformance import multipart
 from conformance.model import Exchange
 from conformance.spec.document import Document
 from conformance.spec.validation import FastValidator
@@ -18,7 +20,7 @@ JUDGED = "generated"
 
 
 class Reach:
-    """Counts, exchange by exchange. A mark is a text: `link|<from>|<name>`, `keyword|<operation>|<path>|<met or not>`."""
+    """Counts, exchange by exchange. A mark is a text: `link|FROM|NAME`, `keyword|OPERATION|PATH|met or violated`."""
 
     def __init__(self, document: Document) -> None:
         self._links = dict(_links(document))
@@ -50,7 +52,7 @@ class Reach:
         for where in {_INDEX.sub("[]", problem.where) for problem in problems}:
             yield f"{KEYWORD}|{operation}|{where}|{VIOLATED}"
         if not problems:
-            for where in _places(exchange.question):
+            for where in _places(_body(exchange)):
                 yield f"{KEYWORD}|{operation}|{where}|{MET}"
 
 
@@ -117,6 +119,38 @@ def _asked(link: Mapping[str, Any], exchange: Exchange) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _body(exchange: Exchange) -> Any:
+    """The body as JSON; of a form its metadata, and of its file that it is there."""
+    request = exchange.request
+    if request.media_type != "multipart/form-data":
+        return exchange.question
+    parts = multipart.decode(request.headers.get("content-type", ""), request.body)
+    try:
+        return {name: "" if part.filename else json.loads(part.content) for name, part in parts.items()}
+    except (ValueError, RecursionError):
+        return None
+
+
+def described_places(document: Document, operation_id: str) -> dict[str, bool]:
+    """The places of an operation's body that the description names, and whether each must be there."""
+    content = document.resolved(document.definition(operation_id)["requestBody"])["content"]
+    schema = next(iter(content.values())).get("schema", {})
+    return dict(_described(document, schema, "$", required=True))
+
+
+def _described(
+    document: Document, schema: Mapping[str, Any], where: str, *, required: bool
+) -> Iterator[tuple[str, bool]]:
+    schema = document.resolved(schema)
+    yield where, required
+    for name, part in schema.get("properties", {}).items():
+        yield from _described(
+            document, part, f"{where}.{name}", required=required and name in schema.get("required", ())
+        )
+    if isinstance(schema.get("items"), Mapping):
+        yield from _described(document, schema["items"], f"{where}[]", required=False)
+
+
 def _places(value: Any, where: str = "$") -> Iterator[str]:
     yield where
     if isinstance(value, dict):
@@ -125,3 +159,65 @@ def _places(value: Any, where: str = "$") -> Iterator[str]:
     elif isinstance(value, list):
         for item in value[:3]:
             yield from _places(item, f"{where}[]")
+
+
+def reached_of(
+    document: Document, reached: Mapping[tuple[str, int], int], marks: Mapping[str, int], *, running: bool
+) -> dict[str, Any]:
+    """What a run reached and what it fell short of, for its result.
+
+    `statuses` and `links` say by name whether each was reached; `keywords` holds by operation each place of a body
+    that was broken, met, or both; `short` names what was not reached, each a phrase for people. Of a refusal of bad
+    input any 4xx will do, and the 500 that is recorded for inference and uploads (contract of 2023.4).
+    """
+    statuses = {operation.id: _statuses(document, operation.id, reached) for operation in document.operations}
+    links = {mark.partition("|")[2]: marks.get(mark, 0) for mark in links_of(document)}
+    short = [
+        f"{name} of {operation}" for operation, named in statuses.items() for name, count in named.items() if not count
+    ]
+    short += [f"the link {name.replace('|', ' to ')}" for name, count in links.items() if not count]
+    short += [] if running else ["a deployment that is Running"]
+    keywords = _both_ways(marks, document)
+    for operation, sides in keywords.items():
+        needed = [where for where, must in described_places(document, operation).items() if must]
+        short += [f"{where} of {operation}, right and wrong" for where in needed if where not in sides["both"]]
+    return {"statuses": statuses, "links": links, "keywords": keywords, "short": short}
+
+
+def _statuses(document: Document, operation: str, reached: Mapping[tuple[str, int], int]) -> dict[str, int]:
+    counts = {status: count for (name, status), count in reached.items() if name == operation}
+    declared = {str(status) for status in document.definition(operation)["responses"]}
+    found = {"a success": sum(n for status, n in counts.items() if 200 <= status < 300)}
+    if "400" in declared:
+        bad = sum(n for status, n in counts.items() if 400 <= status < 500 and status not in (401, 403, 404, 429))
+        found["a refusal of bad input"] = bad + (counts.get(500, 0) if operation in _FAILING else 0)
+    if "401" in declared:
+        found["a refusal of a stranger"] = counts.get(401, 0) + counts.get(403, 0)
+    if "404" in declared:
+        found["a 404"] = counts.get(404, 0)
+    return found
+
+
+_FAILING = frozenset({"pipelines.infer", "models.upload-and-convert"})
+"""Operations recorded answering 500 to bad input."""
+
+
+def _both_ways(marks: Mapping[str, int], document: Document) -> dict[str, dict[str, list[str]]]:
+    places: dict[str, dict[str, set[str]]] = {
+        operation.id: {where: set() for where in described_places(document, operation.id)}
+        for operation in document.operations
+    }
+    for mark in marks:
+        kind, _, rest = mark.partition("|")
+        if kind == KEYWORD:
+            operation, _, rest = rest.partition("|")
+            where, _, side = rest.rpartition("|")
+            if where in places.get(operation, {}):
+                places[operation][where].add(side)
+    shown: dict[str, dict[str, list[str]]] = {}
+    for operation, found in sorted(places.items()):
+        sides: dict[str, list[str]] = {"both": [], MET: [], VIOLATED: [], "neither": []}
+        for where, ways in sorted(found.items()):
+            sides["both" if len(ways) == 2 else next(iter(ways), "neither")].append(where)
+        shown[operation] = sides
+    return shown

@@ -18,6 +18,7 @@ from conformance.checks import Rules
 from conformance.custody import Custody, in_advance, terminations_interrupt
 from conformance.errors import UsageError
 from conformance.model import Effect, Finding, Requirement, Waiver
+from conformance.reach import reached_of
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
@@ -237,11 +238,25 @@ class Runner:
             strict=settings.strict,
             target_kind=settings.kind,
             profile=settings.profile,
-            incident=_first_of(tally.incidents),
+            incident=_first_of([*tally.incidents, *self._shortfall()]),
             inherited=self.gate.inherited,
         )
         self.result = self.gate.compared(result_of(verdict, self._facts()))
         return self.result
+
+    @cached_property
+    def _reached(self) -> dict[str, Any]:
+        running = any(row == "status.get-deployment.reaches-running" for row, _ in self.tally.held)
+        return reached_of(self.rules.document, self.tally.reached, self.tally.marks, running=running)
+
+    def _shortfall(self) -> list[str]:
+        """What a whole run should have reached and did not, as a sentence: green on nothing is worth nothing."""
+        settings, short = self.settings, self._reached["short"]
+        whole = not settings.suites and not settings.only and settings.allowed != "read"
+        if not short or not whole or not self.tally.suites.get("generated", {}).get("items"):
+            return []
+        more = f" and {len(short) - 5} more" if len(short) > 5 else ""
+        return [f"The run never reached {', '.join(short[:5])}{more}."]
 
     def _facts(self) -> RunFacts:
         reached: dict[str, dict[str, int]] = {}
@@ -262,7 +277,7 @@ class Runner:
             budget=settings.budget,
             suites=list(self.tally.suites.values()),
             drift=self._drift,
-            extra={"readings": dict(sorted(self.tally.observed.items()))},
+            extra={"readings": dict(sorted(self.tally.observed.items())), "coverage": self._reached},
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
 
@@ -314,9 +329,7 @@ def only_read(rules: Rules, scope: frozenset[str] | None) -> tuple[tuple[Require
     ids = frozenset(row.id for row in rules.catalogue.rows if row.operation in reading)
     why = "It takes something of this run's own, and a run that may only read makes nothing."
     rows = tuple(
-        replace(row, unreached=dict.fromkeys(("live", "emulated"), why) | dict(row.unreached))
-        if row.id in ids
-        else row
+        replace(row, unreached=dict.fromkeys(("live", "emulated"), why) | dict(row.unreached)) if row.id in ids else row
         for row in rules.catalogue.rows
     )
     return rows, ids if scope is None else ids & scope

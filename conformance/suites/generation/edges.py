@@ -84,13 +84,19 @@ def whole(operation_id: str, stage: Stage) -> dict[str, Any]:
 
 def broken(document: Document, operation_id: str, stage: Stage) -> Iterator[tuple[str, Any]]:
     """(what is wrong, body) of one body after another, each with one keyword broken. Bytes are no JSON."""
-    yield from _BODIES
     schema = body_schema(document, operation_id)
     body = whole(operation_id, stage)
-    if operation_id == "models.upload-and-convert":
+    metadata = operation_id == "models.upload-and-convert"
+    if metadata:
         schema = document.resolved(schema["properties"]["metadata"])
-        for what, metadata in _variants(document, schema, body["metadata"]):
-            yield what, {"metadata": metadata, "file": b""}
+        for name in schema["required"]:
+            yield f"without {name}", {"metadata": _without(body["metadata"], (name,)), "file": b""}
+    else:
+        yield from ((f"without {name}", _without(body, (name,))) for name in schema.get("required", ()))
+    yield from _BODIES
+    if metadata:
+        for what, changed in _variants(document, schema, body["metadata"]):
+            yield what, {"metadata": changed, "file": b""}
         yield "no metadata", {"file": b""}
         yield "no file", body
     else:

@@ -240,9 +240,8 @@ class Lifecycle(RuleBasedStateMachine):
         if not _usable(self.valid.undeploy(**chosen)):
             return
         world.deployed.remove(deployed)
-        if patiently:
-            if _tolerant(lambda: until_gone(self.valid, deployed.name, world.seconds)):
-                world.ended.append(deployed)
+        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, world.seconds)):
+            world.ended.append(deployed)
         # Told to end and not seen gone: nothing is deployed again over it, since no source says what then happens.
         world.made = [m for m in world.made if patiently or m.created.pipeline_pk_id != ids["pipeline_id"]]
 

@@ -142,7 +142,7 @@ def _accepted(kind: str) -> str:
 
 
 def _sample(edges: list[Request], count: int, dice: random.Random) -> list[Request]:
-    """The first third as they stand, and a drawn part of the rest, in their order."""
-    first = count // 3
+    """The first half as they stand, and a drawn part of the rest, in their order."""
+    first = count // 2
     rest = sorted(dice.sample(range(first, len(edges)), count - first))
     return edges[:first] + [edges[index] for index in rest]

@@ -106,7 +106,7 @@ class Builder:
         self._validator = FastValidator(document)
 
     def valid(self, operation: Operation, body: Any, index: int) -> Request:
-        """A request that is as described and names what exists. Fields that the description does not know are dropped."""
+        """A request that is as described and names what exists; fields that are not described are dropped."""
         if operation.id == _UPLOAD:
             drawn = body.get("metadata", {}) if isinstance(body, dict) else {}
             metadata = self._filled(_UPLOAD, drawn, index, drop=True)

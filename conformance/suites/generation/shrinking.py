@@ -214,9 +214,9 @@ def _collapsed(exchanges: Sequence[Exchange]) -> list[Exchange]:
         if id(exchange) in seen:
             continue
         seen.add(id(exchange))
-        if kept and exchange.operation == kept[-1].operation == "status.get-deployment":
-            if exchange.request.body == kept[-1].request.body:
-                kept.pop()
+        polled = kept and exchange.operation == kept[-1].operation == "status.get-deployment"
+        if polled and exchange.request.body == kept[-1].request.body:
+            kept.pop()
         kept.append(exchange)
     return kept
 
