@@ -124,7 +124,12 @@ class _Body:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON; raises ValueError where it is none (RFC 8259; `NaN` and infinities are not JSON)."""
+        """The body as JSON; raises ValueError where it is none (RFC 8259; `NaN` and infinities are not JSON).
+
+        A body of more values than any answer has a use for counts as none: as Python's they would fill the memory.
+        """
+        if len(self.body) > _SMALL and sum(map(self.body.count, b",[{")) > max(_MOST_VALUES, len(self.body) // 9):
+            raise ValueError("too many values")
         return json.loads(self.body, parse_constant=_refuse_constant)
 
     @property
@@ -135,6 +140,10 @@ class _Body:
         except (ValueError, RecursionError):
             return False
         return True
+
+
+_SMALL = 1024 * 1024
+_MOST_VALUES = 300_000
 
 
 def _refuse_constant(name: str) -> Any:
