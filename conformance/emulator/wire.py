@@ -91,7 +91,9 @@ class RefusalError(Exception):
 
     def answer(self) -> Answer:
         """The refusal as it is sent."""
-        return Answer(self.status, orjson.dumps({"msg": self.sentence, "code": self.status}), headers=dict(self.headers))
+        return Answer(
+            self.status, orjson.dumps({"msg": self.sentence, "code": self.status}), headers=dict(self.headers)
+        )
 
 
 def answered(value: Any, status: int = 200) -> Answer:

@@ -147,7 +147,7 @@ FAULTS = (
     ),
     Fault(
         "deploy-beyond-ascii-is-500",
-        (f"{_DEPLOY}.no-name-brings-it-down",),
+        (f"{_DEPLOY}.survives-described-requests",),
         "robustness",
         "A deployment's name beyond ASCII is a 500.",
         {_DEPLOY: _name_fails("deploy_id", _beyond_ascii)},
