@@ -36,7 +36,11 @@ def own_schemas(description: Description, schema: Any) -> Iterator[dict[str, Any
 def is_hidden(description: Description, schema: Any, side: str) -> bool:
     """Whether this side of the wire leaves the property out: `readOnly` in requests, `writeOnly` in responses."""
     word = HIDDEN.get(side)
-    return word is not None and any(node.get(word) is True for node in own_schemas(description, schema))
+    return (
+        word is not None
+        and description.says(word)
+        and any(node.get(word) is True for node in own_schemas(description, schema))
+    )
 
 
 def annotation(description: Description, schema: Any, word: str) -> Any:

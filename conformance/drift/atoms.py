@@ -1,7 +1,7 @@
 """Atoms: what a schema admits of one JSON type, as one conjunction of constraints.
 
-A schema is read as a union of atoms. The schemas inside an atom (of properties, of items) stay unread `Term`s, so that a
-schema that refers to itself has a finite form.
+A schema is read as a union of atoms. The schemas inside an atom (of properties, of items) stay unread `Term`s, so
+that a schema that refers to itself has a finite form.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compares schemas where they stand in an operation, and makes changes of their differences, with confirmed witnesses."""
+"""Compares schemas where they stand in an operation: changes of their differences, with confirmed witnesses."""
 
 from __future__ import annotations
 
@@ -41,12 +41,18 @@ def change(place: Place, kind: str, detail: str = "", **more: Any) -> Change:
     message = f"{row.sentence.rstrip('.')} ({detail})." if detail else row.sentence
     standard = {"breaking": row.breaking, "contested": bool(row.contested), "direction": row.direction}
     return Change(
-        place.operation, place.location, kind, message=message, base=place.base, revision=place.revision, **(standard | more)
+        place.operation,
+        place.location,
+        kind,
+        message=message,
+        base=place.base,
+        revision=place.revision,
+        **(standard | more),
     )
 
 
 _Judged = tuple[Any, Any, tuple[tuple[Difference, bool], ...]]
-"""The two schemas, kept so that their identity stays theirs, and each difference with whether its witness was confirmed."""
+"""The two schemas, kept so that their identity stays theirs; each difference, with whether its witness was confirmed."""
 
 
 class Sides:
@@ -105,7 +111,9 @@ class Sides:
                 yield replace(one, witness=ABSENT), False
                 continue
             values = self._candidates(comparer, one, terms[sender])
-            witness = next((v for v in values if self._shows(comparer, schemas[sender], schemas[receiver], v, on_the_wire)), ABSENT)
+            witness = next(
+                (v for v in values if self._shows(comparer, schemas[sender], schemas[receiver], v, on_the_wire)), ABSENT
+            )
             yield replace(one, witness=witness), witness is not ABSENT
 
     def _candidates(self, comparer: Comparer, one: Difference, sender: Term) -> Iterator[Any]:
@@ -114,10 +122,10 @@ class Sides:
 
     def _shows(self, comparer: Comparer, sender: Any, receiver: Any, value: Any, on_the_wire: bool) -> bool:
         validators = self._validators[comparer.space.side]
-        if not validators.admits(*sender, value):
+        if not validators.admits(sender[0], sender[1], value):
             return False
         spellings = list(read_as(value)) if on_the_wire else [value]
-        return not any(validators.admits(*receiver, one) for one in spellings)
+        return not any(validators.admits(receiver[0], receiver[1], one) for one in spellings)
 
 
 def _as_written(comparer: Comparer, terms: tuple[Term, Term]) -> list[Difference]:
@@ -155,11 +163,15 @@ def written(space: Space, term: Term) -> Term:
     found: list[Atom] = []
     for atom in atoms:
         if isinstance(atom, Array) and atom.shapes:
-            shapes = tuple(ItemShape(tuple(written(space, t) for t in s.prefix), written(space, s.others)) for s in atom.shapes)
+            shapes = tuple(
+                ItemShape(tuple(written(space, t) for t in s.prefix), written(space, s.others)) for s in atom.shapes
+            )
             found.append(replace(atom, shapes=shapes) if shapes != atom.shapes else atom)
         else:
             found.append(atom)
-    if any(isinstance(a, Text) and not (a.low > 1 or a.high or a.patterns or a.tags or a.denied or a.rest) for a in atoms):
+    if any(
+        isinstance(a, Text) and not (a.low > 1 or a.high or a.patterns or a.tags or a.denied or a.rest) for a in atoms
+    ):
         found.extend([Number(), *(Single(v, key_of(v)) for v in (True, False))])
     singles = {a.key: a for a in atoms if isinstance(a, Single)}
     for single in list(singles.values()):
@@ -169,4 +181,3 @@ def written(space: Space, term: Term) -> Term:
                 found.append(singles[key_of(value)])
     same = len(found) == len(atoms) and all(one is two for one, two in zip(found, atoms, strict=True))
     return term if same or term == ANYTHING else space.of_atoms(tuple(found))
-

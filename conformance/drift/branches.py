@@ -15,18 +15,26 @@ from conformance.drift.values import ABSENT, key_of
 if TYPE_CHECKING:
     from conformance.drift.schemas import Comparer
 
+_VALUES = (("denied", "enum"), ("rest", "condition"))
 FACETS: dict[type, tuple[tuple[str, str], ...]] = {
-    Number: (("low", "minimum"), ("high", "maximum"), ("step", "multiple-of"), ("tags", "format"), ("denied", "enum"), ("rest", "condition")),
-    Text: (("low", "min-length"), ("high", "max-length"), ("patterns", "pattern"), ("tags", "format"), ("denied", "enum"), ("rest", "condition")),
-    Array: (("low", "min-items"), ("high", "max-items"), ("unique", "unique-items"), ("contains", "contains"), ("denied", "enum"), ("rest", "condition")),
-    Object: (("low", "min-properties"), ("high", "max-properties"), ("denied", "enum"), ("rest", "condition")),
-}  # fmt: skip
+    Number: (("low", "minimum"), ("high", "maximum"), ("step", "multiple-of"), ("tags", "format"), *_VALUES),
+    Text: (("low", "min-length"), ("high", "max-length"), ("patterns", "pattern"), ("tags", "format"), *_VALUES),
+    Array: (
+        ("low", "min-items"),
+        ("high", "max-items"),
+        ("unique", "unique-items"),
+        ("contains", "contains"),
+        *_VALUES,
+    ),
+    Object: (("low", "min-properties"), ("high", "max-properties"), *_VALUES),
+}
 """Fields of an atom and the facet of the catalogue each is."""
 
 
 def between(comparer: Comparer, base: Term, revision: Term) -> Iterator[Difference | Inside]:
     """The differences of which values the two terms admit, and those inside their properties and items."""
-    before, after = by_type(comparer.space.expand(base)), by_type(comparer.space.expand(revision))
+    space = comparer.space
+    before, after = (by_type(a for a in space.expand(term) if not space.vacant_atom(a)) for term in (base, revision))
     lost, gained = [kind for kind in before if kind not in after], [kind for kind in after if kind not in before]
     if lost or gained:
         yield from _types(comparer, before, after, lost, gained)
@@ -41,7 +49,9 @@ def _types(
     facet = "nullable" if [*lost, *gained] == ["null"] else "type"
     word = "changed" if lost and gained else "tightened" if lost else "loosened"
     extra, groups = (lost, before) if comparer.is_request else (gained, after)
-    witness = next((v for kind in extra for a in groups[kind] if (v := comparer.instances.of_atom(a)) is not ABSENT), ABSENT)
+    witness = next(
+        (v for kind in extra for a in groups[kind] if (v := comparer.instances.of_atom(a)) is not ABSENT), ABSENT
+    )
     detail = f"from {_named(before)} to {_named(after)}"
     yield Difference(comparer.kind(f"{facet}-{word}"), "", detail, witness)
 
@@ -108,7 +118,7 @@ def _facets(comparer: Comparer, before: Atom, after: Atom) -> Iterator[Differenc
 def _facet(comparer: Comparer, before: Atom, after: Atom, facet: str, fields: tuple[str, ...]) -> Iterator[Difference]:
     if all(getattr(before, field) == getattr(after, field) for field in fields):
         return
-    mixed = replace(before, **{field: getattr(after, field) for field in fields})  # type: ignore[arg-type]
+    mixed = replace(before, **{field: getattr(after, field) for field in fields})
     base, revision = comparer.space.of_atom(before), comparer.space.of_atom(mixed)
     if comparer.same(base, revision):
         return
@@ -201,5 +211,3 @@ def _fixed_values(comparer: Comparer, atom: Atom) -> frozenset[Any]:
 
 def _names(comparer: Comparer, atom: Atom) -> frozenset[str]:
     return atom.declared if isinstance(atom, Object) else frozenset()
-
-

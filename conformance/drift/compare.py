@@ -9,7 +9,7 @@ from typing import Any
 from conformance.drift import servers
 from conformance.drift.bodies import Place, Sides, change
 from conformance.drift.comparison import Change, Comparison
-from conformance.drift.dialect import modern
+from conformance.drift.dialect import is_ambiguous, is_old, modern
 from conformance.drift.operations import operation
 from conformance.drift.references import Description
 from conformance.drift.surface import Offer, Surface
@@ -28,13 +28,21 @@ def compare(base: dict[str, Any], revision: dict[str, Any]) -> Comparison:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, _FRAMES))
     try:
-        first, second = Description(modern(base)), Description(modern(revision))
-        found = list(_changes(first, second))
+        found = _read_and_compare(base, revision, null_in_enums=True)
+        ambiguous = is_ambiguous(base) or is_ambiguous(revision)
+        if found and ambiguous and is_old(base) != is_old(revision):
+            found = _read_and_compare(base, revision, null_in_enums=False) and found
     except RecursionError:
         raise UsageError("The descriptions' schemas are nested too deeply to be compared.") from None
     finally:
         sys.setrecursionlimit(limit)
     return Comparison(tuple(sorted(_once(found), key=lambda one: (not one.breaking, one.operation is not None))))
+
+
+def _read_and_compare(base: dict[str, Any], revision: dict[str, Any], null_in_enums: bool) -> list[Change]:
+    """The changes under one reading of nullable enums. A rewrite into the other dialect may have meant either."""
+    first, second = (Description(modern(root, null_in_enums)) for root in (base, revision))
+    return list(_changes(first, second))
 
 
 def _once(found: list[Change]) -> list[Change]:

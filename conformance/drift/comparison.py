@@ -16,8 +16,8 @@ BREAKING, NON_BREAKING, NONE = "breaking", "non-breaking", "none"
 class Change:
     """One change. `operation` is None for the document's own; `witness` ABSENT where there is none.
 
-    `confirmed` says that both descriptions were asked about the witness; `base` and `revision` are JSON pointers to where the
-    change stands in each, empty where it does not.
+    `confirmed` says that both descriptions were asked about the witness; `base` and `revision` are JSON pointers to
+    where the change stands in each, empty where it does not.
     """
 
     operation: str | None

@@ -6,16 +6,24 @@ confirm itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
 
 from conformance.drift import formats
-from conformance.drift.annotations import is_hidden, own_schemas
+from conformance.drift.annotations import HIDDEN, is_hidden, own_schemas
 from conformance.drift.references import DATA, Description
 
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
 _DROPPED = frozenset({"$id", "$anchor", "$dynamicAnchor", "$schema", "discriminator", "xml", "externalDocs"})
+
+
+def _check(name: str) -> Callable[[str], bool]:
+    return lambda text: formats.fits(name, text)
+
+
+_CHECKS = {name: _check(name) for name in ("byte", "base64url")}
 
 
 class Validators:
@@ -24,6 +32,7 @@ class Validators:
     def __init__(self, side: str) -> None:
         self.side = side
         self._made: dict[int, tuple[Any, jsonschema_rs.Draft202012Validator]] = {}
+        self._copiers: dict[int, _Copier] = {}
 
     def admits(self, description: Description, schema: Any, value: Any) -> bool:
         """Whether the schema admits the value; formats are asserted, the other side's properties left out."""
@@ -32,25 +41,39 @@ class Validators:
         return bool(self._made[id(schema)][1].is_valid(value))
 
     def _make(self, description: Description, schema: Any) -> jsonschema_rs.Draft202012Validator:
-        copier = _Copier(description, self.side)
-        root = copier.copy(schema, frozenset())
-        whole = {"allOf": [root], "$defs": copier.definitions}
-        checks = {name: (lambda text, name=name: formats.fits(name, text)) for name in ("byte", "base64url")}
-        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True, formats=checks)
+        copier = self._copiers.setdefault(id(description), _Copier(description, self.side))
+        whole = copier.whole(schema)
+        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True, formats=_CHECKS)
 
 
 class _Copier:
-    """Copies schemas into one that stands alone: references led into `$defs`, numeric formats written as bounds."""
+    """Copies schemas into ones that stand alone: references led into `$defs`, numeric formats written as bounds."""
 
     def __init__(self, description: Description, side: str) -> None:
         self.description, self.side = description, side
-        self.definitions: dict[str, Any] = {}
+        self._definitions: dict[str, Any] = {}
+        self._needs: dict[str, set[str]] = {"": set()}
         self._names: dict[tuple[int, frozenset[str]], str] = {}
+        self._within = ""
+        self._hides = description.says(HIDDEN[side])
+
+    def whole(self, schema: Any) -> dict[str, Any]:
+        """The schema with every definition it needs, and no other."""
+        self._needs[""] = set()
+        root = self.copy(schema, frozenset())
+        needed, queue = set[str](), [*self._needs[""]]
+        while queue:
+            name = queue.pop()
+            if name not in needed:
+                needed.add(name)
+                queue.extend(self._needs[name])
+        return {"allOf": [root], "$defs": {name: self._definitions[name] for name in sorted(needed)}}
 
     def copy(self, node: Any, hidden: frozenset[str]) -> Any:
         if not isinstance(node, dict):
             return node
-        hidden = hidden | self._hidden(node)
+        if self._hides:
+            hidden = hidden | self._hidden(node)
         copied: dict[str, Any] = {}
         for key, child in node.items():
             if key in ("$ref", "$dynamicRef") and isinstance(child, str):
@@ -72,8 +95,11 @@ class _Copier:
         key = (id(target), hidden)
         if key not in self._names:
             self._names[key] = name = f"d{len(self._names)}"
-            self.definitions[name] = True
-            self.definitions[name] = self.copy(target, hidden)
+            outer, self._within = self._within, name
+            self._needs[name] = set()
+            self._definitions[name] = self.copy(target, hidden)
+            self._within = outer
+        self._needs[self._within].add(self._names[key])
         return self._names[key]
 
     def _member(self, key: str, child: Any, hidden: frozenset[str]) -> Any:

@@ -58,9 +58,7 @@ def _least(first: int | None, second: int | None) -> int | None:
 def _common_step(first: Fraction, second: Fraction) -> Fraction:
     if not first or not second:
         return first or second
-    return Fraction(
-        math.lcm(first.numerator, second.numerator), math.gcd(first.denominator, second.denominator)
-    )
+    return Fraction(math.lcm(first.numerator, second.numerator), math.gcd(first.denominator, second.denominator))
 
 
 def meet_numbers(first: Number, second: Number) -> Number | None:

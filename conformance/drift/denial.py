@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.drift import conjunction, reading
+from conformance.drift import applied, conjunction
+from conformance.drift.absorption import absorbed
 from conformance.drift.atoms import (
     ANYTHING,
     EVERY,
@@ -37,19 +38,19 @@ def deny(space: Space, description: Any, node: Any, literal: int) -> tuple[Atom,
         return ()
     if node is False:
         return EVERY
-    if not isinstance(node, dict) or description is None or not reading.APPLIED & node.keys():
+    if not isinstance(node, dict) or description is None or not applied.APPLIED & node.keys():
         return _deny_union(space, space.read(literal), literal)
-    if reading.UNEVALUATED & node.keys():
+    if applied.UNEVALUATED & node.keys():
         return space.defer(EVERY, -literal)
-    own = [word for word in node if word not in reading.APPLIED]
+    own = [word for word in node if word not in applied.APPLIED]
     part = space.part(description, node, *own)
     found = list(_deny_union(space, space.read(part), part))
-    for _, alternatives in reading.applied(space, description, node):
+    for _, alternatives in applied.applied(space, description, node):
         denied = _deny_terms(space, alternatives)
         if denied is None or len(found) + len(denied) > _TOO_MANY * 2:
             return space.defer(EVERY, -literal)
         found.extend(denied)
-    return tuple(found)
+    return absorbed(tuple(found))
 
 
 def _deny_terms(space: Space, terms: list[Term]) -> tuple[Atom, ...] | None:
@@ -57,7 +58,7 @@ def _deny_terms(space: Space, terms: list[Term]) -> tuple[Atom, ...] | None:
     result: tuple[Atom, ...] = EVERY
     for term in terms:
         others = tuple(atom for literal in term for atom in space.read(-literal)) if term else ()
-        result = tuple(_cross(space, result, others)) if result is not EVERY else others
+        result = absorbed(tuple(_cross(space, result, others)) if result is not EVERY else others)
         if len(result) > _TOO_MANY:
             return None
     return result
@@ -71,7 +72,7 @@ def _deny_union(space: Space, atoms: tuple[Atom, ...], literal: int) -> tuple[At
     result: tuple[Atom, ...] = EVERY
     for atom in atoms:
         others = tuple(_other(space, atom, -literal))
-        met = tuple(_cross(space, result, others))
+        met = absorbed(tuple(_cross(space, result, others)))
         if len(met) > _TOO_MANY:
             return space.defer(EVERY, -literal)
         result = met

@@ -58,5 +58,3 @@ def by_type(atoms: Iterable[Atom]) -> dict[str, list[Atom]]:
 def split(group: list[Atom]) -> tuple[list[Single], list[Atom]]:
     """The listed values, and the atoms that stand for many."""
     return [a for a in group if isinstance(a, Single)], [a for a in group if not isinstance(a, Single)]
-
-

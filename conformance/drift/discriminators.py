@@ -1,4 +1,4 @@
-"""What a `discriminator` says: the property that tells alternatives apart, and which schema each of its values selects."""
+"""What a `discriminator` says: which property tells alternatives apart, and which schema each of its values selects."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ EXTERNAL = "x-referred-to"
 def load(path: str | Path, allow_remote: bool = False) -> dict[str, Any]:
     """The description in a file, self-contained and valid.
 
-    Raises UsageError, one sentence, for a file that is missing, too large, no YAML or JSON, no OpenAPI 3.0 or 3.1, or refers
-    to what is not there.
+    Raises UsageError, one sentence, for a file that is missing, too large, no YAML or JSON, no OpenAPI 3.0 or 3.1, or
+    refers to what is not there.
     """
     file = Path(path)
     root = bundle(parse(read_text(file), str(path)), file.resolve().as_uri(), str(path), allow_remote)
@@ -95,7 +95,9 @@ def _fetch(target: str, reference: str, name: str, allow_remote: bool) -> Any:
     try:
         answer = httpx.get(target, timeout=20, follow_redirects=True).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UsageError(f"{name} refers to {reference!r}, which could not be fetched ({type(error).__name__}).") from None
+        raise UsageError(
+            f"{name} refers to {reference!r}, which could not be fetched ({type(error).__name__})."
+        ) from None
     if len(answer.content) > LARGEST:
         raise UsageError(f"{name} refers to {reference!r}, which is larger than {LARGEST >> 20} MiB.")
     return parse(answer.text, reference)

@@ -15,7 +15,10 @@ import jsonschema_rs
 
 _FLOAT, _DOUBLE = Fraction(2**128 - 2**104), Fraction(2**1024 - 2**970)
 RANGES: dict[str, tuple[Fraction, Fraction, Fraction]] = {
-    **{f"int{bits}": (Fraction(-(2 ** (bits - 1))), Fraction(2 ** (bits - 1) - 1), Fraction(1)) for bits in (8, 16, 32, 64)},
+    **{
+        f"int{bits}": (Fraction(-(2 ** (bits - 1))), Fraction(2 ** (bits - 1) - 1), Fraction(1))
+        for bits in (8, 16, 32, 64)
+    },
     **{f"uint{bits}": (Fraction(0), Fraction(2**bits - 1), Fraction(1)) for bits in (8, 16, 32, 64)},
     "double-int": (Fraction(1 - 2**53), Fraction(2**53 - 1), Fraction(1)),
     "float": (-_FLOAT, _FLOAT, Fraction(0)),

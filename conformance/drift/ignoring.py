@@ -58,7 +58,9 @@ def _entry(entry: Any, number: int, path: str | Path) -> Ignored:
         raise UsageError(f"{where} has {unknown[0]!r}; it may have {', '.join((*_SELECTORS, *_NEEDED))}.")
     missing = [name for name in _NEEDED if not str(entry.get(name, "")).strip()]
     if missing:
-        raise UsageError(f"{where} has no {missing[0]}; say why the change is accepted, who answers for it and until when.")
+        raise UsageError(
+            f"{where} has no {missing[0]}; say why the change is accepted, who answers for it and until when."
+        )
     last_day = entry["last_day"]
     if isinstance(last_day, str):
         try:
@@ -77,7 +79,9 @@ def _entry(entry: Any, number: int, path: str | Path) -> Ignored:
 
 def leave_out(comparison: Comparison, entries: tuple[Ignored, ...], today: datetime.date) -> Comparison:
     """The comparison without what the entries accept. An entry past its day, or with nothing to accept, is stale."""
-    kept, ignored, used = [], [], set()
+    kept: list[Change] = []
+    ignored: list[tuple[Change, Ignored]] = []
+    used: set[Ignored] = set()
     current = [entry for entry in entries if entry.last_day >= today]
     for change in comparison.changes:
         entry = next((entry for entry in current if entry.selects(change)), None)

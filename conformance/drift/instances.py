@@ -203,7 +203,7 @@ def numbers(atom: Number) -> Iterator[Any]:
     """Numbers at and around the atom's bounds."""
     step = atom.step or Fraction(1, 2)
     seen: set[Fraction] = set()
-    for edge in (Fraction(0), Fraction(1), *((b[0] for b in (atom.low, atom.high) if b is not None))):
+    for edge in (Fraction(0), Fraction(1), *(b[0] for b in (atom.low, atom.high) if b is not None)):
         base = math.ceil(edge / step) * step if atom.step else edge
         for candidate in (base, base + step, base - step, base + 7 * step, edge + Fraction(1, 4)):
             if candidate not in seen:

@@ -1,11 +1,12 @@
-"""Regular languages by derivatives: whether one pattern's strings are all strings of another, with the shortest that is not.
+"""Regular languages by derivatives: whether one pattern's strings are all of another, with the shortest that is not.
 
-The method is Brzozowski's ("Derivatives of Regular Expressions", JACM 1964): the derivative of a language by a character is
-what may follow it; intersection and complement come for free, which automata make hard.
+The method is Brzozowski's ("Derivatives of Regular Expressions", JACM 1964): the derivative of a language by a
+character is what may follow it; intersection and complement come for free, which automata make hard.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -178,7 +179,7 @@ def representatives(language: Language) -> tuple[int, ...]:
     for ranges in _leaves(language):
         edges.update(edge for first, last in ranges for edge in (first, last + 1))
     borders = sorted(edges)
-    chosen = [_readable(first, after - 1) for first, after in zip(borders, borders[1:], strict=False)]
+    chosen = [_readable(first, after - 1) for first, after in itertools.pairwise(borders)]
     return tuple(sorted((c for c in chosen if not 0xD800 <= c <= 0xDFFF), key=_unreadable))
 
 

@@ -45,7 +45,7 @@ def in_range(atom: Number, value: float) -> bool:
         (atom.low is None or number > atom.low[0] or (number == atom.low[0] and not atom.low[1]))
         and (atom.high is None or number < atom.high[0] or (number == atom.high[0] and not atom.high[1]))
         and (not atom.step or number % atom.step == 0)
-        and key_of(value) not in atom.denied
+        and (not atom.denied or key_of(value) not in atom.denied)
     )
 
 

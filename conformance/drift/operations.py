@@ -19,7 +19,9 @@ _LABELLED = ("label", "matrix")
 """Styles that mark even a single value on the wire."""
 
 
-def operation(sides: Sides, base: Offer, revision: Offer, name: str | None = None, flipped: bool = False) -> Iterator[Change]:
+def operation(
+    sides: Sides, base: Offer, revision: Offer, name: str | None = None, flipped: bool = False
+) -> Iterator[Change]:
     """Every change of one operation. `flipped`: the server sends the request (webhooks, callbacks)."""
     place = Place(name or base.name, "operation", base.pointer, revision.pointer)
     asked, answered = (RESPONSE, REQUEST) if flipped else (REQUEST, RESPONSE)
@@ -58,9 +60,7 @@ def fields(
         old, new = base.get(key), revision.get(key)
         shown = old or new
         assert shown is not None
-        here = place.at(
-            f"{prefix}.{shown.place}.{shown.name}", old.pointer if old else "", new.pointer if new else ""
-        )
+        here = place.at(f"{prefix}.{shown.place}.{shown.name}", old.pointer if old else "", new.pointer if new else "")
         if old is not None and new is not None:
             yield from _field(sides, here, side, noun, old, new)
         elif new is not None:
@@ -144,19 +144,17 @@ def _covering(contents: dict[str, Content], media: str) -> Content | None:
 
 
 def _content(sides: Sides, place: Place, side: str, old: Content, new: Content) -> Iterator[Change]:
-    yield from sides.schemas(place, side, _as_sent(sides, old), _as_sent(sides, new))
+    yield from sides.schemas(place, side, _as_sent(old), _as_sent(new))
     if key_of(_encoding(old)) != key_of(_encoding(new)):
         yield change(place, f"{side}-encoding-changed")
 
 
-def _as_sent(sides: Sides, content: Content) -> Any:
+def _as_sent(content: Content) -> Any:
     """The schema; of raw bytes, which 3.0 calls a binary string and 3.1 leaves without a schema, anything."""
     raw = not is_json(content.media) and not content.media.startswith(_TEXTUAL)
     schema = content.schema
-    if raw and isinstance(schema, dict) and schema.get("type") == "string":
-        if schema.get("format") == "binary" or schema.get("contentMediaType"):
-            return True
-    return schema
+    text = raw and isinstance(schema, dict) and schema.get("type") == "string"
+    return True if text and (schema.get("format") == "binary" or schema.get("contentMediaType")) else schema
 
 
 def _encoding(content: Content) -> dict[str, Any]:

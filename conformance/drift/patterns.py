@@ -63,7 +63,9 @@ def _once(group: _Group) -> bool:
 
 
 def _anchors(group: _Group) -> bool:
-    return any(part in (START, END) or (isinstance(part, _Group) and _anchors(part)) for p in group.pieces for part in p)
+    return any(
+        part in (START, END) or (isinstance(part, _Group) and _anchors(part)) for p in group.pieces for part in p
+    )
 
 
 def _without(item: _Sequence, anchor: str) -> _Sequence:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from conformance.drift import conjunction, formats
+from conformance.drift import applied, conjunction, formats
+from conformance.drift.absorption import absorbed
 from conformance.drift.annotations import is_hidden
 from conformance.drift.atoms import (
     ANYTHING,
@@ -33,13 +34,6 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-APPLIED = frozenset(
-    ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas")
-)
-"""Keywords that bring in other schemas for the same value."""
-
-UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
-
 _SINGLES: dict[str, tuple[Atom, ...]] = {"null": EVERY[:1], "boolean": EVERY[1:3]}
 
 
@@ -48,12 +42,14 @@ def read_schema(space: Space, description: Description, node: Any) -> tuple[Atom
     if not isinstance(node, dict):
         return EVERY if node is not False else ()
     atoms = _own(space, description, node)
-    for keywords, alternatives in applied(space, description, node):
-        expanded = [atom for term in alternatives for atom in space.expand(term)]
-        if len(alternatives) == 1 and expanded == list(EVERY):
+    for keywords, alternatives in applied.applied(space, description, node):
+        expanded = tuple(atom for term in alternatives for atom in space.expand(term))
+        if len(alternatives) > 1:
+            expanded = absorbed(expanded)
+        if expanded == EVERY:
             continue
         atoms = space.cross(atoms, expanded, space.part(description, node, *keywords))
-    if UNEVALUATED & node.keys():
+    if applied.UNEVALUATED & node.keys():
         atoms = tuple(_close(space, description, node, atom) for atom in atoms)
     return atoms
 
@@ -101,7 +97,9 @@ def number_atom(node: Schema, whole: bool) -> Number | None:
     name = node.get("format")
     if name in formats.RANGES and atom is not None:
         lowest, highest, step = formats.RANGES[name]
-        atom = conjunction.meet_numbers(atom, Number((lowest, False), (highest, False), step, formats=frozenset({name})))
+        atom = conjunction.meet_numbers(
+            atom, Number((lowest, False), (highest, False), step, formats=frozenset({name}))
+        )
     elif name and name not in formats.HINTS and name not in formats.SAMPLES and atom is not None:
         atom = replace(atom, tags=frozenset({(str(name), True)}))
     return conjunction.settle(atom) if atom is not None else None
@@ -174,63 +172,6 @@ def _names(space: Space, term: Term) -> Term:
     plain = (atom for atom in space.expand(term) if isinstance(atom, Text))
     free = any(not (a.low or a.high is not None or a.patterns or a.tags or a.denied or a.rest) for a in plain)
     return ANYTHING if free else term
-
-
-def applied(space: Space, description: Description, node: Schema) -> Iterator[tuple[tuple[str, ...], list[Term]]]:
-    """The keywords that bring in other schemas, each as a union of terms."""
-    for word in ("$ref", "$dynamicRef"):
-        if isinstance(node.get(word), str):
-            yield (word,), [space.term(description, description.resolve(node[word]))]
-    for schema in node.get("allOf", ()):
-        yield ("allOf",), [space.term(description, schema)]
-    if "anyOf" in node:
-        yield ("anyOf",), [space.term(description, schema) for schema in node["anyOf"]]
-    if "oneOf" in node:
-        yield ("oneOf",), exactly_one(space, [space.term(description, schema) for schema in node["oneOf"]])
-    if "not" in node:
-        yield ("not",), _not(space, space.term(description, node["not"]))
-    if "if" in node and ("then" in node or "else" in node):
-        condition = space.term(description, node["if"])
-        then = condition | space.term(description, node.get("then", True))
-        otherwise = space.term(description, node.get("else", True))
-        yield ("if", "then", "else"), [then, *(one | otherwise for one in _not(space, condition))]
-    for name, others in node.get("dependentRequired", {}).items():
-        yield ("dependentRequired",), _dependent(space, name, Object(required=frozenset({name, *others})), ANYTHING)
-    for name, schema in node.get("dependentSchemas", {}).items():
-        present = Object(required=frozenset({name}))
-        yield ("dependentSchemas",), _dependent(space, name, present, space.term(description, schema))
-
-
-def _dependent(space: Space, name: str, present: Object, schema: Term) -> list[Term]:
-    absent = Object(shapes=(PropertyShape({name: NOTHING}),))
-    return [space.of_atoms((*EVERY[:-1], absent)), space.of_atom(present) | schema]
-
-
-def exactly_one(space: Space, terms: list[Term]) -> list[Term]:
-    """The union that `oneOf` is: each schema without the others, which are left out where they cannot hold at once."""
-    alternatives: list[Term] = []
-    for i, term in enumerate(terms):
-        excluded: list[Term] = []
-        for j, other in enumerate(terms):
-            if i != j and (other == terms[i] or not _disjoint(space, terms[i], other)):
-                excluded.append(other)
-        kept = [term]
-        for other in excluded:
-            kept = [one | denied for one in kept for denied in _not(space, other)]
-        alternatives.extend(one for one in kept if not any(-literal in one for literal in one))
-    return alternatives
-
-
-def _not(space: Space, term: Term) -> list[Term]:
-    """What the term denies, as a union: each of its schemas alone may fail."""
-    return [space.denied(frozenset({literal})) for literal in sorted(term)]
-
-
-def _disjoint(space: Space, first: Term, second: Term) -> bool:
-    left, right = space.expand(first), space.expand(second)
-    if len(left) * len(right) > 400:
-        return False
-    return all(conjunction.meet(space, one, two) is None for one in left for two in right)
 
 
 def _close(space: Space, description: Description, node: Schema, atom: Atom) -> Atom:

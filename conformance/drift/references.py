@@ -12,7 +12,16 @@ DATA = frozenset({"example", "examples", "default", "enum", "const", "value"})
 """Members that hold data, in which `$ref` is a name like any other."""
 
 NAMED = frozenset(
-    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "schemas", "parameters", "responses"}
+    {
+        "properties",
+        "patternProperties",
+        "$defs",
+        "definitions",
+        "dependentSchemas",
+        "schemas",
+        "parameters",
+        "responses",
+    }
     | {"requestBodies", "headers", "securitySchemes", "links", "callbacks", "pathItems", "paths", "webhooks", "content"}
     | {"encoding", "mapping", "variables", "scopes", "dependentRequired"}
 )
@@ -33,7 +42,9 @@ def walk(node: Any, pointer: str = "", named: bool = False) -> Iterator[tuple[st
                 if (named or key not in DATA) and isinstance(child, (dict, list))
             )
         elif isinstance(node, list):
-            stack.extend((child, f"{pointer}/{i}", False) for i, child in enumerate(node) if isinstance(child, (dict, list)))
+            stack.extend(
+                (child, f"{pointer}/{i}", False) for i, child in enumerate(node) if isinstance(child, (dict, list))
+            )
 
 
 def escape(key: str) -> str:
@@ -48,6 +59,13 @@ class Description:
         self.root = root
         self._found: dict[str, Any] = {}
         self._anchors: dict[str, Any] | None = None
+        self._said: dict[str, bool] = {}
+
+    def says(self, word: str) -> bool:
+        """Whether any object of the description says yes to this word (`readOnly`)."""
+        if word not in self._said:
+            self._said[word] = any(node.get(word) is True for _, node in walk(self.root))
+        return self._said[word]
 
     def resolve(self, reference: str) -> Any:
         """The node a `$ref` names. Raises UsageError where there is none."""
@@ -84,7 +102,9 @@ class Description:
                 names += [node["$id"]] if isinstance(node.get("$id"), str) else []
                 self._anchors.update(dict.fromkeys(names, node))
         if name not in self._anchors:
-            raise UsageError(f"The reference {reference!r} leads nowhere in the description: correct it, or add its target.")
+            raise UsageError(
+                f"The reference {reference!r} leads nowhere in the description: correct it, or add its target."
+            )
         return self._anchors[name]
 
 

@@ -1,7 +1,7 @@
 """Where two terms differ, as kinds of change with a value that shows each: walked from the outside in.
 
-A difference is local (this bound, this property); whether it matters is settled from the outside: what the whole still admits
-is no breaking change, whatever a part of it lost to another part.
+A difference is local (this bound, this property); whether it matters is settled from the outside: what the whole still
+admits is no breaking change, whatever a part of it lost to another part.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.drift import annotations, branches, discriminators, properties
+from conformance.drift import branches, discriminators, properties
+from conformance.drift.annotations import annotation
 from conformance.drift.atoms import Object, Term
 from conformance.drift.differences import CHANGED, LOOSENED, TIGHTENED, Difference, Inside, shown
 from conformance.drift.inclusion import Inclusion, holds
@@ -20,9 +21,8 @@ from conformance.drift.kinds import KINDS
 from conformance.drift.space import REQUEST, Space
 from conformance.drift.values import ABSENT, key_of
 
-
 MATTERS, SAFE, SAME = 0, 1, 2
-"""What a difference weighs where it stands: it may break; the whole still admits what is sent; the whole is unchanged."""
+"""What a difference weighs where it stands: it may break; the whole admits what is sent; the whole is unchanged."""
 
 MOST_TOLD, MOST_SEEN = 200, 600
 """Differences told of one body, and pairs of schemas looked into: descriptions may be one great knot."""
@@ -136,10 +136,8 @@ class Comparer:
 
     def relation(self, facet: str, base: Term, revision: Term, detail: str = "") -> Difference:
         """How one facet changed, by which values it lost and gained."""
-        if not self.within(base, revision):
-            word = TIGHTENED if self.within(revision, base) else CHANGED
-        else:
-            word = LOOSENED
+        lost, gained = not self.within(base, revision), not self.within(revision, base)
+        word = {(True, True): CHANGED, (True, False): TIGHTENED}.get((lost, gained), LOOSENED)
         first, second = (base, revision) if self.is_request else (revision, base)
         return Difference(self.kind(f"{facet}-{word}"), "", detail, self.sent.ask(first, second).witness)
 
@@ -154,7 +152,7 @@ class Comparer:
         for literal in sorted(term):
             node, description = self.space.node(literal) if literal > 0 else (None, None)
             if isinstance(node, dict) and description is not None:
-                value = annotations.annotation(description, node, word)
+                value = annotation(description, node, word)
                 if value is not ABSENT:
                     return value
         return ABSENT

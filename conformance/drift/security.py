@@ -1,4 +1,4 @@
-"""Which credentials a description asks for: alternatives of schemes with scopes, by what the schemes are, not by their keys."""
+"""Which credentials a description asks for: alternatives of schemes with scopes, by what schemes are, not their keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Schemes:
     def alternatives(self, requirements: Any) -> frozenset[Alternative]:
         """The alternatives of a `security` member; none stated is the one alternative that needs nothing."""
         found = {
-            frozenset((*self._known.get(name, (("unknown", name), frozenset())), frozenset(scopes)) for name, scopes in one.items())
+            frozenset(
+                (*self._known.get(name, (("unknown", name), frozenset())), frozenset(scopes))
+                for name, scopes in one.items()
+            )
             for one in requirements or ()
         } or {frozenset()}
         return frozenset(one for one in found if not any(other and other != one and met(other, one) for other in found))
@@ -58,10 +61,7 @@ def _scheme(node: dict[str, Any]) -> tuple[Identity, frozenset[Flow]]:
 
 def met(needed: Alternative, held: Alternative) -> bool:
     """Whether who holds the credentials of `held` has all that `needed` asks for."""
-    return all(
-        any(own[0] == need[0] and own[1] <= need[1] and need[2] <= own[2] for own in held)
-        for need in needed
-    )
+    return all(any(own[0] == need[0] and own[1] <= need[1] and need[2] <= own[2] for own in held) for need in needed)
 
 
 def relation(base: frozenset[Alternative], revision: frozenset[Alternative]) -> str:

@@ -1,7 +1,7 @@
 """The schemas of the descriptions under comparison, read as unions of atoms from one side of the wire.
 
-The request's side leaves out `readOnly` properties, the response's side `writeOnly` ones. Each schema is numbered once; a
-`Term` is a conjunction of numbers. Reading is lazy and remembered, so recursive schemas and shared components cost once.
+The request's side leaves out `readOnly` properties, the response's side `writeOnly` ones. Each schema is numbered once;
+a `Term` is a conjunction of numbers. Reading is lazy and remembered: recursive schemas and shared components cost once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from conformance.drift import conjunction, denial, membership, reading, strings
+from conformance.drift import absorption, conjunction, denial, membership, reading, strings
 from conformance.drift.atoms import ANYTHING, EVERY, NOTHING, Array, Atom, Object, Single, Term, Text, type_of_atom
 from conformance.drift.references import Description, Twins
 
@@ -20,7 +20,9 @@ REQUEST, RESPONSE = "request", "response"
 WIDEST = 300
 """A conjunction of unions that would need more atoms than this keeps a part unread (`rest`)."""
 
-SILENT = frozenset({"$ref", "description", "summary", "title", "$comment", "examples", "example", "externalDocs", "xml"})
+SILENT = frozenset(
+    {"$ref", "description", "summary", "title", "$comment", "examples", "example", "externalDocs", "xml"}
+)
 """Siblings of a `$ref` that say nothing a comparison hears."""
 
 
@@ -40,7 +42,7 @@ class Space:
 
     def target(self, description: Description, node: Any) -> Any:
         """The schema itself, or what it refers to where it adds nothing of its own."""
-        while isinstance(node, dict) and isinstance(node.get("$ref"), str) and SILENT >= node.keys():
+        while isinstance(node, dict) and isinstance(node.get("$ref"), str) and node.keys() <= SILENT:
             target = description.resolve(node["$ref"])
             if target is node:
                 break
@@ -58,7 +60,7 @@ class Space:
         if id(node) not in self._reading and len(words) == 1 and words <= {"allOf", "anyOf", "oneOf", "not"}:
             self._reading.add(id(node))
             try:
-                found = self._alone(description, *words, node)
+                found = self._alone(description, next(iter(words)), node)
             finally:
                 self._reading.discard(id(node))
             if found is not None:
@@ -71,7 +73,7 @@ class Space:
             return self.denied(inner) if len(inner) < 2 else None
         if word == "allOf":
             whole = frozenset().union(*(self.term(description, part) for part in node[word]))
-            return NOTHING if any(-literal in whole for literal in whole) or NOTHING <= whole else whole
+            return NOTHING if any(-literal in whole for literal in whole) or whole >= NOTHING else whole
         return self.term(description, node[word][0]) if len(node[word]) == 1 else None
 
     def denied(self, term: Term) -> Term:
@@ -158,10 +160,7 @@ class Space:
         atoms: tuple[Atom, ...] | None = None
         for literal in sorted(term, key=lambda number: (number < 0, abs(number))):
             alternatives = self.read(literal)
-            if atoms is None:
-                atoms = alternatives
-            else:
-                atoms = self.cross(atoms, alternatives, literal)
+            atoms = alternatives if atoms is None else self.cross(atoms, alternatives, literal)
         assert atoms is not None
         if not self._open:
             self._expanded[term] = atoms
@@ -175,7 +174,7 @@ class Space:
         if conjunction.size(atoms, alternatives) > (WIDEST if literal > 0 else 64):
             return self.defer(atoms, literal)
         met = (conjunction.meet(self, one, two) for one in atoms for two in alternatives)
-        return tuple(atom for atom in met if atom is not None)
+        return absorption.absorbed(tuple(atom for atom in met if atom is not None))
 
     def defer(self, atoms: tuple[Atom, ...], literal: int) -> tuple[Atom, ...]:
         """The atoms with one more schema left unread."""

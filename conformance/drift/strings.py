@@ -39,7 +39,7 @@ def holds(atom: Text, text: str) -> bool:
         and (atom.high is None or len(text) <= atom.high)
         and all(matches(pattern, text) is wanted for pattern, wanted in atom.patterns)
         and all(formats.fits(name, text) is wanted or not formats.is_known(name) for name, wanted in atom.tags)
-        and key_of(text) not in atom.denied
+        and (not atom.denied or key_of(text) not in atom.denied)
     )
 
 

@@ -1,4 +1,4 @@
-"""What a description offers on the wire, operation by operation, with everything hoisted, inherited and referred to in place."""
+"""What a description offers on the wire, operation by operation, with everything hoisted and referred to in place."""
 
 from __future__ import annotations
 
@@ -178,7 +178,9 @@ class Surface:
         for media, node in (contents or {}).items():
             node = self.description.follow(node) or {}
             key = media_key(media)
-            found[key] = Content(key, node.get("schema", True), node.get("encoding") or {}, f"{pointer}/{escape(media)}")
+            found[key] = Content(
+                key, node.get("schema", True), node.get("encoding") or {}, f"{pointer}/{escape(media)}"
+            )
         return found
 
     def _replies(self, replies: Node, pointer: str) -> dict[str, Reply]:
@@ -189,13 +191,17 @@ class Surface:
             node = self.description.follow(listed)
             here = f"{pointer}/{status}"
             headers = {
-                name.lower(): self._field(self.description.follow(header), f"{here}/headers/{escape(name)}", "header", name)
+                name.lower(): self._field(
+                    self.description.follow(header), f"{here}/headers/{escape(name)}", "header", name
+                )
                 for name, header in (node.get("headers") or {}).items()
                 if name.lower() != "content-type"
             }
             contents = self._contents(node.get("content"), f"{here}/content")
             links = {name: self.description.follow(link) for name, link in (node.get("links") or {}).items()}
-            found[str(status).upper() if str(status) != "default" else "default"] = Reply(headers, contents, links, here)
+            found[str(status).upper() if str(status) != "default" else "default"] = Reply(
+                headers, contents, links, here
+            )
         return found
 
     def _callbacks(self, node: Node, pointer: str, depth: int) -> dict[str, Offer]:
@@ -211,7 +217,10 @@ class Surface:
 
 def _texts(node: Node) -> dict[str, Any]:
     texts = {word: node.get(word) or "" for word in ("summary", "description")}
-    return {**{word: " ".join(str(text).split()) for word, text in texts.items()}, "tags": sorted(node.get("tags") or ())}
+    return {
+        **{word: " ".join(str(text).split()) for word, text in texts.items()},
+        "tags": sorted(node.get("tags") or ()),
+    }
 
 
 def media_key(media: str) -> str:

@@ -1,7 +1,7 @@
 """Reads YAML 1.2 or JSON text into plain values, within bounds, and finds the line of each node.
 
-PyYAML's events are used without its constructors: those follow YAML 1.1 (`no` is false, a date is a date), keep the last of
-two equal keys, and expand aliases without limit. Every refusal is a UsageError of one sentence.
+PyYAML's events are used without its constructors: those follow YAML 1.1 (`no` is false, a date is a date), keep the
+last of two equal keys, and expand aliases without limit. Every refusal is a UsageError of one sentence.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ class _Builder:
     def _build(self, text: str) -> Any:
         # A frame is [container, pending key, size, anchor].
         stack: list[list[Any]] = [[[], None, 0, None]]
+        event: Any
         for event in yaml.parse(text, Loader=_Loader):
             kind = type(event)
             if kind is yaml.ScalarEvent:
@@ -138,7 +139,9 @@ class _Builder:
         container, key, _, _ = frame
         frame[2] += size
         if frame[2] > MOST_NODES:
-            raise UsageError(f"{self.name} has more than {MOST_NODES:,} nodes once its aliases are expanded; it is not read.")
+            raise UsageError(
+                f"{self.name} has more than {MOST_NODES:,} nodes once its aliases are expanded; it is not read."
+            )
         if isinstance(container, list):
             container.append(value)
         elif key is None:
@@ -158,7 +161,9 @@ class _Builder:
         if key is _MERGE:
             for source in value if isinstance(value, list) else [value]:
                 if not isinstance(source, dict):
-                    raise UsageError(f"{self.name} merges (`<<`) what is no mapping at line {event.start_mark.line + 1}.")
+                    raise UsageError(
+                        f"{self.name} merges (`<<`) what is no mapping at line {event.start_mark.line + 1}."
+                    )
                 for name, one in source.items():
                     container.setdefault(name, one)
         elif key in container:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 Key = Hashable
 
@@ -15,14 +15,10 @@ ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT", "__bool__":
 TYPES = ("null", "boolean", "number", "string", "array", "object")
 
 
-@lru_cache(maxsize=4096)
-def _decimal(text: str) -> Fraction:
-    return Fraction(text)
-
-
+@lru_cache(maxsize=8192, typed=True)
 def exact(number: float | Fraction) -> Fraction:
     """The number as written in JSON: 0.1 is a tenth, not the binary float nearest to it."""
-    return _decimal(repr(number)) if isinstance(number, float) else Fraction(number)
+    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
 def plain(number: Fraction) -> int | float:
@@ -51,6 +47,8 @@ def type_of(value: Any) -> str:
 def key_of(value: Any) -> Key:
     """A hashable key; keys are equal exactly where JSON Schema's `const` calls the values equal."""
     kind = type_of(value)
+    if kind == "string":
+        return kind, value
     if kind == "number":
         return kind, exact(value)
     if kind == "array":
@@ -62,7 +60,7 @@ def key_of(value: Any) -> Key:
 
 def value_of(key: Key) -> Any:
     """A value of this key."""
-    kind, held = key  # type: ignore[misc]
+    kind, held = cast("tuple[str, Any]", key)
     if kind == "number":
         return plain(held)
     if kind == "array":

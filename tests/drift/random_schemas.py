@@ -127,7 +127,11 @@ def mutated(rng: random.Random, node: Schema) -> Schema:
     if not places or rng.random() < 0.1:
         return schema(rng, 2)
     parent, key = rng.choice(places)
-    if isinstance(parent, dict) and key not in ("properties", "items", "anyOf", "allOf", "oneOf") and rng.random() < 0.4:
+    if (
+        isinstance(parent, dict)
+        and key not in ("properties", "items", "anyOf", "allOf", "oneOf")
+        and rng.random() < 0.4
+    ):
         del parent[key]
     elif key in ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "exclusiveMaximum"):
         parent[key] = max(parent[key] + rng.choice((-1, 1)), 0)
@@ -152,7 +156,30 @@ def _places(node: Any) -> list[tuple[Any, Any]]:
 
 def value(rng: random.Random, depth: int = 3) -> Any:
     """Any JSON value of the little world the schemas speak of."""
-    kinds = [None, True, False, 0, 1, 2, 3, 4, -1, -4, 0.5, 1.5, 10, 2**40, "", "x", "y", "zz", "abc", "abcd", "d1", "new"]
+    kinds = [
+        None,
+        True,
+        False,
+        0,
+        1,
+        2,
+        3,
+        4,
+        -1,
+        -4,
+        0.5,
+        1.5,
+        10,
+        2**40,
+        "",
+        "x",
+        "y",
+        "zz",
+        "abc",
+        "abcd",
+        "d1",
+        "new",
+    ]
     kinds += ["2024-02-29", "3fa85f64-5717-4562-b3fc-2c963f66afa6", "a@b.example", "urn:a", [], {}]
     if depth > 0 and rng.random() < 0.6:
         if rng.random() < 0.6:

@@ -94,7 +94,8 @@ def _split(rng: random.Random, node: dict[str, Any]) -> Schema:
 
 def _redundant(rng: random.Random, node: dict[str, Any]) -> Schema:
     says_nothing = {
-        "minLength": 0, "minItems": 0, "uniqueItems": False, "additionalProperties": True, "required": [], "minProperties": 0,
+        "minLength": 0, "minItems": 0, "uniqueItems": False, "additionalProperties": True, "required": [],
+        "minProperties": 0,
         "deprecated": False, "description": "said otherwise", "dependentRequired": {}, "then": {"maxLength": 0},
         "patternProperties": {}, "propertyNames": {"type": "string"}, "readOnly": False, "not": False, "allOf": [True],
     }  # fmt: skip
@@ -153,14 +154,21 @@ def _absorbed(rng: random.Random, node: dict[str, Any]) -> Schema:
 def _null(rng: random.Random, node: dict[str, Any]) -> Schema:
     if set(node) == {"anyOf"} and len(node["anyOf"]) == 2 and node["anyOf"][1] == {"type": "null"}:
         first = node["anyOf"][0]
-        if isinstance(first, dict) and isinstance(first.get("type"), str) and first["type"] != "null" and not ({"enum", "const", "allOf", "anyOf", "oneOf", "not", "if"} & set(first)):
+        if (
+            isinstance(first, dict)
+            and isinstance(first.get("type"), str)
+            and first["type"] != "null"
+            and not ({"enum", "const", "allOf", "anyOf", "oneOf", "not", "if"} & set(first))
+        ):
             return {**first, "type": [first["type"], "null"]}
         return {"anyOf": [{"enum": [None]}, first]}
     return node
 
 
 def _closed(rng: random.Random, node: dict[str, Any]) -> Schema:
-    if node.get("additionalProperties") is False and not ({"allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"} & set(node)):
+    if node.get("additionalProperties") is False and not (
+        {"allOf", "anyOf", "oneOf", "$ref", "if", "dependentSchemas"} & set(node)
+    ):
         del node["additionalProperties"]
         node["unevaluatedProperties"] = False
     return node
@@ -179,6 +187,19 @@ def _types(rng: random.Random, node: dict[str, Any]) -> Schema:
 
 
 REWRITES: tuple[Rewrite, ...] = (
-    _wrapped, _doubled, _twice_denied, _shuffled, _split, _redundant, _redundant, _values, _numbers, _distributed, _absorbed,
-    _null, _closed, _dependent, _types,
-)  # fmt: skip
+    _wrapped,
+    _doubled,
+    _twice_denied,
+    _shuffled,
+    _split,
+    _redundant,
+    _redundant,
+    _values,
+    _numbers,
+    _distributed,
+    _absorbed,
+    _null,
+    _closed,
+    _dependent,
+    _types,
+)

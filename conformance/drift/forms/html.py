@@ -14,8 +14,10 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
 code, pre { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
-pre { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 4px; padding: 0.5rem; max-height: 20rem; overflow: auto; }
-ul { list-style: none; padding: 0; } li { padding: 0.5rem 0 0.5rem 0.75rem; border-left: 4px solid var(--line); margin: 0.5rem 0; }
+pre { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 4px; padding: 0.5rem; }
+pre { max-height: 20rem; overflow: auto; }
+ul { list-style: none; padding: 0; }
+li { padding: 0.5rem 0 0.5rem 0.75rem; border-left: 4px solid var(--line); margin: 0.5rem 0; }
 li.breaking { border-color: var(--bad); } li.non-breaking { border-color: var(--good); }
 .level { font-weight: 600; } .breaking .level { color: var(--bad); } .non-breaking .level { color: var(--good); }
 .quiet { opacity: 0.75; font-size: 0.9em; } p { margin: 0.25rem 0; }

@@ -31,7 +31,8 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield "## Ignored"
         yield ""
     for change, entry in comparison.ignored:
-        yield f"- {_code(change.kind)} at {_code(change.location)} of {_plain(change.operation or 'the description')}, until "
+        about = _plain(change.operation or "the description")
+        yield f"- {_code(change.kind)} at {_code(change.location)} of {about}, until "
         yield f"  {entry.last_day}: {_plain(entry.reason)} ({_plain(entry.owner)})"
     for entry, why in comparison.stale:
         yield f"- Stale: {_plain(entry.about)}; {why}."

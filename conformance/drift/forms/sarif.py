@@ -1,7 +1,7 @@
 """SARIF 2.1.0, for code scanning: each change at the line of the description where it stands.
 
-Locations are relative to the repository's root, the folder that holds `.git`; a file outside one has none, for code scanning
-accepts no other.
+Locations are relative to the repository's root, the folder that holds `.git`; a file outside one has none, for code
+scanning accepts no other.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def _run(comparison: Comparison) -> dict[str, Any]:
 
 def _result(change: Change, index: int, files: dict[str, _File]) -> dict[str, Any]:
     name = "revision" if change.revision else "base"
-    place: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": f"{change.operation or ''} {change.location}".strip()}]}
+    place: dict[str, Any] = {
+        "logicalLocations": [{"fullyQualifiedName": f"{change.operation or ''} {change.location}".strip()}]
+    }
     physical = files[name].place(change.revision or change.base)
     if physical:
         place["physicalLocation"] = physical

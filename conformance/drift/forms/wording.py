@@ -34,8 +34,12 @@ def counted(comparison: Comparison) -> str:
 def by_operation(comparison: Comparison) -> list[tuple[str, list[Change]]]:
     """The changes under their operation, the description's own first."""
     order = {name: i for i, name in enumerate(dict.fromkeys(change.operation for change in comparison.changes))}
-    ordered = sorted(comparison.changes, key=lambda one: (one.operation is not None, order[one.operation], not one.breaking))
-    return [(name or "The description itself", list(group)) for name, group in groupby(ordered, lambda one: one.operation)]
+    ordered = sorted(
+        comparison.changes, key=lambda one: (one.operation is not None, order[one.operation], not one.breaking)
+    )
+    return [
+        (name or "The description itself", list(group)) for name, group in groupby(ordered, lambda one: one.operation)
+    ]
 
 
 def level(change: Change) -> str:
