@@ -13,12 +13,15 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from conformance.errors import UsageError
+
 REALM_PATH = "/auth/realms/master"
 AUDIENCE = "account"
 CLAIMS = "https://hasura.io/jwt/claims"
 REFRESH_SECONDS = 1800
 _REMEMBERED = 4096
 _LONGEST = 8192
+_KEPT = "signing-key.pem"
 
 
 class Identity:
@@ -31,14 +34,15 @@ class Identity:
         self.issuer = base_url + REALM_PATH
         self.seconds = seconds
         self.subject = str(uuid.uuid5(uuid.NAMESPACE_URL, "conformance"))
-        self.key = _given(signing_key) if signing_key else _key(folder)
+        self.key = _key(folder, signing_key)
+        self.key_id = self.key.thumbprint()
         self._verified: dict[str, int] = {}
 
     @property
     def jwks(self) -> dict[str, Any]:
         """The public half of the key, as a JSON Web Key Set (RFC 7517)."""
         public = self.key.as_dict(private=False)
-        return {"keys": [public | {"use": "sig", "alg": "RS256", "kid": self.key.kid}]}
+        return {"keys": [public | {"use": "sig", "alg": "RS256", "kid": self.key_id}]}
 
     def access_token(self, client: str, now: float | None = None) -> str:
         """A bearer token for `client` (`sdk-client`), good from `now` (epoch seconds)."""
@@ -66,7 +70,7 @@ class Identity:
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """These claims under this instance's key."""
-        return jwt.encode({"alg": "RS256", "kid": self.key.kid}, dict(claims), self.key)
+        return jwt.encode({"alg": "RS256", "kid": self.key_id}, dict(claims), self.key)
 
     def is_good(self, token: str) -> bool:
         """Whether `token` is an access token of ours that is valid now."""
@@ -100,19 +104,27 @@ class Identity:
         return claims if good else None
 
 
-def _given(path: Path) -> RSAKey:
-    key = RSAKey.import_key(path.read_bytes())
-    return RSAKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint()})
+def _key(folder: Path | None, given: Path | None) -> RSAKey:
+    """The key given, or the one kept in the data folder, so that a restart honours its tokens; else a new one."""
+    path = given or (folder / _KEPT if folder else None)
+    if path is None or (not given and not path.exists()):
+        key = RSAKey.generate_key(2048, private=True)
+        if path:
+            _keep(path, key.as_pem(private=True))
+        return key
+    try:
+        return RSAKey.import_key(path.read_bytes())
+    except (OSError, ValueError, JoseError):
+        raise UsageError(f"{path} is no PEM file with an RSA key.") from None
 
 
-def _key(folder: Path | None) -> RSAKey:
-    """The key kept in the data folder, so that a restart honours the tokens it gave; else a new one."""
-    path = folder / "signing-key.pem" if folder else None
-    kept = path is not None and path.exists()
-    key = RSAKey.import_key(path.read_bytes()) if path and kept else RSAKey.generate_key(2048, private=True)
-    if path and not kept:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(key.as_pem(private=True))
-    return RSAKey.import_key(key.as_dict(private=True), {"kid": key.thumbprint()})
+def _keep(path: Path, pem: bytes) -> None:
+    """Write the key where nobody else can read it, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

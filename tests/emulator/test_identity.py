@@ -106,7 +106,7 @@ def test_the_token_endpoint_refuses_what_is_no_form(instance: Any) -> None:
 def signed(instance: Any, key: Any = None, algorithm: str = "RS256", **change: Any) -> str:
     identity = instance.world.identity
     claims = identity.claims("Bearer", AUDIENCE, "sdk-client", 60, None) | change
-    return jwt.encode(claims, key or identity.key.as_pem(private=True), algorithm, headers={"kid": identity.key.kid})
+    return jwt.encode(claims, key or identity.key.as_pem(private=True), algorithm, headers={"kid": identity.key_id})
 
 
 @pytest.fixture(scope="module")
