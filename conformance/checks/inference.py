@@ -67,6 +67,8 @@ def one_record_a_row(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
     sent = rows_sent(exchange.request, _names(exchange, ledger)[0])
     assert exchange.response is not None
     echoed, answered = rows_answered(exchange.response)
+    if sent is not None and echoed is None and _told_as_objects(exchange, "in"):
+        yield seen(exchange, "echoes-its-input", False, "each row under `in` as it was sent", came(exchange))
     if sent is None or answered is None:
         return
     yield seen(exchange, "answers-one-record-a-row", len(answered) == len(sent), f"{len(sent)} records", len(answered))
@@ -92,6 +94,8 @@ def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
     sent = rows_sent(exchange.request, (names_of(content) or ("", ""))[0])
     assert exchange.response is not None
     _, answered = rows_answered(exchange.response)
+    if sent is not None and answered is None and _told_as_objects(exchange, "out"):
+        yield seen(exchange, "computes-the-model", False, "numbers as outputs, as the model gives", came(exchange))
     if sent is None or answered is None or len(sent) != len(answered):
         return
     expected = expected_outputs(content, sent)
@@ -147,6 +151,16 @@ def form_accepted(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 def served_by(exchange: Exchange, ledger: Ledger) -> Deployment | None:
     """The deployment an inference was sent to, None where none such was seen."""
     return ledger.deployment_served_by(exchange) if exchange.operation == "pipelines.infer" else None
+
+
+def _told_as_objects(exchange: Exchange, side: str) -> bool:
+    """Whether every record of a JSON answer has an object on that side: what is none breaks the described body."""
+    answer = exchange.answer
+    return (
+        isinstance(answer, list)
+        and bool(answer)
+        and all(isinstance(record, dict) and isinstance(record.get(side), dict) for record in answer)
+    )
 
 
 def _judgeable(exchange: Exchange) -> bool:
