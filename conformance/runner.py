@@ -195,7 +195,7 @@ class Runner:
             return None
         recorder = Recorder(
             Path(settings.record), f"run {settings.run_id}, {settings.kind} instance", settings.profile,
-            session=f"run {settings.run_id}", worker=settings.worker,
+            session=f"run {settings.run_id}", worker=settings.worker, largest=settings.record_largest,
         )  # fmt: skip
         self._stack.callback(self._write_recordings, recorder)
         return recorder
@@ -249,6 +249,13 @@ class Runner:
         running = any(row == "status.get-deployment.reaches-running" for row, _ in self.tally.held)
         return reached_of(self.rules.document, self.tally.reached, self.tally.marks, running=running)
 
+    @property
+    def _first_finding(self) -> float | None:
+        """Seconds from the start of the run to the first exchange that broke something; None where nothing did."""
+        ended = [finding.evidence[-1].ended for finding in self.tally.findings if finding.evidence]
+        known = [moment for moment in ended if moment is not None]
+        return round(max(0.0, min(known) - self._began), 3) if known else None
+
     def _shortfall(self) -> list[str]:
         """What a whole run should have reached and did not, as a sentence: green on nothing is worth nothing."""
         settings, short = self.settings, self._reached["short"]
@@ -277,7 +284,11 @@ class Runner:
             budget=settings.budget,
             suites=list(self.tally.suites.values()),
             drift=self._drift,
-            extra={"readings": dict(sorted(self.tally.observed.items())), "coverage": self._reached},
+            extra={
+                "readings": dict(sorted(self.tally.observed.items())),
+                "coverage": self._reached,
+                "first_finding": self._first_finding,
+            },
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
 
