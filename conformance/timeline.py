@@ -49,7 +49,8 @@ def _named(exchange: Exchange) -> tuple[str, str]:
 def condensed(events: Iterable[Mapping[str, Any]]) -> list[Event]:
     """Events in order of time, counted from the first, of deployments that were seen to be deployed.
 
-    Polls that repeat what the one before said are left out, and undeployments get their deployment's name.
+    Polls that repeat what the one before said are left out, and undeployments get their deployment's name. `gap` is the
+    seconds since the deployment was last looked at: what a status tells came about within them.
     """
     ordered = sorted((dict(event) for event in events if "at" in event), key=lambda event: float(event["at"]))
     origin = ordered[0]["at"] if ordered else 0.0
@@ -57,6 +58,7 @@ def condensed(events: Iterable[Mapping[str, Any]]) -> list[Event]:
         event["deployment"].rpartition("-")[2]: event["deployment"] for event in ordered if event["event"] == "deploy"
     }
     last: dict[str, str] = {}
+    seen: dict[str, float] = {}
     kept = []
     for event in ordered:
         event["at"] = round(event["at"] - origin, 6)
@@ -64,9 +66,13 @@ def condensed(events: Iterable[Mapping[str, Any]]) -> list[Event]:
             event["deployment"] = names.get(event["deployment"], event["deployment"])
         if event["deployment"] not in names.values():
             continue
-        repeated = event["event"] == "status" and last.get(event["deployment"]) == event["status"]
-        if event["event"] == "status":
-            last[event["deployment"]] = event["status"]
+        name, is_status = event["deployment"], event["event"] == "status"
+        repeated = is_status and last.get(name) == event["status"]
+        if is_status:
+            last[name] = event["status"]
+            event["gap"] = round(event["at"] - seen.get(name, event["at"]), 6)
+        if event["event"] != "infer":
+            seen[name] = event["at"]
         if not repeated:
             kept.append(event)
     return kept

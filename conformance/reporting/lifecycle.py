@@ -16,11 +16,16 @@ _NAMES, _TICKS = 190, 64
 _FLOOR = 168
 _LANES = 40
 _DOTS = 2_000
+_WATCHED = 2.0
+"""Seconds between two looks at a deployment within which a change counts as watched, and its time as measured."""
 
 
 @dataclass
 class Lane:
-    """One deployment: spans of `(stage, from, to)` in seconds, inferences as `(at, seconds, status)`."""
+    """One deployment: spans of `(stage, from, to)` in seconds, inferences as `(at, seconds, status)`.
+
+    Times to Running and to gone are seconds, None where the change did not come or was not watched.
+    """
 
     name: str
     spans: list[tuple[str, float, float]] = field(default_factory=list)
@@ -61,7 +66,7 @@ def lanes_of(events: Iterable[Mapping[str, Any]]) -> list[Lane]:
         if event["event"] == "infer":
             lane.inferences.append((at, float(event.get("seconds", 0)), word))
         elif turned := _turn(str(event["event"]), word, stage[name][0]):
-            _enter(lane, stage, turned, at)
+            _enter(lane, stage, turned, at, watched=float(event.get("gap", 0)) <= _WATCHED)
     for name, (current, since) in stage.items():
         if current != "gone" and end > since:
             lanes[name].spans.append((current, since, end))
@@ -82,13 +87,13 @@ def _turn(event: str, word: str, current: str) -> str:
     return "starting" if event == "deploy" and current == "gone" else ""
 
 
-def _enter(lane: Lane, stage: dict[str, tuple[str, float]], turned: str, at: float) -> None:
+def _enter(lane: Lane, stage: dict[str, tuple[str, float]], turned: str, at: float, *, watched: bool) -> None:
     current, since = stage[lane.name]
     if current != "gone":
         lane.spans.append((current, since, at))
-    if (current, turned) == ("starting", "running") and lane.to_running is None:
+    if watched and (current, turned) == ("starting", "running") and lane.to_running is None:
         lane.to_running = at - since
-    if (current, turned) == ("stopping", "gone") and lane.to_gone is None:
+    if watched and (current, turned) == ("stopping", "gone") and lane.to_gone is None:
         lane.to_gone = at - since
     stage[lane.name] = (turned, at)
 
@@ -97,7 +102,7 @@ def _tiles(lanes: Sequence[Lane]) -> Iterator[dict[str, str]]:
     ran = [lane.to_running for lane in lanes if lane.to_running is not None]
     gone = [lane.to_gone for lane in lanes if lane.to_gone is not None]
     took = [seconds for lane in lanes for _, seconds, status in lane.inferences if status == "200"]
-    yield {"name": "Deployments", "value": str(len(lanes)), "more": f"{len(ran)} seen Running, {len(gone)} seen gone"}
+    yield {"name": "Deployments", "value": str(len(lanes)), "more": f"{len(ran)} timed to Running, {len(gone)} to gone"}
     for name, values in (("Time to Running", ran), ("Time to gone", gone)):
         if values:
             yield {
