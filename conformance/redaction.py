@@ -41,12 +41,8 @@ class Redaction:
         """Redact this very value wherever it stands from now on, also percent-encoded, JSON-escaped or in base64."""
         if len(secret) < 4 or secret == _DOCUMENTED or HARMLESS.fullmatch(secret):
             return
-        spellings = {
-            secret,
-            quote(secret, safe=""),
-            json.dumps(secret)[1:-1],
-            base64.b64encode(secret.encode()).decode(),
-        }
+        encoded = base64.b64encode(secret.encode()).decode()
+        spellings = (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], encoded)
         with self._lock:
             self._known.update(dict.fromkeys(spellings, kind))
 
@@ -80,8 +76,8 @@ class Redaction:
         """A JSON value redacted by its field names and its texts; numbers, keys and structure stay."""
         if isinstance(value, dict):
             name = value.get("name")  # as HAR writes its pairs: {"name": ..., "value": ...}
-            pair = {"value": name} if isinstance(name, str) else {}
-            return {self.text(key): self._field(pair.get(key, key), item) for key, item in value.items()}
+            pair: dict[str, str] = {"value": name} if isinstance(name, str) else {}
+            return {self.text(key): self._field(pair.get(str(key), str(key)), item) for key, item in value.items()}
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return self._string(value) if isinstance(value, str) else value

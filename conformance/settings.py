@@ -56,6 +56,7 @@ class Settings:
     max_requests: int | None = None
     allow_hosts: tuple[str, ...] = ()
     record: str = ""
+    record_largest: int = 0
     effects: str = ""
     journal: str = ""
     journal_file: str = ""

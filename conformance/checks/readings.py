@@ -11,6 +11,7 @@ from collections.abc import Callable
 from conformance import multipart
 from conformance.checks.pipelines import is_uuid
 from conformance.checks.rules import Findings, Rules, is_id, objects, told
+from conformance.checks.status import STATUS_INFERRED
 from conformance.ledger import Ledger, models_named
 from conformance.model import Exchange, Finding
 
@@ -126,7 +127,8 @@ def _error(exchange: Exchange, ledger: Ledger) -> str:
 
 
 def _upload_status(exchange: Exchange, ledger: Ledger) -> str:
-    return {202: "accepted", 200: "done"}.get(exchange.status or 0, "")
+    inferred = STATUS_INFERRED in exchange.labels
+    return "" if inferred else {202: "accepted", 200: "done"}.get(exchange.status or 0, "")
 
 
 def _uploaded_id(exchange: Exchange, ledger: Ledger) -> str:

@@ -23,14 +23,17 @@ from conformance.settings import Settings, checked
 @click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option("--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds.")
+@click.option(
+    "--largest", type=click.IntRange(0), default=0, metavar="BYTES", help="Leave out exchanges with a larger body."
+)
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
 @safety_options
-def record(output: str, **options: Any) -> int:
+def record(output: str, largest: int, **options: Any) -> int:
     """Run the lifecycle against a target and keep the exchanges, redacted.
 
     Exits 0 once they are written, whatever the verdict, which is printed; 3 where nothing could be recorded.
     """
-    settings = Settings(record=output, **options)
+    settings = Settings(record=output, record_largest=largest, **options)
     runner = Runner(checked(settings))
     try:
         runner.prepare()

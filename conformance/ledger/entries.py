@@ -104,7 +104,8 @@ def models_named(definition: Any) -> tuple[tuple[str, str, str], ...]:
     steps = definition.get("steps", []) if isinstance(definition, dict) else []
     for step in steps if isinstance(steps, list) else []:
         inference = step.get("ModelInference") if isinstance(step, dict) else None
-        found += inference.get("models", []) if isinstance(inference, dict) else []
+        named = inference.get("models") if isinstance(inference, dict) else None
+        found += named if isinstance(named, list) else []
     return tuple(reference_of(model) for model in found if isinstance(model, dict))
 
 

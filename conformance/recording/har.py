@@ -161,7 +161,7 @@ def _response(raw: dict[str, Any], seconds: float) -> Response | None:
         return None
     content = _object(raw.get("content"))
     body = _content(content, raw.get("bodySize"))
-    fields = [(name, value) for name, value in _headers(raw.get("headers")).fields if name.lower() not in _TRANSPORT]
+    fields = [field for field in _headers(raw.get("headers")).fields if not _of_transport(field, body)]
     mime = content.get("mimeType")
     if not fields and isinstance(mime, str) and mime not in ("", "x-unknown"):
         fields = [("Content-Type", mime)]
@@ -205,6 +205,12 @@ def _headers(raw: object) -> Headers:
     rows = raw if isinstance(raw, list) else []
     pairs = ((str(row.get("name") or ""), str(row.get("value") or "")) for row in rows if isinstance(row, dict))
     return Headers((name, value) for name, value in pairs if name and not name.startswith(":"))
+
+
+def _of_transport(field: tuple[str, str], body: bytes | None) -> bool:
+    """Whether a field is about how the body travelled: a HAR holds it unpacked and in UTF-8, so lengths may differ."""
+    name, value = field
+    return name.lower() in _TRANSPORT or (name.lower() == "content-length" and value != str(len(body or b"")))
 
 
 def _masked(field: tuple[str, str]) -> bool:

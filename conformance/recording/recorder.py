@@ -31,18 +31,28 @@ class Recorder:
     """Takes exchanges as they happen and writes them at the end; what it holds is redacted already.
 
     A path that ends in `.har` becomes a HAR, any other a folder of recordings. Each worker of a run sees its own
-    exchanges: it writes a HAR of its own (`run-gw0.har`), or recordings of a session of its own.
+    exchanges: it writes a HAR of its own (`run-gw0.har`), or recordings of a session of its own. Exchanges with a body
+    of more than `largest` bytes are left out and counted; 0 keeps all.
     """
 
-    def __init__(self, path: Path, source: str, release: str, session: str = "", worker: str = "") -> None:
+    def __init__(
+        self, path: Path, source: str, release: str, session: str = "", worker: str = "", largest: int = 0
+    ) -> None:
         self.path = path.with_stem(f"{path.stem}-{worker}") if worker and _is_har(path) else path
         self._source, self._release, self._worker = source, release, worker
         self._session = f"{session} {worker}".strip()
+        self.left_out = 0
+        self._largest = largest
         self._kept: list[Exchange] = []
         self._lock = threading.Lock()
 
     def keep(self, exchange: Exchange) -> None:
         """Take one exchange, from any thread."""
+        sizes = [len(message.body) for message in (exchange.request, exchange.response) if message]
+        if self._largest and max(sizes) > self._largest:
+            with self._lock:
+                self.left_out += 1
+            return
         redacted = redact_exchange(exchange)
         with self._lock:
             self._kept.append(redacted)

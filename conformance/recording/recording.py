@@ -135,9 +135,13 @@ def _body(raw: Mapping[str, Any], folder: Path | None, name: str) -> tuple[bytes
     body = raw["body"]
     if str(raw.get("content_type") or "").lower().startswith("multipart/") and not isinstance(body, str):
         return b"", False
-    if isinstance(body, str):
-        return body.encode("utf-8", "surrogatepass"), True
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), True
+    return bytes_of(body), True
+
+
+def bytes_of(body: Any) -> bytes:
+    """The bytes that a file's `body` stands for."""
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _file(raw: Mapping[str, Any], folder: Path | None, name: str) -> bytes:

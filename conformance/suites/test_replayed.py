@@ -17,8 +17,6 @@ from conformance.model import Exchange
 from conformance.recording.sequence import in_order
 from conformance.recording.traffic import read
 
-FOLDERS = (FIXTURES / "recordings", FIXTURES / "emulated")
-
 
 @cache
 def _rules() -> Rules:
@@ -28,13 +26,13 @@ def _rules() -> Rules:
 @cache
 def _recorded() -> dict[str, tuple[Exchange, Ledger]]:
     """Each recording with what its session had said before it, by operation and file."""
-    traffic = read([folder for folder in FOLDERS if folder.is_dir()], _rules().document)
+    traffic = read([FIXTURES / "recordings"], _rules().document)
     placed = (pair for _, exchanges in traffic for pair in in_order(exchanges))
     return {_name(exchange): (exchange, ledger) for exchange, ledger in placed}
 
 
 def _name(exchange: Exchange) -> str:
-    return Path(exchange.source).relative_to(FIXTURES).with_suffix("").as_posix()
+    return Path(exchange.source).relative_to(FIXTURES / "recordings").with_suffix("").as_posix()
 
 
 @pytest.mark.parametrize("name", sorted(_recorded()))

@@ -127,6 +127,22 @@ def test_a_recorder_keeps_the_order_of_start(tmp_path: Path) -> None:
         assert [exchange.answer for exchange in archive.exchanges()] == [1.0, 2.0, 3.0]
 
 
+def test_exchanges_larger_than_told_are_left_out_and_counted(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "x.har", "test", "2023.4", largest=10)
+    for body in (b'"small"', b'"more than ten bytes"'):
+        recorder.keep(exchange(b"{}", body))
+    assert (recorder.write(), recorder.left_out) == (1, 1)
+
+
+def test_a_length_that_was_true_stays_true_of_json_kept_as_a_value(tmp_path: Path) -> None:
+    body = b'{ "small" : 0.00001 }'
+    answer = Response(200, Headers({"Content-Type": "application/json", "Content-Length": str(len(body))}), body)
+    (recording,) = kept(tmp_path, Exchange(Request("POST", DEPLOY), answer, "pipelines.deploy"))
+    response = recording.exchange.response
+    assert response is not None
+    assert response.headers["content-length"] == str(len(response.body)) != str(len(body))
+
+
 def test_workers_write_beside_each_other(tmp_path: Path) -> None:
     for worker in ("gw0", "gw1"):
         for place in (tmp_path / "dir", tmp_path / "x.har"):
