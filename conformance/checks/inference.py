@@ -67,7 +67,7 @@ def one_record_a_row(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
     sent = rows_sent(exchange.request, _names(exchange, ledger)[0])
     assert exchange.response is not None
     echoed, answered = rows_answered(exchange.response)
-    if sent is not None and echoed is None and _told_as_objects(exchange, "in"):
+    if sent is not None and echoed is None and column_sent(exchange.request) and _told_as_objects(exchange, "in"):
         yield seen(exchange, "echoes-its-input", False, "each row under `in` as it was sent", came(exchange))
     if sent is None or answered is None:
         return

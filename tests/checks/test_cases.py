@@ -6,7 +6,7 @@ import pytest
 
 from conformance.checks import Rules, judge
 from conformance.model import Exchange, Finding
-from tests.checks.built import after
+from tests.checks.built import COLUMN, ROWS, SERVING, after, infer, post, record
 from tests.checks.cases import CASES, Case
 
 RULES = Rules.of()
@@ -45,6 +45,12 @@ def test_every_check_is_tried_both_ways() -> None:
 
 
 def test_checks_say_nothing_of_requests_of_no_operation_that_claim_none() -> None:
-    from tests.checks.built import post
-
     assert judge(post(None, {}, {"anything": 1}), after(), RULES) == []
+
+
+def test_rows_of_several_columns_are_judged_by_the_models_own() -> None:
+    question = [{"unknown": 1.5, COLUMN: row} for row in ROWS]
+    records = [record(row, **{"in": asked}) for row, asked in zip(ROWS, question, strict=True)]
+    found = judge(infer(records, question=question), after(*SERVING), RULES)
+    assert [finding for finding in found if not finding.held] == []
+    assert "pipelines.infer.computes-the-model" in {finding.requirement for finding in found}

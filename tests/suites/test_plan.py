@@ -15,6 +15,7 @@ from conformance.suites.model import Model
 from conformance.suites.refusals import REFUSALS
 from conformance.suites.requests import OPERATIONS, plain_request
 from conformance.tensors import expected_outputs
+from tests.measured import apart, deployed_on_live
 
 SAMPLE = next(iter(sorted((data.FIXTURES / "models").glob("*.onnx"))), Path("none"))
 
@@ -51,3 +52,9 @@ def test_the_second_model_computes_the_first_ones_outputs_negated() -> None:
     assert second is not None
     np.testing.assert_allclose(second, -first)
     assert hashlib.sha256(model.negated()).digest() != hashlib.sha256(model.content).digest()
+
+
+def test_a_whole_run_makes_as_many_deployments_of_a_live_target_as_it_says_beforehand() -> None:
+    made, verdict = apart(deployed_on_live)
+    assert made == ON_LIVE
+    assert verdict == "conformant"
