@@ -52,7 +52,7 @@ def change(place: Place, kind: str, detail: str = "", **more: Any) -> Change:
 
 
 _Judged = tuple[Any, Any, tuple[tuple[Difference, bool], ...]]
-"""The two schemas, kept so that their identity stays theirs; each difference, with whether its witness was confirmed."""
+"""The two schemas, kept so that their identity stays theirs; each difference, and whether its witness was confirmed."""
 
 
 class Sides:

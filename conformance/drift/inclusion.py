@@ -13,9 +13,9 @@ from typing import Any
 
 from conformance.drift import cases, conjunction, containment, membership, strings
 from conformance.drift.atoms import ANYTHING, Array, Atom, Number, Object, Single, Term, Text, type_of_atom
-from conformance.drift.instances import Instances
+from conformance.drift.instances import DEEPEST, Instances
 from conformance.drift.space import Space
-from conformance.drift.values import ABSENT
+from conformance.drift.values import ABSENT, depth_of
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Inclusion:
     def _refuted(self, atom: Atom, goal: Term, candidates: list[Any]) -> Answer | None:
         for value in itertools.chain(candidates, self.instances.several(atom, 2)):
             if membership.holds(self.space, value, atom) and not self.space.member(value, goal):
-                return Answer(False, value)
+                return Answer(False, value) if depth_of(value) < DEEPEST else OPAQUE
         return None
 
     def _within(self, atom: Atom, other: Atom, candidates: list[Any]) -> bool:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FRESH = "anything-else"
 """A property name that no description uses by chance."""
 
+DEEPEST = 30
+"""Levels beyond which no witness is made: a chain of schemas may be as long as the description."""
+
 _MOST_ITEMS = 2000
 
 

@@ -110,7 +110,7 @@ def _bound(node: Schema, word: str, excluded: bool) -> Bound | None:
 
 
 def text_tags(node: Schema) -> Iterator[str]:
-    """The formats a string is held to; OpenAPI 3.0 wrote `byte` and `binary` for what 3.1 writes as content keywords."""
+    """The formats a string is held to; 3.0 wrote `byte` and `binary` for what 3.1 writes as content keywords."""
     name = node.get("format")
     encoding, media = node.get("contentEncoding"), node.get("contentMediaType")
     if name and name not in formats.HINTS:

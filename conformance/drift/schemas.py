@@ -16,7 +16,7 @@ from conformance.drift.annotations import annotation
 from conformance.drift.atoms import Object, Term
 from conformance.drift.differences import CHANGED, LOOSENED, TIGHTENED, Difference, Inside, shown
 from conformance.drift.inclusion import Inclusion, holds
-from conformance.drift.instances import Instances
+from conformance.drift.instances import DEEPEST, Instances
 from conformance.drift.kinds import KINDS
 from conformance.drift.space import REQUEST, Space
 from conformance.drift.values import ABSENT, key_of
@@ -49,7 +49,7 @@ class _Visit:
     def told(self, one: Difference, weight: int) -> Difference:
         """The difference as seen from outside: its whole path, its witness with everything around it."""
         safe = one.safe or (weight != MATTERS and not _beside_values(one))
-        witness = one.witness
+        witness = one.witness if len(self.around) < DEEPEST else ABSENT
         for around in reversed(self.around if one.breaking and not safe else ()):
             witness = around(witness)
         return replace(one, path=self.path + one.path, witness=witness, safe=safe)

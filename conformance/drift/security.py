@@ -1,4 +1,4 @@
-"""Which credentials a description asks for: alternatives of schemes with scopes, by what schemes are, not their keys."""
+"""Which credentials a description asks for: alternatives of schemes with scopes, by what schemes are, not by key."""
 
 from __future__ import annotations
 

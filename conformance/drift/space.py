@@ -36,7 +36,8 @@ class Space:
         self._numbers: dict[tuple[int, str], int] = {}
         self._read: dict[int, tuple[Atom, ...]] = {}
         self._expanded: dict[Term, tuple[Atom, ...]] = {ANYTHING: EVERY, NOTHING: ()}
-        self._open: set[int | Term] = set()
+        self._open: set[int] = set()
+        self._looking: list[Term] = []
         self._reading: set[int] = set()
         self._vacant: dict[Term, bool] = {}
 
@@ -193,16 +194,13 @@ class Space:
         """Whether the term certainly holds no value at all."""
         if term in self._vacant:
             return self._vacant[term]
-        if term in self._open or len(self._open) > 40:
+        if len(self._looking) > 40:
             return False
-        self._open.add(term)
-        try:
-            result = all(self.vacant_atom(atom) for atom in self.expand(term))
-        finally:
-            self._open.discard(term)
-        if not self._open:
-            self._vacant[term] = result
-        return result
+        self._vacant[term] = False  # what is not certain is not vacant, a term met inside itself least of all
+        self._looking.append(term)
+        self._vacant[term] = all(self.vacant_atom(atom) for atom in self.expand(term))
+        self._looking.pop()
+        return self._vacant[term]
 
     def vacant_atom(self, atom: Atom) -> bool:
         """Whether the atom certainly holds no value: no string fits, or a property or item it needs can have none."""

@@ -153,7 +153,7 @@ class _Builder:
     def _key(self, value: Any, event: Any) -> Any:
         if isinstance(value, (dict, list)):
             raise UsageError(f"{self.name} uses a mapping or a list as a key at line {event.start_mark.line + 1}.")
-        plain = getattr(event, "style", "x") is None and getattr(event, "tag", None) is None
+        plain = isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.tag is None
         text = event.value if isinstance(event, yaml.ScalarEvent) else str(value)
         return _MERGE if plain and text == "<<" else text
 

@@ -58,6 +58,20 @@ def key_of(value: Any) -> Key:
     return kind, value
 
 
+def depth_of(value: Any) -> int:
+    """Levels of nesting; 0 for a value that holds no other."""
+    depth, level = -1, [value]
+    while level:
+        depth += 1
+        level = [
+            child
+            for one in level
+            if isinstance(one, (dict, list))
+            for child in (one.values() if isinstance(one, dict) else one)
+        ]
+    return depth
+
+
 def value_of(key: Key) -> Any:
     """A value of this key."""
     kind, held = cast("tuple[str, Any]", key)

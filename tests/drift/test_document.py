@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from conformance.drift.compare import compare
+from conformance.drift.document import load
+from conformance.drift.syntax import lines, parse
+from conformance.errors import UsageError
+
+HEAD = 'openapi: 3.1.0\ninfo: {title: T, version: "1"}\n'
+BOMB = (
+    HEAD
+    + "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    + "".join(
+        f"{name}: &{name} [{', '.join(['*' + before] * 10)}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+)
+
+
+def _file(tmp_path: Path, text: str, name: str = "d.yaml") -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no object|0 YAML documents"),
+        ("[]", "holds no object"),
+        ("a: [", "neither JSON nor YAML"),
+        ("a: 1\n---\na: 2\n", "2 YAML documents"),
+        ("title: x\n", "has no `openapi` member"),
+        ("swagger: '2.0'\n", "is Swagger 2.0"),
+        ("openapi: 4.0.0\n", "is no OpenAPI 3.0 or 3.1"),
+        (HEAD, "is no valid OpenAPI description"),
+        (HEAD + "paths: []\n", "is no valid OpenAPI description"),
+        ("openapi: 3.1.0\npaths: {}\n", "info"),
+        (HEAD + "paths: {/a: {get: {responses: nope}}}\n", "is no valid OpenAPI description"),
+        (HEAD + "paths: {}\ncomponents: {schemas: {A: {type: strnig}}}\n", "strnig"),
+        (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: '#/components/schemas/B'}}}\n", "leads nowhere"),
+        (
+            HEAD
+            + "paths: {/a: {$ref: '#/components/pathItems/X'}}\ncomponents: {pathItems: {X: {$ref: '#/paths/~1a'}}}\n",
+            "back to itself",
+        ),
+        (HEAD + "paths: {}\npaths: {}\n", "'paths' twice"),
+        (BOMB, "once its aliases are expanded"),
+        (HEAD + "paths: &p {/a: *p}\n", "inside itself"),
+        (HEAD + "x-deep: " + "[" * 5000 + "]" * 5000 + "\n", "nests deeper|neither JSON nor YAML"),
+        (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: 'https://h.example/s.json'}}}\n", "--allow-remote"),
+        (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: 'other.yaml#/A'}}}\n", "There is no file"),
+        (HEAD + "paths: {}\nx-a: .inf\nx-b: 1e999\n", "too large"),
+        ('{"openapi": "3.1.0", "openapi": "3.1.0"}', "'openapi' twice"),
+        ('{"a": NaN}', "NaN"),
+        ('{"a": ' * 3000 + "1" + "}" * 3000, "nests deeper"),
+    ],
+)
+def test_what_is_no_description_is_refused_in_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told) as refused:
+        load(_file(tmp_path, text))
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 600
+
+
+def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no file"):
+        load(tmp_path / "none.yaml")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        load(tmp_path / "binary")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_a_bomb_is_refused_in_bounded_time_and_memory(tmp_path: Path) -> None:
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(UsageError):
+        load(_file(tmp_path, BOMB))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert time.process_time() - began < 5
+    assert peak < 50 * 2**20
+
+
+def test_yaml_is_read_as_version_1_2_says() -> None:
+    text = (
+        "a: no\nb: 2024-01-01\nc: 0o17\nd: 012\ne: 1e3\nf: '1'\n200: x\ng: ~\nh: &x [1]\ni: *x\nj: {<<: {k: 1}, l: 2}\n"
+    )
+    assert parse(text, "t") == {
+        "a": "no", "b": "2024-01-01", "c": 15, "d": 12, "e": 1000.0, "f": "1", "200": "x", "g": None, "h": [1], "i": [1],
+        "j": {"k": 1, "l": 2},
+    }  # fmt: skip
+
+
+def test_the_line_of_a_node_is_found_in_yaml_and_in_json() -> None:
+    value = {"paths": {"/a~b": {"get": {"tags": ["x", "y"]}}}}
+    text = json.dumps(value, indent=1)
+    assert lines(text)["/paths/~1a~0b/get/tags/1"] == 7
+    assert lines("paths:\n  /a:\n    get:\n      tags:\n      - x\n      - y\n")["/paths/~1a/get/tags/1"] == 6
+
+
+def test_files_beside_the_description_are_read_and_may_refer_to_each_other(tmp_path: Path) -> None:
+    node = "Node: {type: object, properties: {next: {$ref: '#/Node'}, back: {$ref: 'd.yaml#/components/schemas/N'}}}\n"
+    _file(tmp_path, node, "other.yaml")
+    root = "paths: {/a: {get: {responses: {'200': {description: x, content: {application/json: {schema: {$ref: '%s'}}}}}}}}\n"
+    parts = "components: {schemas: {N: {$ref: 'other.yaml#/Node'}}}\n"
+    whole = load(_file(tmp_path, HEAD + root % "other.yaml#/Node" + parts))
+    again = load(_file(tmp_path, HEAD + root % "#/components/schemas/N" + parts, "e.yaml"))
+    assert compare(whole, again).verdict == "none"
+
+
+def test_schemas_that_refer_to_each_other_in_a_long_chain_are_compared() -> None:
+    def chain(last: str) -> dict[str, object]:
+        parts: dict[str, object] = {
+            f"S{i}": {"type": "object", "properties": {"n": {"$ref": f"#/components/schemas/S{i + 1}"}}}
+            for i in range(800)
+        }
+        parts["S800"] = {"type": last}
+        body = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/S0"}}}}
+        return {
+            "openapi": "3.1.0",
+            "info": {"title": "T", "version": "1"},
+            "paths": {"/a": {"post": {"requestBody": body, "responses": {"200": {"description": "x"}}}}},
+            "components": {"schemas": parts},
+        }
+
+    assert compare(chain("string"), chain("string")).verdict == "none"
+    assert compare(chain("string"), chain("integer")).verdict == "breaking"
