@@ -22,9 +22,9 @@ JUDGED = "generated"
 class Reach:
     """Counts, exchange by exchange. A mark is a text: `link|FROM|NAME`, `keyword|OPERATION|PATH|met or violated`."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, validator: FastValidator) -> None:
         self._links = dict(_links(document))
-        self._validator = FastValidator(document)
+        self._validator = validator
         self._offered: dict[tuple[str, str, str], set[tuple[str, ...]]] = {}
 
     def marks(self, exchange: Exchange) -> list[str]:

@@ -22,7 +22,7 @@ from conformance.timeline import event_of
 _MOST_EVENTS = 500
 """Events kept between two drains: more than that nobody looks at."""
 
-_GATEWAY_DOWN = frozenset({502, 504})
+_GATEWAY_DOWN = frozenset({502, 503, 504})
 _MOST_SHOWN = 5
 """Findings of one requirement and operation that are kept whole: the same defect is not told a thousand times."""
 
@@ -95,7 +95,7 @@ class Session:
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
         self._shown: Counter[tuple[str, str]] = Counter()
-        self._reach = Reach(rules.document)
+        self._reach = Reach(rules.document, rules.validator)
         self._keep = keep
         self._lock = threading.RLock()
         self._labels: frozenset[str] = frozenset()
@@ -163,7 +163,12 @@ class Session:
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange and fold it in, however it came about."""
         with self._lock:
-            for finding in judge(exchange, self.ledger, self.rules):
+            try:
+                found = judge(exchange, self.ledger, self.rules)
+            except RecursionError:  # JSON may nest as deep as its parser goes, and deeper than those who read it
+                exchange = replace(exchange, response=None, failure="the answer nests too deeply to be read")
+                found = judge(exchange, self.ledger, self.rules)
+            for finding in found:
                 self._count(finding)
             before, self.ledger = self.ledger, self.ledger.after(exchange)
             if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
@@ -208,7 +213,7 @@ class Session:
         """Whether anything at the target still answers as an API does."""
         probe = Request("POST", "/v1/api/workspaces/list", Headers({"Content-Type": "application/json"}), b"{}")
         exchange = self.target.send(probe)
-        return exchange.response is not None and exchange.status not in _GATEWAY_DOWN | {503}
+        return exchange.response is not None and exchange.status not in _GATEWAY_DOWN
 
     @contextmanager
     def labelled(self, *labels: str) -> Iterator[None]:

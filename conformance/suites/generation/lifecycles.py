@@ -124,7 +124,9 @@ class Lifecycle(RuleBasedStateMachine):
         if len(world.workspaces) < 3:
             reply = self.valid.create_workspace(world.stage.names.fresh("workspace"))
             world.workspaces += [reply.value] if _usable(reply) else []
-        self.valid.list_workspaces()
+            self.valid.list_workspaces()
+        else:
+            self.valid.list_model_versions(model_id=world.stage.models[0].name)
 
     @rule(workspace=ANY, again=st.booleans())
     def upload(self, workspace: int, again: bool) -> None:
@@ -206,12 +208,10 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(deployment=ANY, count=st.integers(1, 4), kind=st.integers(0, 5), rows=st.integers(0, 5))
     def infer(self, deployment: int, count: int, kind: int, rows: int) -> None:
         deployed = _of(self.world.deployed, deployment)
-        if deployed is None:
-            return
         model = self.world.stage.model
         batch = model.rows(4, rows)[:count]
-        url = infer_path(deployed.name, deployed.made.name)
-        client = self.valid if self._serves(deployed) else self.asking
+        url = infer_path(deployed.name, deployed.made.name) if deployed else self.world.stage.url
+        client = self.valid if deployed is None or self._serves(deployed) else self.asking
         if kind in (3, 4):
             batch = batch[::-1]
         if kind == 5:
@@ -234,6 +234,7 @@ class Lifecycle(RuleBasedStateMachine):
     def undeploy(self, deployment: int, by: int, patiently: bool) -> None:
         world, deployed = self.world, _of(self.world.deployed, deployment)
         if deployed is None:
+            self._refused(lambda: self.asking.undeploy(deployment_id=UNKNOWN))
             return
         ids = {"pipeline_id": deployed.made.created.pipeline_pk_id, "deployment_id": deployed.id}
         chosen = ids if by == 0 else dict([list(ids.items())[by - 1]])
@@ -249,6 +250,7 @@ class Lifecycle(RuleBasedStateMachine):
     def ask_the_ended(self, deployment: int, act: int) -> None:
         ended = _of(self.world.ended, deployment)
         if ended is None:
+            self.invalid.infer(infer_path(f"{self.world.stage.pipeline_name}-{UNKNOWN}", "none"), "x", [[1.0]])
             return
         if act == 0:
             self.asking.undeploy(deployment_id=ended.id)

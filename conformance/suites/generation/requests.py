@@ -31,7 +31,7 @@ def _name(stage: Stage, index: int, drawn: Any) -> str:
 def _definition(stage: Stage, index: int, drawn: Any) -> Any:
     if drawn is None:
         return None
-    choices = ({}, {"steps": []}, steps_of(stage.models[0]), steps_of(stage.models[1]))
+    choices: tuple[dict[str, Any], ...] = ({}, {"steps": []}, steps_of(stage.models[0]), steps_of(stage.models[1]))
     return choices[index % len(choices)]
 
 

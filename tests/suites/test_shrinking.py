@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.checks import Rules
+from conformance.client import PipelineClient
+from conformance.data import FIXTURES
+from conformance.model import Exchange, Request
+from conformance.session import Session
+from conformance.settings import Settings, open_target
+from conformance.suites.generation.shrinking import fewest, shrink_all, smallest
+from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
+from conformance.suites.model import Model
+from conformance.targets.emulated import emulator_process
+
+
+def request(body: object) -> Request:
+    return Request("POST", "/v1/api/pipelines/create", body=json.dumps(body).encode())
+
+
+def test_the_fewest_rows_are_found_by_halving() -> None:
+    tried: list[int] = []
+
+    def holds(count: int) -> bool:
+        tried.append(count)
+        return count > 50
+
+    assert fewest(1000, holds) == 51
+    assert len(tried) <= 11
+
+
+def test_rows_that_do_not_matter_are_left_out() -> None:
+    small = smallest(request([{"x": [1]}] * 300), lambda r: len(r.json) > 50)
+    assert len(small.json) == 51
+
+
+def test_fields_that_do_not_matter_are_left_out() -> None:
+    small = smallest(request({"a": 1, "b": 2, "c": {"d": 1}}), lambda r: "c" in r.json)
+    assert small.json == {"c": {}}
+
+
+def test_a_name_that_must_be_long_is_as_short_as_it_can_be() -> None:
+    small = smallest(request({"name": "x" * 120}), lambda r: len(r.json.get("name", "")) >= 64)
+    assert small.json == {"name": "x" * 64}
+
+
+def test_a_name_of_one_length_alone_keeps_that_length() -> None:
+    small = smallest(request({"name": "x" * 64}), lambda r: len(r.json.get("name", "")) == 64)
+    assert small.json == {"name": "x" * 64}
+
+
+@pytest.fixture
+def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings, Stage]]:
+    with emulator_process(["--fault", request.param]) as url:
+        settings = Settings(target="emulated", emulated_url=url, run_id="0123abcd", budget="standard")
+        target = open_target(settings)
+        session = Session(target, Rules.of())
+        client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
+        model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
+        stage = stage_of(client, names, own_workspace(client, names), model, 20.0, deploys=True)
+        yield session, settings, stage
+        target.close()
+
+
+def shrunk(session: Session, settings: Settings) -> tuple[Exchange, ...]:
+    shrink_all(session, settings)
+    return next(finding.evidence for finding in session.broken if finding.shrunk)
+
+
+@pytest.mark.parametrize("planted", ["deploy-again-gives-a-new-id"], indirect=True)
+def test_a_second_deploy_is_shrunk_to_a_pipeline_deployed_twice(planted: tuple[Session, Settings, Stage]) -> None:
+    session, settings, stage = planted
+    client = PipelineClient(session.send, intent="valid")
+    client.list_workspaces()
+    client.infer(stage.url, stage.model.column, stage.model.rows(2))
+    client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
+    operations = [exchange.operation for exchange in shrunk(session, settings)]
+    assert operations == ["workspaces.create", "pipelines.create", "pipelines.deploy", "pipelines.deploy"]
+
+
+@pytest.mark.parametrize("planted", ["infer-off-by-a-thousandth"], indirect=True)
+def test_a_wrong_output_is_shrunk_to_one_row(planted: tuple[Session, Settings, Stage]) -> None:
+    session, settings, stage = planted
+    PipelineClient(session.send, intent="valid").infer(stage.url, stage.model.column, stage.model.rows(60))
+    last = shrunk(session, settings)[-1]
+    assert last.operation == "pipelines.infer"
+    assert len(last.question) == 1
