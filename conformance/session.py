@@ -54,7 +54,8 @@ class Sender(Protocol):
 class Sightings:
     """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation).
 
-    `observed` says of requirements that hold in more than one way which way was seen.
+    `observed` says of requirements that hold in more than one way which way was seen; `witnesses` gives, where a report
+    shows them, the first exchange in which a requirement was seen to hold.
     """
 
     broken: tuple[Finding, ...] = ()
@@ -63,6 +64,7 @@ class Sightings:
     events: tuple[dict[str, object], ...] = ()
     marks: Mapping[str, int] = field(default_factory=dict)
     observed: Mapping[str, str] = field(default_factory=dict)
+    witnesses: Mapping[str, Exchange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ class Session:
         self.observed: dict[str, str] = {}
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
+        self.witnessing = False
+        self._witnessed: set[str] = set()
+        self._new: dict[str, Exchange] = {}
         self._shown: Counter[tuple[str, str]] = Counter()
         self._reach = Reach(rules.document, rules.validator)
         self._keep = keep
@@ -191,9 +196,9 @@ class Session:
         """What was seen since the last drain; the ledger stays."""
         with self._lock:
             drained = Sightings(
-                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed
+                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new
             )
-            self.observed = {}
+            self.observed, self._new = {}, {}
             self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
         return drained
 
@@ -202,6 +207,9 @@ class Session:
             if finding.actual:  # a reading: which of several fair ones it was, is worth telling
                 self.observed[finding.requirement] = finding.actual
             self.held[finding.requirement, finding.operation] += 1
+            if self.witnessing and finding.evidence and finding.requirement not in self._witnessed:
+                self._witnessed.add(finding.requirement)
+                self._new[finding.requirement] = finding.evidence[-1]
             return
         key = (finding.requirement, finding.operation)
         self.traces.setdefault(key, Trace(finding, len(self.log)))

@@ -1,0 +1,16 @@
+"""What is collected: soak tests and benchmarks only where they are named, for they take minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+BY_HAND = tuple(Path(__file__).parent / name for name in ("soak", "benchmarks"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if collection_path not in BY_HAND:
+        return None
+    named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
+    return None if any(path.is_relative_to(collection_path) for path in named) else True
