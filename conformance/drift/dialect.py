@@ -48,11 +48,12 @@ def is_ambiguous(root: dict[str, Any]) -> bool:
 class _Copier:
     def __init__(self, old: bool, null_in_enums: bool) -> None:
         self.old, self.null_in_enums = old, null_in_enums
+        self._shared: dict[tuple[Any, ...], Any] = {}
 
     def copy(self, node: Any, schema: bool, named: bool) -> Any:
         """`schema`: the node is a Schema Object; `named`: its members are named by the author."""
         if isinstance(node, list):
-            return [self.copy(item, schema, False) for item in node]
+            return self._once([self.copy(item, schema, False) for item in node])
         if not isinstance(node, dict):
             return node
         copied: dict[str, Any] = {}
@@ -60,12 +61,18 @@ class _Copier:
             if named:
                 copied[key] = self.copy(child, schema, False)
             elif key in DATA:
-                copied[key] = _data(child)
+                copied[key] = self.data(child)
             else:
                 names = key in NAMED
                 inside = key in _SCHEMA_MAPS if names else key in _SCHEMA_PARENTS or key in _APPLIED
                 copied[key] = self.copy(child, inside, names)
-        return self._schema(copied) if self.old and schema and not named else copied
+        return self._once(self._schema(copied) if self.old and schema and not named else copied)
+
+    def _once(self, node: Any) -> Any:
+        """The node, or one written alike before: what is said often is compared once."""
+        items = node.items() if isinstance(node, dict) else enumerate(node)
+        key = (type(node), *((k, id(v) if isinstance(v, (dict, list)) else (type(v), v)) for k, v in items))
+        return self._shared.setdefault(key, node)
 
     def _schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         nullable = schema.pop("nullable", False) is True
@@ -88,8 +95,8 @@ class _Copier:
                 schema["enum"] = [*schema["enum"], None]
         return schema
 
-
-def _data(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: _data(child) for key, child in node.items()}
-    return [_data(item) for item in node] if isinstance(node, list) else node
+    def data(self, node: Any) -> Any:
+        """A copy of what is no description but a value."""
+        if isinstance(node, dict):
+            return self._once({key: self.data(child) for key, child in node.items()})
+        return self._once([self.data(item) for item in node]) if isinstance(node, list) else node
