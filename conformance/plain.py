@@ -20,17 +20,18 @@ def of_finding(finding: Finding) -> dict[str, Any]:
         "actual": finding.actual,
         "operation": finding.operation,
         "shrunk": finding.shrunk,
-        "evidence": [_of_exchange(exchange) for exchange in finding.evidence],
+        "evidence": [of_exchange(exchange) for exchange in finding.evidence],
     }
 
 
 def to_finding(plain: Mapping[str, Any]) -> Finding:
     """The finding that `of_finding` wrote down."""
-    evidence = tuple(_to_exchange(exchange) for exchange in plain["evidence"])
+    evidence = tuple(to_exchange(exchange) for exchange in plain["evidence"])
     return Finding(**{**plain, "evidence": evidence})
 
 
-def _of_exchange(exchange: Exchange) -> dict[str, Any]:
+def of_exchange(exchange: Exchange) -> dict[str, Any]:
+    """An exchange as texts, numbers, lists and mappings; bodies as latin-1 text."""
     request, response = exchange.request, exchange.response
     return {
         "request": [request.method, request.url, [list(pair) for pair in request.headers.fields], _of(request.body)],
@@ -47,7 +48,8 @@ def _of_exchange(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _to_exchange(plain: Mapping[str, Any]) -> Exchange:
+def to_exchange(plain: Mapping[str, Any]) -> Exchange:
+    """The exchange that `of_exchange` wrote down."""
     method, url, fields, body = plain["request"]
     answer = plain["response"]
     response = None

@@ -92,6 +92,8 @@ def pytest_runtest_makereport(
     report = yield
     if not is_ours(item) or RUNNER not in item.config.stash:
         return report
+    from conformance.reporting.allure import label
+
     runner = item.config.stash[RUNNER]
     seen = runner.seen_since()
     extra: dict[str, Any] = {"seen": seen, "incident": ""}
@@ -100,6 +102,8 @@ def pytest_runtest_makereport(
         report.longrepr = (str(item.path), 0, f"Skipped: {call.excinfo.value}")
     elif call.excinfo is not None and report.outcome == "failed":
         report.longrepr, extra["incident"] = _said(item, call.excinfo.value)
+    if seen:
+        label([*(requirement for requirement, _, _ in seen["held"]), *(row["requirement"] for row in seen["broken"])])
     sentences = _gating(runner, seen)
     if sentences:
         report.outcome = "failed"
@@ -247,7 +251,7 @@ class _Aggregator:
 
     def pytest_terminal_summary(self) -> None:
         runner = self._config.stash.get(RUNNER, None)
-        if runner is not None and runner.result is not None:
+        if runner is not None and runner.result is not None and not runner.told_by_caller:
             from conformance.reporting.terminal import show
 
             show(runner.result, sys.stdout)

@@ -17,7 +17,7 @@ from conformance import baseline, plain
 from conformance.checks import Rules
 from conformance.custody import Custody, in_advance, terminations_interrupt
 from conformance.errors import UsageError
-from conformance.model import Effect, Finding, Requirement, Waiver
+from conformance.model import Effect, Exchange, Finding, Requirement, Waiver
 from conformance.reach import reached_of
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
@@ -50,6 +50,7 @@ class Tally:
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
     reached: Counter[tuple[str, int]] = field(default_factory=Counter)
     events: list[dict[str, Any]] = field(default_factory=list)
+    witnesses: dict[str, Exchange] = field(default_factory=dict)
     incidents: list[str] = field(default_factory=list)
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     marks: Counter[str] = field(default_factory=Counter)
@@ -66,6 +67,7 @@ class Tally:
         self.events += seen["events"]
         self.marks.update(seen["marks"])
         self.observed |= seen["observed"]
+        self.witnesses = {n: plain.to_exchange(e) for n, e in seen["witnesses"].items()} | self.witnesses
         self.requests += seen["requests"]
 
     def broken(self) -> set[str]:
@@ -78,6 +80,7 @@ def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
     return {
         "marks": dict(sightings.marks),
         "observed": dict(sightings.observed),
+        "witnesses": {name: plain.of_exchange(exchange) for name, exchange in sightings.witnesses.items()},
         "broken": [plain.of_finding(finding) for finding in sightings.broken],
         "held": [[requirement, operation, n] for (requirement, operation), n in sightings.held.items()],
         "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
@@ -114,6 +117,7 @@ class Runner:
         self.tally = Tally()
         self.result: dict[str, Any] | None = None
         self.gate = Gate()
+        self.told_by_caller = False
         self._stack = ExitStack()
         self._session: Session | None = None
         self._began = time.time()
@@ -180,6 +184,7 @@ class Runner:
             target.ceiling = self._ceiling()
             self._stack.callback(target.close)
             self._session = Session(target, self.rules, self._recorder.keep if self._recorder else None)
+            self._session.witnessing = self.settings.witness
         return self._session
 
     def _ceiling(self) -> int | None:
@@ -289,6 +294,7 @@ class Runner:
                 "coverage": self._reached,
                 "first_finding": self._first_finding,
             },
+            witnesses=self.tally.witnesses,
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
 

@@ -55,6 +55,7 @@ class Settings:
     worker: str = ""
     max_requests: int | None = None
     allow_hosts: tuple[str, ...] = ()
+    witness: bool = False
     record: str = ""
     record_largest: int = 0
     effects: str = ""

@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
+from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.terminal import Progress, show
 from conformance.runner import Gate, Runner, suites_needed
 from conformance.settings import BUDGETS, Settings, checked, model_file
@@ -77,6 +79,7 @@ def run(
     Model.read(model_file(checked(settings)))
     runner.gate = _gate(runner, waivers_file, baseline_file, fail_on)
     files = parse_reports(reports)
+    runner.settings = replace(runner.settings, witness=bool({"json", "html"} & set(files)))
     try:
         runner.prepare()
         result = judged(runner, pytest_arguments)
@@ -84,6 +87,7 @@ def run(
         runner.close()
     show(result, sys.stdout)
     write_reports(result, files)
+    append_step_summary(result)
     remember(result)
     return int(result["exit_code"])
 
@@ -102,6 +106,7 @@ def _gate(runner: Runner, waivers_file: str, baseline_file: str, fail_on: str) -
 
 def judged(runner: Runner, pytest_arguments: Sequence[str]) -> dict[str, Any]:
     """Run pytest in this process; the result that its plugin concluded."""
+    runner.told_by_caller = True
     progress = None if pytest_arguments else Progress(sys.stderr)
     code, output = _pytest(runner, pytest_arguments, progress)
     if runner.result is None:
