@@ -14,7 +14,7 @@ from conformance.model import Exchange, Headers, Request, Response
 from conformance.session import Session
 from conformance.spec.document import Document
 
-JSON = Headers({"Content-Type": "application/json"})
+JSON = Headers({"Content-Type": "application/json", "Date": "Mon, 23 Nov 2026 12:00:00 GMT"})
 CREATE = Request("POST", "http://x.example/v1/api/pipelines/create", JSON, b'{"pipeline_id": "p", "workspace_id": 10}')
 CREATED = {
     "pipeline_pk_id": 1,
