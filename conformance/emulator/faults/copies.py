@@ -5,26 +5,39 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from conformance.emulator.faults.fault import Fault, asking, question, with_json
+from conformance.emulator.faults.fault import Fault, Pair, asking, hand_out, honoured, question, with_json
 from conformance.emulator.wire import Answer, Call
 from conformance.emulator.world import Around, Step, World
 
 _COPY = "pipelines.copy"
 
 
-def _of_source(fields: dict[str, str]) -> Around:
-    """A copy answers with these ids of its source, by column of its newest version."""
+def _of_source(fields: dict[str, str], *, of_copies: bool = False) -> Around:
+    """A copy answers with these ids of its source, by column of its newest version.
+
+    `of_copies` leaves the copies of originals alone: what is done with them is most of what a client does.
+    """
 
     async def around(call: Call, proceed: Step, world: World) -> Answer:
         answer = await proceed(call)
         if answer.status != 200:
             return answer
+        body, source = answer.json, int(question(call)["source_pipeline"])
+        copies = world.memory.setdefault("made by copying", set())
+        copies.add(body["pipeline_pk_id"])
         query = "SELECT pipeline_id, id FROM variant WHERE pipeline_id = ? ORDER BY id DESC LIMIT 1"
-        row = world.store.one(query, int(question(call)["source_pipeline"]))
-        assert row is not None
-        return with_json(answer, answer.json | {field: row[column] for field, column in fields.items()})
+        row = world.store.one(query, source)
+        if row is None or (of_copies and source not in copies):
+            return answer
+        altered = body | {field: row[column] for field, column in fields.items()}
+        hand_out(world, _ids(altered), _ids(body))
+        return with_json(answer, altered)
 
     return around
+
+
+def _ids(body: dict[str, Any]) -> Pair:
+    return body["pipeline_pk_id"], body["pipeline_variant_pk_id"]
 
 
 async def _copies_and_deploys(call: Call, proceed: Step, world: World) -> Answer:
@@ -59,15 +72,17 @@ def _copy_tells(change: Any) -> Around:
 
 
 def _fault(fault_id: str, breaks: str, sentence: str, around: Around) -> Fault:
-    return Fault(fault_id, (f"{_COPY}.{breaks}",), "idempotence", sentence, {_COPY: around})
+    return Fault(
+        fault_id, (f"{_COPY}.{breaks}",), "idempotence", sentence, {_COPY: around, "pipelines.deploy": honoured}
+    )
 
 
 FAULTS = (
     _fault(
         "copy-gives-its-sources-id",
         "makes-a-new-pipeline",
-        "A copy is answered by the id of its source.",
-        _of_source({"pipeline_pk_id": "pipeline_id"}),
+        "A copy of a copy is answered by the id of its source.",
+        _of_source({"pipeline_pk_id": "pipeline_id"}, of_copies=True),
     ),
     _fault(
         "copy-gives-its-sources-version",

@@ -109,3 +109,22 @@ def asking(call: Call, value: Any) -> Call:
 def is_of(value: Any, kind: type) -> bool:
     """Whether a JSON value has this type; a boolean is no integer."""
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+Pair = tuple[int, int]
+"""Ids of a pipeline and of a version."""
+
+
+def hand_out(world: World, shown: Pair, true: Pair) -> None:
+    """Remember that a client was shown these ids for those, so that what it does with them still works."""
+    world.memory.setdefault("handed out", {})[shown] = true
+
+
+async def honoured(call: Call, proceed: Step, world: World) -> Answer:
+    """Advice on deploy: ids that were handed out wrongly lead to what they were handed out for."""
+    body = question(call)
+    shown = body.get("pipeline_id"), body.get("pipeline_version_pk_id")
+    true = world.memory.get("handed out", {}).get(shown) if all(is_of(each, int) for each in shown) else None
+    if true is None:
+        return await proceed(call)
+    return await proceed(asking(call, body | {"pipeline_id": true[0], "pipeline_version_pk_id": true[1]}))

@@ -26,11 +26,29 @@ def _engines(alter: Any) -> dict[str, Around]:
 
 
 def _models(change: dict[str, Any]) -> dict[str, Around]:
-    def alter(engine: Any) -> Any:
-        models = [model | change for model in engine["model_statuses"]["models"]]
-        return engine | {"model_statuses": {"models": models}}
+    """Advice on what engines say of their models, but for copies: what those serve is a promise of its own."""
 
-    return _engines(alter)
+    async def remembered(call: Call, proceed: Step, world: World) -> Answer:
+        world.memory.setdefault("copies", set()).add(question(call).get("name"))
+        return await proceed(call)
+
+    async def changed(call: Call, proceed: Step, world: World) -> Answer:
+        answer = await proceed(call)
+        deployment = by_name(world, str(question(call).get("name"))) if answer.status == 200 else None
+        copied = deployment is not None and deployment.pipeline in world.memory.get("copies", ())
+        if copied or answer.status != 200 or answer.json["status"] != "Running":
+            return answer
+        return with_json(answer, _with_models(answer.json, change))
+
+    return {"pipelines.copy": remembered, _STATUS: changed}
+
+
+def _with_models(body: Any, change: dict[str, Any]) -> Any:
+    engines = [
+        engine | {"model_statuses": {"models": [model | change for model in engine["model_statuses"]["models"]]}}
+        for engine in body["engines"]
+    ]
+    return body | {"engines": engines}
 
 
 def _pipelines(change: dict[str, Any]) -> dict[str, Around]:

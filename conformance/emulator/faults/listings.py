@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from conformance.emulator.faults.fault import Fault, asking, succeeding, with_json
@@ -11,8 +12,42 @@ from conformance.emulator.wire import Answer, Call
 from conformance.emulator.world import Around, Step, World
 
 KIND = "relations"
-_OTHER_SHA = hashlib.sha256(b"something else").hexdigest()
 _VERSIONS, _WORKSPACES = "models.list-versions", "workspaces.list"
+
+
+def _other(sha: str) -> str:
+    return hashlib.sha256(sha.encode()).hexdigest()
+
+
+def _another_sha_but_for_the_first(found: Any) -> Any:
+    """The first of each name keeps its own, since clients deploy by the sha that is listed."""
+    first = {each["models_pk_id"]: each["id"] for each in sorted(found, key=lambda each: -each["id"])}
+    return [
+        each if each["id"] == first[each["models_pk_id"]] else each | {"sha": _other(each["sha"])} for each in found
+    ]
+
+
+async def _known_by_the_other_sha(call: Call, proceed: Step, world: World) -> Answer:
+    """Who names a model by the sha that was listed means the model that was listed."""
+    body = call.body.decode("utf-8", "replace")
+    for row in world.store.all("SELECT DISTINCT sha FROM model_version"):
+        body = body.replace(_other(row["sha"]), row["sha"])
+    return await proceed(replace(call, body=body.encode()))
+
+
+async def _shown_by_the_other_sha(call: Call, proceed: Step, world: World) -> Answer:
+    """Status shows the sha by which a version is listed."""
+    answer = await proceed(call)
+    if answer.status != 200:
+        return answer
+    body = answer.json
+    for engine in body["engines"]:
+        for model in (engine["model_statuses"] or {"models": []})["models"]:
+            query = """SELECT 1 FROM model_version v JOIN model_version earlier ON earlier.model_id = v.model_id
+                AND earlier.id < v.id WHERE v.version = ?"""
+            if world.store.one(query, model["version"]):
+                model["sha"] = _other(model["sha"])
+    return with_json(answer, body)
 
 
 def _listing(alter: Any) -> dict[str, Around]:
@@ -61,11 +96,17 @@ def _listed(fault_id: str, slug: str, sentence: str, alter: Any) -> Fault:
 
 
 FAULTS = (
-    _listed(
+    Fault(
         "versions-another-sha",
-        "sha-is-of-the-uploaded-bytes",
-        "Listed versions carry the SHA-256 of something other than the uploaded bytes.",
-        lambda found: [each | {"sha": _OTHER_SHA} for each in found],
+        (f"{_VERSIONS}.sha-is-of-the-uploaded-bytes",),
+        KIND,
+        "Every version after a model's first is listed with the SHA-256 of something else, and known by it.",
+        {
+            **_listing(_another_sha_but_for_the_first),
+            "pipelines.create": _known_by_the_other_sha,
+            "pipelines.deploy": _known_by_the_other_sha,
+            "status.get-deployment": _shown_by_the_other_sha,
+        },
     ),
     _listed("versions-without-newest", "lists-what-was-uploaded", "The newest version is not listed.", _without_newest),
     _listed("versions-twice", "lists-each-version-once", "Each version is listed twice.", lambda found: found * 2),

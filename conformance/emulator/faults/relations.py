@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.emulator import inference
 from conformance.emulator.deployments import by_name
-from conformance.emulator.faults.fault import Fault, asking, question, succeeding, with_json
+from conformance.emulator.faults.fault import Fault, asking, hand_out, honoured, question, succeeding, with_json
 from conformance.emulator.wire import Answer, Call
 from conformance.emulator.world import Around, Step, World
 
@@ -48,7 +48,14 @@ async def _same_name_elsewhere(call: Call, proceed: Step, world: World) -> Answe
     body = question(call)
     row = world.store.one("SELECT id FROM pipeline WHERE name = ? AND workspace_id <> ?", *_named(body))
     answer = await proceed(call)
-    return with_json(answer, answer.json | {"pipeline_pk_id": row["id"]}) if row and answer.status == 200 else answer
+    return _under(answer, row["id"], world) if row and answer.status == 200 else answer
+
+
+def _under(answer: Answer, pipeline_id: int, world: World) -> Answer:
+    """The answer of a create under another pipeline's id."""
+    body, variant = answer.json, answer.json["pipeline_variant_pk_id"]
+    hand_out(world, (pipeline_id, variant), (body["pipeline_pk_id"], variant))
+    return with_json(answer, body | {"pipeline_pk_id": pipeline_id})
 
 
 def _named(body: dict[str, Any]) -> tuple[str, int]:
@@ -63,7 +70,7 @@ async def _name_is_not_enough(call: Call, proceed: Step, world: World) -> Answer
     if answer.status != 200 or body.get("definition"):
         return answer
     first = world.memory.setdefault(f"empty-{body['workspace_id']}", answer.json["pipeline_pk_id"])
-    return with_json(answer, answer.json | {"pipeline_pk_id": first})
+    return _under(answer, first, world)
 
 
 async def _known_everywhere(call: Call, proceed: Step, world: World) -> Answer:
@@ -125,14 +132,14 @@ FAULTS = (
         ("pipelines.create.another-name-is-another-pipeline",),
         KIND,
         "Pipelines without steps share one id, whatever their names.",
-        {"pipelines.create": _name_is_not_enough},
+        {"pipelines.create": _name_is_not_enough, "pipelines.deploy": honoured},
     ),
     Fault(
         "names-are-shared-between-workspaces",
         ("pipelines.create.the-same-name-elsewhere-is-another-pipeline",),
         KIND,
         "A name that another workspace has leads to that one's pipeline.",
-        {"pipelines.create": _same_name_elsewhere},
+        {"pipelines.create": _same_name_elsewhere, "pipelines.deploy": honoured},
     ),
     Fault(
         "url-of-another-deployment",

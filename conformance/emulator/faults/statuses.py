@@ -98,7 +98,10 @@ FAULTS = (
     ),
     Fault(
         "upload-answers-200",
-        ("models.upload-and-convert.succeeds-with-its-documented-status",),
+        (
+            "models.upload-and-convert.succeeds-with-its-documented-status",
+            "models.upload-and-convert.is-accepted-not-done",
+        ),
         KIND,
         "An upload is answered by 200, as the tutorial leaves one to think.",
         {"models.upload-and-convert": _as(200)},
