@@ -179,7 +179,9 @@ def reached_of(
     short += [] if running else ["a deployment that is Running"]
     keywords = _both_ways(marks, document)
     for operation, sides in keywords.items():
-        needed = [where for where, must in described_places(document, operation).items() if must]
+        needed = [
+            where for where, must in described_places(document, operation).items() if must and where.count(".") < 3
+        ]
         short += [f"{where} of {operation}, right and wrong" for where in needed if where not in sides["both"]]
     return {"statuses": statuses, "links": links, "keywords": keywords, "short": short}
 

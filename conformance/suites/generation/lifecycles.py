@@ -7,7 +7,7 @@ predicts, the checks judge, and no step fails: what is wrong is collected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -166,7 +166,9 @@ class Lifecycle(RuleBasedStateMachine):
         if _usable(reply):
             # Without a version asked for, the newest is copied; which that is the checks do not presume.
             newest = [m for m in world.made if m.created.pipeline_pk_id == source.created.pipeline_pk_id][-1]
-            world.made.append(Made(source.workspace_id, name, reply.value, (source if options else newest).models))
+            # A copy's answer names the version that was asked for, and not one of its own.
+            copied = replace(reply.value, version=None)
+            world.made.append(Made(source.workspace_id, name, copied, (source if options else newest).models))
 
     @rule(pipeline=ANY, other_name=st.booleans(), by=st.integers(0, 3))
     def deploy(self, pipeline: int, other_name: bool, by: int) -> None:

@@ -163,7 +163,7 @@ class Builder:
         schemas = self._properties(operation_id)
         filled: dict[str, Any] = {}
         for key, value in (body if isinstance(body, dict) else {}).items():
-            if key in fills and _fits(value, schemas.get(key, {})):
+            if key in fills and (drop or _fits(value, schemas.get(key, {}))):
                 filled[key] = fills[key](self.stage, index, value)
             elif not drop:
                 filled[key] = value

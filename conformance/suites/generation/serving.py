@@ -40,7 +40,8 @@ def valid(session: Session, stage: Stage, budget: Budget, seed: int, operation_i
             attempt(session, request, "" if labels else "valid", labels)
 
         def use(body: Any, media_type: str, index: int) -> None:
-            attempt(session, builder.valid(operation, body, index), "valid")
+            request = builder.valid(operation, body, index)
+            attempt(session, request, "" if builder.is_invalid(operation, request) else "valid")
 
         draw(session.rules.document, operation_id, "valid", budget.drawn, number(seed, operation_id, "valid"), use)
 

@@ -84,6 +84,11 @@ class _Shrinker:
             return None
         return self._without_each(wider, finding, keep={id(e) for e in finding.evidence[-1:]})
 
+    def _as_described(self, exchange: Exchange, request: Request) -> bool:
+        """Whether a request is as described: one that was meant so stays so, and one that was not stays wrong."""
+        problems = self._session.rules.validator.request_problems(replace(exchange, request=request))
+        return not [problem for problem in problems if problem.kind != "security"]
+
     def _plainer(self, sequence: list[Exchange], finding: Finding) -> list[Exchange]:
         """The sequence with pipelines of no steps and deploys of no models, where that shows the finding too."""
         plain = [_without_models(exchange) for exchange in sequence]
@@ -122,9 +127,10 @@ class _Shrinker:
         life = self._replayer.life()
         try:
             life.live(sequence[:-1])
+            described = self._as_described(last, last.request)
 
             def shows(request: Request) -> bool:
-                if time.monotonic() > self._until:
+                if time.monotonic() > self._until or self._as_described(last, request) != described:
                     return False
                 life.session.traces.clear()
                 life.number += 1000
