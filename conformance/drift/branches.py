@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from conformance.drift import membership, properties
 from conformance.drift.atoms import Array, Atom, Contains, Number, Object, Single, Term, Text
 from conformance.drift.differences import Difference, Inside, by_type, shown, split
-from conformance.drift.values import ABSENT, key_of
+from conformance.drift.values import ABSENT
 
 if TYPE_CHECKING:
     from conformance.drift.schemas import Comparer
+    from conformance.drift.space import Space
 
 _VALUES = (("denied", "enum"), ("rest", "condition"))
 FACETS: dict[type, tuple[tuple[str, str], ...]] = {
@@ -135,10 +137,14 @@ def _shown(value: Any) -> str:
     if isinstance(value, frozenset) and any(isinstance(e, Contains) for e in value):
         return f"{len(value)} rules"
     if isinstance(value, tuple):
-        return f"{float(value[0]):g}{' (excluded)' if value[1] else ''}"
+        return f"{_number(value[0])}{' (excluded)' if value[1] else ''}"
     if isinstance(value, frozenset):
         return ", ".join(sorted(f"{'' if e[1] else 'not '}{e[0]}" if isinstance(e, tuple) else str(e) for e in value))
-    return shown(float(value) if not isinstance(value, (int, bool)) else value)
+    return _number(value) if isinstance(value, Fraction) else shown(value)
+
+
+def _number(value: Fraction) -> str:
+    return shown(value.numerator) if value.denominator == 1 else f"{float(value):g}"
 
 
 def _items(comparer: Comparer, before: Array, after: Array) -> Iterator[Difference | Inside]:
@@ -179,35 +185,42 @@ def _paired(
     space = comparer.space
     pairs: list[tuple[Atom, Atom]] = []
     old, new = list(before), list(after)
-    for one in before:
+    _pair_by_mark(_fixed_values, space, pairs, old, new)
+    for one in list(old):
         same = next((two for two in new if comparer.same(space.of_atom(one), space.of_atom(two))), None)
         if same is not None:
             pairs.append((one, same))
             old.remove(one)
             new.remove(same)
-    for mark in (_fixed_values, _names):
-        for one in list(old):
-            alike = [two for two in new if mark(comparer, one) and mark(comparer, one) == mark(comparer, two)]
-            if len(alike) == 1:
-                pairs.append((one, alike[0]))
-                old.remove(one)
-                new.remove(alike[0])
+    _pair_by_mark(_names, space, pairs, old, new)
     if len(old) == len(new) == 1:
         pairs.append((old.pop(), new.pop()))
     return pairs, old, new
 
 
-def _fixed_values(comparer: Comparer, atom: Atom) -> frozenset[Any]:
-    """Properties that may hold one value only, with it: what tells the branches of a discriminated union apart."""
-    if not isinstance(atom, Object):
-        return frozenset()
-    found = set()
-    for name in atom.required:
-        values = comparer.space.expand(membership.property_term(comparer.space, atom, name))
-        if len(values) == 1 and isinstance(values[0], Single):
-            found.add((name, key_of(values[0].value)))
-    return frozenset(found)
+def _pair_by_mark(
+    mark: Callable[[Space, Atom], frozenset[Any]],
+    space: Space,
+    pairs: list[tuple[Atom, Atom]],
+    old: list[Atom],
+    new: list[Atom],
+) -> None:
+    """Pair the atoms whose mark is nobody else's on either side."""
+    marked: dict[frozenset[Any], tuple[list[Atom], list[Atom]]] = {}
+    for which, atoms_of in enumerate((old, new)):
+        for atom in atoms_of:
+            marked.setdefault(mark(space, atom), ([], []))[which].append(atom)
+    for found, (mine, theirs) in marked.items():
+        if found and len(mine) == len(theirs) == 1:
+            pairs.append((mine[0], theirs[0]))
+            old.remove(mine[0])
+            new.remove(theirs[0])
 
 
-def _names(comparer: Comparer, atom: Atom) -> frozenset[str]:
+def _fixed_values(space: Space, atom: Atom) -> frozenset[Any]:
+    """Properties that may hold one value only: what tells the branches of a discriminated union apart."""
+    return frozenset(space.fixed(atom).items()) if isinstance(atom, Object) else frozenset()
+
+
+def _names(space: Space, atom: Atom) -> frozenset[str]:
     return atom.declared if isinstance(atom, Object) else frozenset()

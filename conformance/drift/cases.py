@@ -8,7 +8,18 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from conformance.drift import conjunction, membership, strings
-from conformance.drift.atoms import NOTHING, Atom, Number, Object, PropertyShape, Single, Term, Text, type_of_atom
+from conformance.drift.atoms import (
+    NOTHING,
+    Array,
+    Atom,
+    Number,
+    Object,
+    PropertyShape,
+    Single,
+    Term,
+    Text,
+    type_of_atom,
+)
 from conformance.drift.values import ABSENT, exact, key_of, plain, value_of
 
 if TYPE_CHECKING:
@@ -24,15 +35,16 @@ def covered(
     """Whether the atom, cut into cases, is covered by several of the others together."""
     if isinstance(atom, Text):
         texts = [o for o in others if isinstance(o, Text) and inclusion.rest_implied(atom, o)]
-        if len(texts) < 2:
+        listed = [o.value for o in others if isinstance(o, Single)]
+        if len(texts) + len(listed) < 2 - (not texts):
             return False
-        proven, found = strings.difference(atom, texts)
+        proven, found = strings.difference(atom, texts, listed)
         candidates.extend(found)
         return proven
     if not splits:
         return False
     cases = list(_cases(inclusion, atom, others))
-    if len(cases) < 2 or len(cases) > _FEW:
+    if len(cases) > _FEW or (len(cases) < 2 and not all(isinstance(case, Single) for case in cases)) or not cases:
         return False
     for case in cases:
         answer = inclusion.covered(case, goal, splits - 1)
@@ -46,6 +58,9 @@ def covered(
 def _cases(inclusion: Inclusion, atom: Atom, others: list[Atom]) -> Iterator[Atom]:
     if isinstance(atom, Number):
         yield from _number_cases(atom, others)
+    elif isinstance(atom, (Array, Object)) and atom.high == 0:
+        empty: list[Any] | dict[str, Any] = [] if isinstance(atom, Array) else {}
+        yield Single(empty, key_of(empty))
     elif isinstance(atom, Object) and len(others) > 1:
         yield from _object_cases(inclusion, atom, [one for one in others if isinstance(one, Object)])
 

@@ -106,6 +106,7 @@ class Inclusion:
             self._opaque = outer
 
     def _covered(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: list[Any]) -> Answer:
+        others = [one for one in others if not self._apart(atom, one)]
         for other in others:
             if isinstance(other, Single):
                 continue
@@ -117,6 +118,13 @@ class Inclusion:
         if isinstance(atom, Number):  # their edges show more, and faster, than cutting them into cases
             return self._refuted(atom, goal, candidates) or self._cut_up(atom, others, goal, splits, candidates)
         return self._cut_up(atom, others, goal, splits, candidates)
+
+    def _apart(self, atom: Atom, other: Atom) -> bool:
+        """Whether the two disagree on a property that each fixes: the branches of a discriminated union."""
+        if not isinstance(atom, Object) or not isinstance(other, Object):
+            return False
+        mine, theirs = self.space.fixed(atom), self.space.fixed(other)
+        return any(name in theirs and theirs[name] != key for name, key in mine.items())
 
     def _cut_up(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: list[Any]) -> Answer:
         if cases.covered(self, atom, others, goal, splits, candidates):

@@ -208,7 +208,14 @@ def numbers(atom: Number) -> Iterator[Any]:
     seen: set[Fraction] = set()
     for edge in (Fraction(0), Fraction(1), *(b[0] for b in (atom.low, atom.high) if b is not None)):
         base = math.ceil(edge / step) * step if atom.step else edge
-        for candidate in (base, base + step, base - step, base + 7 * step, edge + Fraction(1, 4)):
+        for candidate in (
+            base,
+            base + step,
+            base - step,
+            base + 7 * step,
+            edge + Fraction(1, 4),
+            edge - Fraction(1, 4),
+        ):
             if candidate not in seen:
                 seen.add(candidate)
                 yield _carried(candidate)

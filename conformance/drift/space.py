@@ -14,6 +14,7 @@ from typing import Any
 from conformance.drift import absorption, conjunction, denial, membership, reading, strings
 from conformance.drift.atoms import ANYTHING, EVERY, NOTHING, Array, Atom, Object, Single, Term, Text, type_of_atom
 from conformance.drift.references import Description, Twins
+from conformance.drift.values import Key
 
 REQUEST, RESPONSE = "request", "response"
 
@@ -38,6 +39,7 @@ class Space:
         self._expanded: dict[Term, tuple[Atom, ...]] = {ANYTHING: EVERY, NOTHING: ()}
         self._open: set[int] = set()
         self._looking: list[Term] = []
+        self._fixed: dict[int, tuple[Object, dict[str, Key]]] = {}
         self._reading: set[int] = set()
         self._vacant: dict[Term, bool] = {}
 
@@ -233,6 +235,17 @@ class Space:
         stripped = (one if isinstance(one, Single) else replace(one, rest=ANYTHING) for one in others)
         met = (conjunction.meet(self, bare, one) for one in stripped)
         return all(one is None or self.vacant_atom(one) for one in met)
+
+    def fixed(self, atom: Object) -> dict[str, Key]:
+        """The properties the atom requires that may hold one value only, with that value's key."""
+        if id(atom) not in self._fixed:
+            found = {}
+            for name in atom.required:
+                values = self.expand(membership.property_term(self, atom, name))
+                if len(values) == 1 and isinstance(values[0], Single):
+                    found[name] = values[0].key
+            self._fixed[id(atom)] = (atom, found)
+        return self._fixed[id(atom)][1]
 
     def _too_few(self, atom: Object) -> bool:
         """Whether an object that needs so many properties has not so many names to give them."""

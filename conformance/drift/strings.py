@@ -60,9 +60,12 @@ def _language(atom: Text, with_lengths: bool, upper: bool) -> Language:
     return languages.both(*parts)
 
 
+def _exactly(text: str) -> Language:
+    return languages.sequence(*(languages.characters([(ord(c), ord(c))]) for c in text))
+
+
 def _other_than(text: str) -> Language:
-    letters = (languages.characters([(ord(c), ord(c))]) for c in text)
-    return languages.negate(languages.sequence(*letters))
+    return languages.negate(_exactly(text))
 
 
 def vacant(atom: Text) -> bool:
@@ -117,8 +120,8 @@ def _by_pattern(atom: Text) -> Iterator[str]:
             continue
 
 
-def difference(first: Text, others: list[Text]) -> tuple[bool, list[str]]:
-    """Whether all strings of `first` are strings of one of `others`, and candidates for one that is not.
+def difference(first: Text, others: list[Text], listed: list[str] | None = None) -> tuple[bool, list[str]]:
+    """Whether all strings of `first` are listed or of one of `others`, and candidates for one that is not.
 
     False is no proof of the opposite; a candidate that `holds` for first and for none of the others is.
     """
@@ -128,7 +131,8 @@ def difference(first: Text, others: list[Text]) -> tuple[bool, list[str]]:
     others = [replace(one, tags=frozenset(tag for tag in one.tags if not _implied(tag, first))) for one in others]
     for with_lengths in (False, True):
         try:
-            covering = languages.either(*(_language(one, with_lengths or _short(one, first), False) for one in others))
+            wide = [_language(one, with_lengths or _short(one, first), False) for one in others]
+            covering = languages.either(*wide, *(_exactly(text) for text in listed or ()))
             left = languages.both(_language(first, with_lengths, upper=True), languages.negate(covering))
             text = languages.shortest(left)
         except (NotRegularError, OverflowError):

@@ -36,7 +36,12 @@ def parse(text: str, name: str) -> Any:
     """The text's value. `name` is the file's, for the sentence of a refusal."""
     if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         try:
-            value = json.loads(text.lstrip("\ufeff"), object_pairs_hook=_pairs(name), parse_constant=_constant(name))
+            value = json.loads(
+                text.lstrip("\ufeff"),
+                object_pairs_hook=_pairs(name),
+                parse_constant=_constant(name),
+                parse_float=_float(name),
+            )
         except RecursionError:
             raise UsageError(f"{name} nests deeper than {DEEPEST} levels; it is not read.") from None
         except ValueError as error:
@@ -64,6 +69,16 @@ def _constant(name: str) -> Any:
         raise UsageError(f"{name} holds {word}, which is not JSON.")
 
     return refuse
+
+
+def _float(name: str) -> Any:
+    def read(text: str) -> float:
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            raise UsageError(f"{name} holds the number {text[:40]}, which is too large to be read.")
+        return number
+
+    return read
 
 
 def _measure(value: Any, name: str) -> None:

@@ -1,7 +1,7 @@
 """How long two large descriptions take to compare: `python -m tests.benchmarks.drift [operations…]`.
 
-Three pairs of each size: the same description, one in which a tenth of the operations changed, and one in which a third of
-the operations and half of the components did. Figures are CPU seconds, reading and checking the files included.
+Three pairs of each size: the same description, one in which a tenth of the operations changed, and one in which a third
+of the operations and half of the components did. Figures are CPU seconds.
 """
 
 from __future__ import annotations

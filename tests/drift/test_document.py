@@ -47,7 +47,8 @@ def _file(tmp_path: Path, text: str, name: str = "d.yaml") -> Path:
         (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: '#/components/schemas/B'}}}\n", "leads nowhere"),
         (
             HEAD
-            + "paths: {/a: {$ref: '#/components/pathItems/X'}}\ncomponents: {pathItems: {X: {$ref: '#/paths/~1a'}}}\n",
+            + "paths: {/a: {$ref: '#/components/pathItems/X'}}\n"
+            + "components: {pathItems: {X: {$ref: '#/paths/~1a'}}}\n",
             "back to itself",
         ),
         (HEAD + "paths: {}\npaths: {}\n", "'paths' twice"),
@@ -110,7 +111,8 @@ def test_the_line_of_a_node_is_found_in_yaml_and_in_json() -> None:
 def test_files_beside_the_description_are_read_and_may_refer_to_each_other(tmp_path: Path) -> None:
     node = "Node: {type: object, properties: {next: {$ref: '#/Node'}, back: {$ref: 'd.yaml#/components/schemas/N'}}}\n"
     _file(tmp_path, node, "other.yaml")
-    root = "paths: {/a: {get: {responses: {'200': {description: x, content: {application/json: {schema: {$ref: '%s'}}}}}}}}\n"
+    answer = "{description: x, content: {application/json: {schema: {$ref: '%s'}}}}"
+    root = f"paths: {{/a: {{get: {{responses: {{'200': {answer}}}}}}}}}\n"
     parts = "components: {schemas: {N: {$ref: 'other.yaml#/Node'}}}\n"
     whole = load(_file(tmp_path, HEAD + root % "other.yaml#/Node" + parts))
     again = load(_file(tmp_path, HEAD + root % "#/components/schemas/N" + parts, "e.yaml"))

@@ -40,7 +40,8 @@ def test_an_entry_speaks_only_of_what_has_all_its_selectors(tmp_path: Path) -> N
 
 
 def test_an_entry_nothing_needs_is_stale_and_so_is_one_past_its_day(tmp_path: Path) -> None:
-    text = f'[[ignore]]\nkind = "operation-removed"\n{WHY}[[ignore]]\noperation = "do"\n{WHY.replace("2026-12-31", "2026-04-30")}'
+    late = WHY.replace("2026-12-31", "2026-04-30")
+    text = f'[[ignore]]\nkind = "operation-removed"\n{WHY}[[ignore]]\noperation = "do"\n{late}'
     left = leave_out(FOUND, read_ignored(_file(tmp_path, text)), TODAY)
     assert left.verdict == "breaking"
     assert [why for _, why in left.stale] == ["no change needs it", "its last day was 2026-04-30"]
