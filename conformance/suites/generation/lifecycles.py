@@ -209,7 +209,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(deployment=ANY, count=st.integers(1, 4), kind=st.integers(0, 5), rows=st.integers(0, 5))
     def infer(self, deployment: int, count: int, kind: int, rows: int) -> None:
-        deployed = _of(self.world.deployed, deployment)
+        # A pipeline without models has nothing to answer with, and no source says how it then refuses.
+        deployed = _of([d for d in self.world.deployed if d.made.models], deployment)
         model = self.world.stage.model
         batch = model.rows(4, rows)[:count]
         url = infer_path(deployed.name, deployed.made.name) if deployed else self.world.stage.url
