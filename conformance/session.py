@@ -17,6 +17,7 @@ from conformance.ledger import Ledger
 from conformance.memory import CHANGING
 from conformance.model import Exchange, Finding, Headers, Request
 from conformance.reach import Reach
+from conformance.redaction import redact_text
 from conformance.timeline import event_of
 
 _MOST_EVENTS = 500
@@ -211,6 +212,7 @@ class Session:
                 self._witnessed.add(finding.requirement)
                 self._new[finding.requirement] = finding.evidence[-1]
             return
+        finding = replace(finding, actual=redact_text(finding.actual))  # a target may answer with our own token
         key = (finding.requirement, finding.operation)
         self.traces.setdefault(key, Trace(finding, len(self.log)))
         self._shown[key] += 1

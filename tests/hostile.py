@@ -145,12 +145,23 @@ class Hostile:
     url: str
     elsewhere: str
     paths: list[str] = field(default_factory=list)
+    authorization: str = ""
     seen_elsewhere: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
 
 def redirects(hostile: Hostile) -> Part:
     """307 to the same path on another host."""
     return lambda send, body: send(_whole(b"", "307 Temporary Redirect", Location=f"{hostile.elsewhere}/v1/api/x"))
+
+
+def repeats_our_token(hostile: Hostile) -> Part:
+    """A 500 that shows the Authorization it was sent, in text, in a header and in a trace."""
+
+    def play(send: Send, body: bytes) -> None:
+        said = json.dumps({"msg": f"Traceback: token={hostile.authorization}", "code": 500}).encode()
+        send(_whole(said, "500 Internal Server Error", X_Debug=hostile.authorization))
+
+    return play
 
 
 def hands_out_a_foreign_url(hostile: Hostile) -> Part:
@@ -181,6 +192,7 @@ def hostile_server(  # noqa: C901  two small servers
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             hostile.paths.append(self.path)
+            hostile.authorization = self.headers.get("Authorization", "")
             answer, content = self._forwarded(body)
             if "/auth/" in self.path or (paths and not any(path in self.path for path in paths)):
                 self.wfile.write(_relayed(answer, content))

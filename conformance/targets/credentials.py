@@ -15,6 +15,7 @@ import httpx
 
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
 from conformance.model import Headers, Request, Response
+from conformance.redaction import remember
 from conformance.targets.reception import Bounds, receive
 
 TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"  # noqa: S105  the vendor's client posts here
@@ -173,6 +174,8 @@ class FetchedToken:
                 f"The token endpoint {self._url} answered 200 without an access token. Check CONFORMANCE_TOKEN_URL."
             ) from None
         self._token, self._refresh_token = token, str(body.get("refresh_token") or "")
+        for secret in (self._token, self._refresh_token):
+            remember(secret, "jwt" if secret.startswith("eyJ") else "token")  # a target may repeat it in what it answers
         self._first = self._first or self._token
         now = self._clock()
         self._expires = now + max(life - _MARGIN_SECONDS, life / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -44,6 +45,8 @@ def http_client(ca_file: Path | None = None) -> httpx.Client:
             verify = ssl.create_default_context(cafile=str(ca_file))
         except (OSError, ssl.SSLError) as error:
             raise UsageError(f"The --ca-file {ca_file.name} is not a readable PEM certificate ({error}).") from None
+    for chatty in ("httpx", "httpcore"):  # at DEBUG they log header fields, in which a target may repeat our token
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     mounts = dict.fromkeys(_LOOPBACK)
     return deadlined(httpx.Client(verify=verify, mounts=mounts, limits=httpx.Limits(max_connections=64)))
 

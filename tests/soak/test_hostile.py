@@ -91,7 +91,7 @@ def _cast() -> Iterator[object]:
         yield pytest.param(part, place, id=f"{part.__name__}-{place}")
 
 
-@pytest.mark.parametrize(("part", "place"), _cast())
+@pytest.mark.parametrize(("part", "place"), list(_cast()))
 def test_a_hostile_target_is_no_danger(instance: str, well: Ran, tmp_path: Path, part: Part, place: str) -> None:
     with hostile_server(instance, part, _PLACES[place]) as hostile:
         judge(ran(hostile.url, tmp_path), well, hostile)
