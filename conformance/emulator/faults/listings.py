@@ -7,7 +7,8 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from conformance.emulator.faults.fault import Fault, asking, succeeding, with_json
+from conformance.emulator.deployments import by_name
+from conformance.emulator.faults.fault import Fault, asking, question, succeeding, with_json
 from conformance.emulator.wire import Answer, Call
 from conformance.emulator.world import Around, Step, World
 
@@ -35,19 +36,23 @@ async def _known_by_the_other_sha(call: Call, proceed: Step, world: World) -> An
     return await proceed(replace(call, body=body.encode()))
 
 
+def _is_later(world: World, version: str) -> bool:
+    """Whether a version is not the first of its model."""
+    query = """SELECT 1 FROM model_version v JOIN model_version earlier ON earlier.model_id = v.model_id
+        AND earlier.id < v.id WHERE v.version = ?"""
+    return world.store.one(query, version) is not None
+
+
 async def _shown_by_the_other_sha(call: Call, proceed: Step, world: World) -> Answer:
-    """Status shows the sha by which a version is listed."""
+    """Status and inference show the sha by which a version is listed."""
     answer = await proceed(call)
-    if answer.status != 200:
-        return answer
-    body = answer.json
-    for engine in body["engines"]:
-        for model in (engine["model_statuses"] or {"models": []})["models"]:
-            query = """SELECT 1 FROM model_version v JOIN model_version earlier ON earlier.model_id = v.model_id
-                AND earlier.id < v.id WHERE v.version = ?"""
-            if world.store.one(query, model["version"]):
-                model["sha"] = _other(model["sha"])
-    return with_json(answer, body)
+    name = call.parameters.get("deployment") or question(call).get("name")
+    deployment = by_name(world, name) if answer.status == 200 and isinstance(name, str) else None
+    body = answer.body
+    for model in deployment.models if deployment else ():
+        if _is_later(world, model.version):
+            body = body.replace(model.sha.encode(), _other(model.sha).encode())
+    return replace(answer, body=body)
 
 
 def _listing(alter: Any) -> dict[str, Around]:
@@ -106,6 +111,7 @@ FAULTS = (
             "pipelines.create": _known_by_the_other_sha,
             "pipelines.deploy": _known_by_the_other_sha,
             "status.get-deployment": _shown_by_the_other_sha,
+            "pipelines.infer": _shown_by_the_other_sha,
         },
     ),
     _listed("versions-without-newest", "lists-what-was-uploaded", "The newest version is not listed.", _without_newest),
