@@ -175,7 +175,8 @@ class FetchedToken:
             ) from None
         self._token, self._refresh_token = token, str(body.get("refresh_token") or "")
         for secret in (self._token, self._refresh_token):
-            remember(secret, "jwt" if secret.startswith("eyJ") else "token")  # a target may repeat it in what it answers
+            # A target may repeat it in what it answers.
+            remember(secret, "jwt" if secret.startswith("eyJ") else "token")
         self._first = self._first or self._token
         now = self._clock()
         self._expires = now + max(life - _MARGIN_SECONDS, life / 2)
@@ -184,7 +185,9 @@ class FetchedToken:
 
 def from_environment(environ: Mapping[str, str], base_url: str, client: httpx.Client) -> Credentials:
     """Credentials as the environment names them. Raises UsageError where it names none or half of a pair."""
-    if token := environ.get("CONFORMANCE_TOKEN"):
+    if token := environ.get("CONFORMANCE_TOKEN", "").strip():
+        if not _BEARER.fullmatch(token):
+            raise UsageError("CONFORMANCE_TOKEN is no bearer token (RFC 6750 2.1): it holds characters that none has.")
         return FixedToken(token)
     url = environ.get("CONFORMANCE_TOKEN_URL") or base_url + TOKEN_PATH
     return FetchedToken(url, grant_from(environ), client)
