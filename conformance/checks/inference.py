@@ -50,6 +50,7 @@ def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings
     deployment = served_by(exchange, ledger)
     if (
         deployment is None
+        or not deployment.shas  # a pipeline without models has nothing to compute, and fails as recorded
         or deployment.stage is not Stage.DEPLOYED
         or deployment.running
         or exchange.intent == "invalid"
