@@ -45,6 +45,10 @@ def nothing_routed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings
         yield seen(exchange, "says-nothing-where-nothing-is-routed", empty, "an empty body", came(exchange))
 
 
+BEFORE_RUNNING = "before-running"
+"""The label of good rows sent to a deployment that is not known to run."""
+
+
 def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Until status has said Running, an inference is served, or refused by 404 (not routed) or 503 (not ready)."""
     deployment = served_by(exchange, ledger)
@@ -53,7 +57,7 @@ def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings
         or not deployment.shas  # a pipeline without models has nothing to compute, and fails as recorded
         or deployment.stage is not Stage.DEPLOYED
         or deployment.running
-        or exchange.intent == "invalid"
+        or (exchange.intent != "valid" and BEFORE_RUNNING not in exchange.labels)
     ):
         return
     if exchange.status is not None and exchange.status not in (401, 403, 429):

@@ -67,9 +67,9 @@ def _on_one_deployment(before: Exchange, now: Exchange) -> str:
     if before.request.body == now.request.body:
         return "a-repeat-repeats"
     first, second = before.question, now.question
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second) > 1:
-        if sorted(map(repr, first)) == sorted(map(repr, second)):
-            return "a-permuted-batch-permutes"
+    both = isinstance(first, list) and isinstance(second, list) and len(first) == len(second) > 1
+    if both and sorted(map(repr, first)) == sorted(map(repr, second)):
+        return "a-permuted-batch-permutes"
     return "a-batch-equals-its-rows"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from conformance.checks.deployments import ELSEWHERE, NEVER_WAS
+from conformance.checks.inference import BEFORE_RUNNING
 from conformance.checks.readings import READING
 from conformance.checks.status import PROMISE
 from conformance.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, arrow_stream, infer_path, steps_of
@@ -131,7 +132,8 @@ def test_what_never_was_is_not_found(client: PipelineClient, named: Named, works
 @pytest.mark.live_cost(1)
 def test_a_pipeline_may_be_asked_before_it_runs(client: PipelineClient, deployments: Deployments, model: Model) -> None:
     made = deployments.started("main")
-    client.meaning("").infer(infer_path(made.name, made.pipeline_name), model.column, [model.tutorial_row()])
+    url = infer_path(made.name, made.pipeline_name)
+    client.meaning("", BEFORE_RUNNING).infer(url, model.column, [model.tutorial_row()])
     deployments.running("main")
 
 

@@ -229,7 +229,7 @@ CASES = (
     Case("pipelines.infer.nothing-routed-is-404", infer(b"", 404, labels=[_FRESH]), infer(b"", 503, labels=[_FRESH])),
     Case("pipelines.infer.says-nothing-where-nothing-is-routed", infer(b"", 404), infer(b"gone", 404)),
     Case("pipelines.infer.before-running-it-serves-or-says-no-more",
-         infer(b"", 503), infer([{"error": "no"}], 500), MADE),
+         infer(b"", 503, labels=[BEFORE_RUNNING]), infer([{"error": "no"}], 500, labels=[BEFORE_RUNNING]), MADE),
     Case("pipelines.infer.answers-one-record-a-row", infer(), infer([record(row) for row in ROWS[:2]]), SERVING),
     Case("pipelines.infer.echoes-its-input", infer(), infer(_rows({"in": {"dense_input": [9.0, 9.0, 9.0]}})), SERVING),
     Case("pipelines.infer.computes-the-model", infer(), infer(_rows({"out": {OUTPUT: [12.001]}})), SERVING),
