@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.checks.inference import BEFORE_RUNNING
 from conformance.model import Exchange
 from tests.checks.built import (
     ARROW,
