@@ -22,7 +22,7 @@ COLUMN = re.compile(r"0\.(in|out)\.")
 """Columns are named and typed by the model, which a recording by itself does not know."""
 
 OPTIONAL = {
-    *("check_failures", "sidekicks"),  # absent in other releases
+    "check_failures",  # absent in other releases
     *("pipeline_version", "deployment"),  # the vendor's schema of copy does not demand them
     *("dense_input", "dense_1"),  # columns are the model's own names
 }
