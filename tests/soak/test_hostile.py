@@ -30,10 +30,11 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Ran:
-    """A run's end: its exit code, all it said and wrote, the most memory it held (bytes) and how long it took (s)."""
+    """A run's end: its exit code, all it said and wrote, which of that is shown as pages, most memory (bytes), time (s)."""
 
     code: int
     said: str
+    pages: str
     peak: int
     seconds: float
 
@@ -55,7 +56,10 @@ def ran(url: str, folder: Path) -> Ran:
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024
     said = "".join(path.read_text(encoding="utf-8", errors="replace") for path in folder.iterdir() if path.is_file())
-    return Ran(process.returncode, said, usage.ru_maxrss * unit, time.monotonic() - began)
+    pages = "".join(
+        (folder / name).read_text(encoding="utf-8") for name in ("r.html", "r.md") if (folder / name).exists()
+    )
+    return Ran(process.returncode, said, pages, usage.ru_maxrss * unit, time.monotonic() - began)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,7 @@ def judge(run: Ran, well: Ran, hostile: Hostile) -> None:
     assert run.peak - well.peak < MOST_BYTES
     assert "\x1b[2J" not in run.said
     assert SHOUT not in run.said
-    assert "<script>alert(1)" not in run.said
+    assert "<script>alert(1)" not in run.pages
     for path, headers, body in hostile.seen_elsewhere:
         pytest.fail(f"another host was asked {path}, with {sorted(headers)} and {len(body)} bytes")
 
