@@ -141,7 +141,7 @@ Start = Callable[..., Instance]
 @pytest.fixture(scope="session")
 def instance() -> Iterator[Instance]:
     """One instance for all tests that leave it as usable as they found it; each makes its own pipelines."""
-    with serving(Settings(start_seconds=0.02, stop_seconds=0.02)) as started:
+    with serving(Settings(start_seconds=0.02, stop_seconds=0.02, token_seconds=3600)) as started:
         yield started
 
 
