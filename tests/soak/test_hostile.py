@@ -30,7 +30,7 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Ran:
-    """A run's end: its exit code, all it said and wrote, which of that is shown as pages, most memory (bytes), time (s)."""
+    """How a run ended: exit code, all it said and wrote, its pages, most memory (bytes) and time (s)."""
 
     code: int
     said: str
