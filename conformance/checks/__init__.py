@@ -96,12 +96,18 @@ BESIDE: tuple[Check, ...] = (
 """Checks of requests that are of no operation, but beside one."""
 
 
+SERVED_WRONGLY: tuple[Check, ...] = (status.invalid_is_refused, status.success_is_documented, leaks.insides_shown)
+"""Checks of a success that should have been a refusal: nothing is promised of what it says."""
+
+
 def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
     """Every finding of one exchange, held or not. `ledger` is what was known before it.
 
     Findings on requirements that the profile does not hold are left out.
     """
     checks = CHECKS if exchange.operation is not None else BESIDE
+    if exchange.intent == "invalid" and exchange.ok:
+        checks = SERVED_WRONGLY
     found = [finding for check in checks for finding in check(exchange, ledger, rules)]
     return [finding for finding in found if rules.holds(finding.requirement)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
-from conformance.checks.rules import Findings, Rules, came, is_id, seen, told
+from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Deployment, Ledger, Pipeline, Stage
 from conformance.model import Exchange, Finding
 
@@ -69,6 +69,8 @@ def reaches_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     if deployment is None or deployment.stage is not Stage.DEPLOYED:
         return
     status = answer.get("status") if isinstance(answer, dict) and exchange.ok else None
+    if status is not None and status not in ("Running", "Starting", "Error"):
+        return  # the row of the field tells of it
     if status == "Running" or DEADLINE in exchange.labels:
         yield seen(exchange, "reaches-running", status == "Running", "status Running within the wait", came(exchange))
 
@@ -129,10 +131,20 @@ def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) ->
             held, expected = not exchange.ok, "no URL of what was refused"
         elif operation == "pipelines.undeploy" and exchange.operation == "status.get-deployment":
             held, expected = exchange.status != 404, "status 200 as before"
+        elif operation == "pipelines.undeploy" and exchange.operation == "pipelines.infer":
+            held, expected = exchange.ok, "rows served as before"
+        elif operation == "workspaces.create" and exchange.operation == "workspaces.list":
+            new = _new_workspaces(exchange, ledger)
+            held, expected = not new, f"no workspace that was not there before, as {new} was not"
         else:
             continue
         actual = "" if held else came(exchange)
         yield Finding(f"{operation}.a-refusal-changes-nothing", held, expected, actual, (exchange,), operation)
+
+
+def _new_workspaces(exchange: Exchange, ledger: Ledger) -> list[int]:
+    rows = objects(exchange.answer.get("workspaces")) if isinstance(exchange.answer, dict) else []
+    return [row["id"] for row in rows if is_id(row.get("id")) and not ledger.knows_workspace(row["id"])]
 
 
 def asked_for(exchange: Exchange, ledger: Ledger) -> Deployment | None:

@@ -136,7 +136,8 @@ def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     if exchange.operation != "pipelines.infer" or response is None or not response.ok or not response.headers_known:
         return
     accept = request.headers.get("accept", "").strip().lower()
-    if request.media_type in ARROW_TYPES and accept == "application/vnd.apache.arrow.file":
+    known = response.media_type in {*ARROW_TYPES, "application/json"}  # of any other, its own row tells
+    if known and request.media_type in ARROW_TYPES and accept == "application/vnd.apache.arrow.file":
         readable = response.media_type in ARROW_TYPES and rows_answered(response)[1] is not None
         yield seen(exchange, "answers-arrow-in-arrow", readable, "an Arrow file with the outputs", response.media_type)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Ledger, ModelVersion
-from conformance.model import Exchange
+from conformance.model import Exchange, Finding
 
 RUBBISH = "rubbish"
 """Label of an upload whose file is no model."""
@@ -28,10 +28,15 @@ def uploaded(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 
 
 def uploaded_rubbish(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A file that is no model is refused or taken in; it is no failure of the service."""
-    if RUBBISH in exchange.labels and exchange.status is not None:
-        held = exchange.status < 500
-        yield seen(exchange, "refuses-what-is-no-model", held, "a refusal (4xx), or 202", came(exchange))
+    """A file that is no model is refused, or taken in and never ready; it is no failure of the service."""
+    if RUBBISH not in exchange.labels or exchange.status is None:
+        return
+    operation = "models.upload-and-convert"
+    ready = [row for row in objects(exchange.answer) if row.get("status") == "ready"]
+    held = exchange.status < 500 and not ready
+    actual = "" if held else came(exchange)
+    expected = "a refusal (4xx), or a version that is not ready"
+    yield Finding(f"{operation}.refuses-what-is-no-model", held, expected, actual, (exchange,), operation)
 
 
 def listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -40,7 +45,7 @@ def listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if not told(exchange, "models.list-versions") or not isinstance(answer, list) or not isinstance(question, dict):
         return
     rows = objects(answer)
-    yield from _asked_for(exchange, rows, question)
+    yield from _asked_for(exchange, rows, question, ledger)
     yield from _distinct(exchange, rows)
     name = question.get("model_id")
     whole = len(rows) == len(answer) and all(is_id(row.get("id")) for row in rows)
@@ -74,10 +79,12 @@ def _keys(exchange: Exchange, ours: list[ModelVersion], by_id: dict[Any, dict[st
         yield seen(exchange, "versions-of-a-name-share-their-model", held, "one models_pk_id", sorted(found))
 
 
-def _asked_for(exchange: Exchange, rows: list[dict[str, Any]], question: dict[str, Any]) -> Findings:
+def _asked_for(exchange: Exchange, rows: list[dict[str, Any]], question: dict[str, Any], ledger: Ledger) -> Findings:
     name, pk = question.get("model_id"), question.get("models_pk_id")
-    if name is None and pk is None:
+    if (name is None and pk is None) or UNKNOWN in exchange.labels:
         return
+    uploaded = {model.id for model in ledger.models.values() if pk is not None and model.pk == pk}
+    rows = [row for row in rows if row.get("id") not in uploaded]
     strange = [row for row in rows if not (name is not None and row.get("model_id") == name)
                and not (pk is not None and row.get("models_pk_id") == pk) and {"model_id", "models_pk_id"} <= set(row)
                and isinstance(row["model_id"], str) and is_id(row["models_pk_id"])]  # fmt: skip

@@ -74,11 +74,11 @@ def _served(exchange: Exchange, ledger: Ledger, deployment: Deployment, rows: li
     shas = {str(row.get("sha")) for row in rows}
     right, expected = shas == set(deployment.shas), f"models of sha {sorted(set(deployment.shas))}"
     if deployment.copied:
-        yield _elsewhere(exchange, "pipelines.copy", "copies-the-definition", right, expected, sorted(shas))
-    others = _shas_of_other_versions(ledger, deployment)
+        yield elsewhere(exchange, "pipelines.copy", "copies-the-definition", right, expected, sorted(shas))
+    others = shas_of_other_versions(ledger, deployment)
     if others and not deployment.copied:
         mistaken = bool(shas) and not right and shas <= others
-        yield _elsewhere(
+        yield elsewhere(
             exchange, "pipelines.deploy", "serves-the-version-deployed", not mistaken, expected, sorted(shas)
         )
         if mistaken:
@@ -101,14 +101,16 @@ def _fields(exchange: Exchange, deployment: Deployment, rows: list[dict[str, Any
         yield seen(exchange, "model-version-is-the-deployed", held, expected, sorted(versions))
 
 
-def _shas_of_other_versions(ledger: Ledger, deployment: Deployment) -> set[str]:
+def shas_of_other_versions(ledger: Ledger, deployment: Deployment) -> set[str]:
+    """The shas that other versions of the deployed pipeline have, and the deployed one has not."""
     pipeline = ledger.pipelines.get(deployment.pipeline_pk) if deployment.pipeline_pk is not None else None
     versions = pipeline.versions if pipeline else ()
     shas = {sha for version in versions if version.pk != deployment.variant_pk for sha in version.shas}
     return shas - set(deployment.shas)
 
 
-def _elsewhere(exchange: Exchange, operation: str, slug: str, held: bool, expected: str, actual: list[str]) -> Finding:
+def elsewhere(exchange: Exchange, operation: str, slug: str, held: bool, expected: str, actual: list[str]) -> Finding:
+    """A finding on a row of another operation than the one it showed at."""
     shown = "" if held else f"{actual}"
     return Finding(f"{operation}.{slug}", held, expected, shown, (exchange,), operation)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.checks.inference import served_by
 from conformance.checks.pipelines import is_uuid
+from conformance.checks.pods import elsewhere, shas_of_other_versions
 from conformance.checks.rules import Findings, Rules, is_id, seen, told
 from conformance.ledger import Ledger
 from conformance.model import Exchange
@@ -28,10 +29,13 @@ def last_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if deployment is None or not deployment.shas or not exchange.ok or not models:
         return
     name, sha = deployment.models[-1], deployment.shas[-1]
-    texts = [model.get("model_sha") for model in models if isinstance(model.get("model_sha"), str)]
+    texts = [text for model in models if isinstance(text := model.get("model_sha"), str)]
     others = [text for text in texts if text != sha]
     if deployment.shown and sha not in deployment.shown:
         return  # status has said already that another model is served
+    if others and set(others) <= shas_of_other_versions(ledger, deployment):
+        yield elsewhere(exchange, "pipelines.deploy", "serves-the-version-deployed", False, f"model_sha {sha}", others)
+        return
     if texts:
         yield seen(exchange, "last-model-has-the-models-sha", not others, f"model_sha {sha}", others[:1])
     names = [model.get("model_name") for model in models if isinstance(model.get("model_name"), str)]

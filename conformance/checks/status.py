@@ -30,8 +30,24 @@ PROMISE, REFUSES = "promise:", "refuses:"
 def valid_is_served(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What the sender knows to be valid is answered by a success."""
     if exchange.intent == "valid" and (exchange.status is not None or exchange.response is None):
-        for slug in _about(exchange, PROMISE) or ["serves-valid-requests"]:
+        if _is_lost(exchange, ledger):
+            return
+        absent = exchange.status in (404, 405, 501) and exchange.operation not in _OF_WHAT_MAY_BE_GONE
+        for slug in ([] if absent else _about(exchange, PROMISE)) or ["serves-valid-requests"]:
             yield seen(exchange, slug, exchange.ok, "a 2xx status", came(exchange))
+
+
+_OF_WHAT_MAY_BE_GONE = frozenset({"status.get-deployment", "admin.get-pipeline-external-url", "pipelines.infer"})
+"""Operations whose 404 speaks of a deployment; that of any other says that the operation itself is not there."""
+
+
+def _is_lost(exchange: Exchange, ledger: Ledger) -> bool:
+    """A deployment that status knew and now does not: the row of what status finds tells of it."""
+    name = exchange.question.get("name") if isinstance(exchange.question, dict) else None
+    if exchange.operation != "status.get-deployment" or exchange.status != 404 or not isinstance(name, str):
+        return False
+    deployment = ledger.deployment_named(name)
+    return deployment is not None and deployment.confirmed
 
 
 def invalid_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

@@ -47,6 +47,8 @@ def _model_uploaded(ledger: Ledger, exchange: Exchange) -> Ledger:
     metadata = json.loads(parts["metadata"].content)
     content = parts["file"].content if "file" in parts else b""
     sha = hashlib.sha256(content).hexdigest() if content else ""
+    if new in ledger.models:
+        return ledger  # an id given twice: what was first uploaded under it is what it is held to
     model = ModelVersion(new, metadata["name"], metadata.get("workspace_id"), sha, content)
     contents = ledger.contents.insert(sha, content) if sha else ledger.contents
     return replace(ledger, models=ledger.models.insert(new, model), contents=contents)
@@ -66,9 +68,11 @@ def _pipeline_created(ledger: Ledger, exchange: Exchange) -> Ledger:
     version = PipelineVersion(
         _id(answer["pipeline_variant_pk_id"]), answer["pipeline_variant_version"], question.get("definition")
     )
-    return _with_version(
-        ledger, _id(answer["pipeline_pk_id"]), question["pipeline_id"], question["workspace_id"], version
-    )
+    pk, name, workspace_id = _id(answer["pipeline_pk_id"]), question["pipeline_id"], question["workspace_id"]
+    known = ledger.pipelines.get(pk)
+    if known is not None and (known.name, known.workspace_id) != (name, workspace_id):
+        return ledger  # another pipeline's id; its row tells of it
+    return _with_version(ledger, pk, name, workspace_id, version)
 
 
 def _pipeline_copied(ledger: Ledger, exchange: Exchange) -> Ledger:
@@ -76,6 +80,8 @@ def _pipeline_copied(ledger: Ledger, exchange: Exchange) -> Ledger:
     definition = _definition_copied(ledger.pipelines.get(question["source_pipeline"]), question.get("pipeline_version"))
     version = PipelineVersion(_id(answer["pipeline_variant_pk_id"]), "", definition)
     pk = _id(answer["pipeline_pk_id"])
+    if pk in ledger.pipelines:
+        return ledger  # no pipeline of its own; its row tells of it
     after = _with_version(ledger, pk, question["name"], question["workspace_id"], version, question["source_pipeline"])
     deployment = answer.get("deployment")
     if isinstance(deployment, dict) and question.get("deploy"):
@@ -129,6 +135,8 @@ def _deployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     variant = pipeline.version(variant_pk) if pipeline and isinstance(variant_pk, int) else None
     made = Deployment(new, question["deploy_id"], pk, variant_pk, pipeline_name=pipeline.name if pipeline else "")
     models = models_named(variant.definition) if variant else ()
+    if exchange.intent == "invalid":
+        return _with_deployment(ledger, made)
     return _with_deployment(ledger, _serving(made, models or _given(ledger, question)))
 
 

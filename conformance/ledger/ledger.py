@@ -18,6 +18,10 @@ _DEPLOYMENT = re.compile(r"^(?P<deploy_id>.*)-(?P<id>\d+)$", re.DOTALL)
 _INFER_PATH = re.compile(r"/v1/api/pipelines/infer/(?P<deployment>[^/]+)/(?P<pipeline>[^/]+)/?$")
 
 
+_COSTLY = frozenset({"pipelines.deploy", "pipelines.copy", "pipelines.undeploy"})
+"""Operations whose successes count, to be ended, even where they should have been refused."""
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The fold. Maps are persistent: `after` costs the same however long the run. Keys are the target's own ids.
@@ -48,6 +52,8 @@ class Ledger:
     def _told(self, exchange: Exchange) -> Ledger:
         fold = FOLDS.get(exchange.operation or "")
         if fold is None or exchange.response is None:
+            return self
+        if exchange.intent == "invalid" and exchange.operation not in _COSTLY:
             return self
         told = exchange.ok or (exchange.status is None and exchange.answer is not None)
         if not told and exchange.operation != "status.get-deployment":

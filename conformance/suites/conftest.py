@@ -13,7 +13,7 @@ from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.options import runner_of
 from conformance.session import Session
-from conformance.settings import DEFAULT_MODEL, EMULATED, WORKSPACE, Settings
+from conformance.settings import DEFAULT_MODEL, EMULATED, Settings
 from conformance.suites.deployments import Deployments, Ground, Running, Uploads
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model
@@ -68,12 +68,12 @@ def model(settings: Settings) -> Model:
 
 @pytest.fixture(scope="session")
 def workspace_id(settings: Settings, client: PipelineClient, named: Callable[[str], str]) -> int:
-    """The workspace given, the emulated instance's own, or else one that this run makes."""
+    """The workspace given, or else one that this run makes, so that nobody but this run changes it."""
     if settings.workspace_id is not None:
         return settings.workspace_id
     if settings.allowed == "read":
         return NOT_GIVEN
-    return WORKSPACE if settings.kind == "emulated" else client.create_workspace(named("workspace")).value
+    return client.create_workspace(named("workspace")).value
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,15 @@ from typing import Any
 
 from conformance.checks.readings import READING
 from conformance.checks.status import PROMISE
-from conformance.client import ApiError, ModelReference, PipelineClient, PipelineVersionCreated, Reply, steps_of
+from conformance.client import (
+    ApiError,
+    ModelReference,
+    PipelineClient,
+    PipelineVersionCreated,
+    Reply,
+    infer_path,
+    steps_of,
+)
 from conformance.session import Session
 from conformance.settings import Settings
 from conformance.suites.waiting import until_gone, until_running
@@ -111,11 +119,10 @@ def _empty(ground: Ground) -> Running:
 
 def _copied(ground: Ground) -> Running:
     """Of a copy of a given version; with an engine_config where the instance takes one."""
-    source = _source(ground)
+    source, _ = _source(ground, ground.named("source"))
     name, promising = ground.named("copy"), ground.promising("takes-a-version-to-copy")
-    copied = promising.copy_pipeline(
-        name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version
-    ).value
+    reply = promising.copy_pipeline(name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version)
+    copied = _own(reply, source)
     models = [ground.uploads.first]
     with_config = ground.promising("takes-an-engine-config").deploy(
         name, copied, models=models, engine_config=ENGINE_CONFIG
@@ -127,24 +134,38 @@ def _copied(ground: Ground) -> Running:
 
 def _copied_and_deployed(ground: Ground) -> Running:
     """Of a copy of a copy, deployed by the copying itself."""
-    source, client = _source(ground), ground.client
-    between = client.copy_pipeline(ground.named("copy-between"), ground.workspace_id, source.pipeline_pk_id).value
+    client = ground.client
+    source, newer = _source(ground, ground.named("source-of-copies"))
+    made = client.copy_pipeline(
+        ground.named("copy-between"), ground.workspace_id, source.pipeline_pk_id, pipeline_version=newer.version
+    )
+    between = _own(made, source)
     name = ground.named("copy-of-copy")
     promising = ground.promising("takes-a-copy")
     promising.copy_pipeline(ground.named("copy-of-copy-idle"), ground.workspace_id, between.pipeline_pk_id).value  # noqa: B018
     reply = ground.promising("takes-a-deployment-to-make").copy_pipeline(
         name, ground.workspace_id, between.pipeline_pk_id, deploy=name
     )
-    copied = reply.value
+    copied = _own(reply, source, between)
     if copied.deployment_id is None:
         raise ApiError(f"{name} was asked to deploy, and its answer has no deployment.", reply.exchange)
     return Running(name, copied, copied.deployment_id, f"{name}-{copied.deployment_id}")
 
 
-def _source(ground: Ground) -> PipelineVersionCreated:
-    """A pipeline of one model to copy from; creating its name again keeps it."""
-    name = ground.named("source")
-    return ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first)).value
+def _source(ground: Ground, name: str) -> tuple[PipelineVersionCreated, PipelineVersionCreated]:
+    """A pipeline to copy from: its first version, with the first model, and its second, with the second."""
+    first, second = (
+        ground.client.create_pipeline(name, ground.workspace_id, steps_of(model)).value
+        for model in (ground.uploads.first, ground.uploads.second)
+    )
+    return first, second
+
+
+def _own(copied: Reply[PipelineVersionCreated], *others: PipelineVersionCreated) -> PipelineVersionCreated:
+    """A copy that is a pipeline of its own; raises ApiError for one that goes by another's id."""
+    if copied.value.pipeline_pk_id in {other.pipeline_pk_id for other in others}:
+        raise ApiError("The copy has its source's pipeline_pk_id, so nothing more can be asked of it.", copied.exchange)
+    return copied.value
 
 
 def _both(client: PipelineClient, running: Running) -> Reply[None]:
@@ -217,9 +238,14 @@ class Deployments:
         if key not in self._running:
             made = self.started(key)
             until_running(self._ground.client, made.name, self._settings.wait)
-            url = self._ground.client.external_url(self._ground.workspace_id, made.pipeline_name).value
-            self._running[key] = replace(made, url=url)
+            self._running[key] = replace(made, url=self._url(made))
         return self._running[key]
+
+    def _url(self, made: Running) -> str:
+        """Where to infer: where the target says, unless that is of another deployment, which its row tells of."""
+        url = self._ground.client.external_url(self._ground.workspace_id, made.pipeline_name).value
+        path = infer_path(made.name, made.pipeline_name)
+        return url if url.endswith(path) else path
 
     def end(self, key: str) -> None:
         """Ask for the end of a deployment that was started, in the way planned for it; waits for nothing."""
@@ -227,6 +253,14 @@ class Deployments:
         if isinstance(made, Running) and key not in self._ended:
             self._ended.add(key)
             self._plan[key].undeploy(self._ground.client, made)
+
+    def ended(self, key: str) -> None:
+        """Undeploy one deployment alone, and wait until it is gone."""
+        self.end(key)
+        made = self._started[key]
+        if isinstance(made, Running) and key not in self._gone:
+            until_gone(self._ground.client, made.name, self._settings.wait)
+            self._gone.add(key)
 
     def gone(self, key: str) -> Running:
         """A deployment that ran, was undeployed and is gone; with it all others, so that their waits are one."""
@@ -249,7 +283,7 @@ class Deployments:
         made = promising.deploy(name, before.pipeline, models=[self._ground.uploads.first]).value
         again = replace(before, deployment_id=made, name=f"{name}-{made}")
         until_running(self._ground.client, again.name, self._settings.wait)
-        url = self._ground.client.external_url(self._ground.workspace_id, again.pipeline_name).value
+        url = self._url(again)
         self._gone.discard(key)
         self._ended.discard(key)
         self._started[key] = self._running[key] = replace(again, url=url)

@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.client import ARROW_FILE, PANDAS_RECORDS, PipelineVersionCreated, arrow_file, infer_path
 from conformance.model import Headers, Request
-from conformance.suites.deployments import Uploads
+from conformance.suites.deployments import Running, Uploads
 from conformance.suites.model import Model
 from conformance.suites.requests import INFER, NOT_GIVEN, PATHS, UPLOAD, json_request, upload
 
@@ -19,7 +19,10 @@ WRONG_TYPES: Mapping[type, tuple[Any, ...]] = {str: (7,), int: ("seven", 7.5, Tr
 
 @dataclass(frozen=True)
 class Yard:
-    """What refused requests are about: a workspace, an idle pipeline of it and another, uploads, names, the model."""
+    """What refused requests are about: a workspace, an idle pipeline of it and another, uploads, names, the model.
+
+    `serving` is a deployment that runs, for requests that only such a one could serve.
+    """
 
     workspace_id: int
     elsewhere: int
@@ -29,6 +32,7 @@ class Yard:
     uploads: Uploads
     model: Model
     named: Callable[[str], str]
+    serving: Running | None = None
 
     @property
     def bodies(self) -> dict[str, dict[str, Any]]:
@@ -51,10 +55,10 @@ class Yard:
                 "workspace_id": self.workspace_id,
                 "source_pipeline": self.pipeline.pipeline_pk_id,
             },
-            "status.get-deployment": {"name": self.named("refused-1")},
+            "status.get-deployment": {"name": self.serving.name if self.serving else self.named("refused-1")},
             "admin.get-pipeline-external-url": {
                 "workspace_id": self.workspace_id,
-                "pipeline_name": self.pipeline_name,
+                "pipeline_name": self.serving.pipeline_name if self.serving else self.pipeline_name,
             },
             "models.list-versions": {"model_id": self.uploads.first.name},
             "workspaces.create": {"workspace_name": self.named("refused-workspace")},

@@ -32,7 +32,8 @@ def promising(client: PipelineClient, slug: str) -> PipelineClient:
 # ---- before anything is deployed ------------------------------------------------------------------------------------
 
 
-def test_workspaces_that_are_created_are_listed(client: PipelineClient, elsewhere: int) -> None:
+def test_workspaces_that_are_created_are_listed(client: PipelineClient, named: Named, elsewhere: int) -> None:
+    client.create_workspace(named("a-third"))
     client.list_workspaces()
 
 
@@ -246,7 +247,7 @@ def test_rows_that_nothing_promises_are_answered_all_the_same(
 def test_undeploying_one_leaves_the_others(client: PipelineClient, deployments: Deployments) -> None:
     running = deployments.running("main")
     deployments.running("copy")
-    deployments.end("copy")
+    deployments.ended("copy")
     client.meaning("").deployment_status(running.name)
 
 

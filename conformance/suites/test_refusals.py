@@ -45,21 +45,36 @@ def yard(
     return Yard(workspace_id, elsewhere, pipeline, name, other, uploads, model, named)
 
 
-def _parameters(inferring: bool) -> list[Refusal]:
-    return [refusal for refusal in REFUSALS if (refusal.operation == INFER) is inferring]
+_OF_DEPLOYMENTS = ("status.get-deployment", "admin.get-pipeline-external-url")
 
 
-@pytest.mark.parametrize("refusal", _parameters(inferring=False), ids=str)
+def _parameters(*operations: str) -> list[Refusal]:
+    """Refusals of these operations; of all that need no deployment where none is named."""
+    others = (INFER, *_OF_DEPLOYMENTS)
+    return [one for one in REFUSALS if (one.operation in operations if operations else one.operation not in others)]
+
+
+@pytest.mark.parametrize("refusal", _parameters(), ids=str)
 def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yard: Yard, refusal: Refusal) -> None:
     if not session.rules.document.has(refusal.operation):
         pytest.skip("this release has no such operation")
     _read(client, yard)
     for request in refusal.requests(yard):
         session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
-        _read(client, yard)
+        _read(client.meaning("valid", AFTER_REFUSAL + refusal.operation), yard)
     after = client.meaning("", AFTER_REFUSAL + refusal.operation)
     if refusal.operation == "pipelines.deploy":
         after.external_url(yard.workspace_id, yard.pipeline_name)
+
+
+@pytest.mark.needs("main")
+@pytest.mark.parametrize("refusal", _parameters(*_OF_DEPLOYMENTS), ids=str)
+def test_what_a_deployment_cannot_be_asked_by_is_refused(
+    session: Session, deployments: Deployments, yard: Yard, refusal: Refusal
+) -> None:
+    asked = replace(yard, serving=deployments.running("main"))
+    for request in refusal.requests(asked):
+        session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
 
 
 def _read(client: PipelineClient, yard: Yard) -> None:
@@ -70,17 +85,19 @@ def _read(client: PipelineClient, yard: Yard) -> None:
 
 @pytest.mark.needs("main")
 def test_a_refused_undeploy_ends_nothing(
-    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard
+    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard, model: Model
 ) -> None:
     running = deployments.running("main")
     for body in ({}, {"deployment_id": "seven"}, {"deployment_id": [running.deployment_id]}):
         request = json_request("pipelines.undeploy", body)
         session.send(request, intent="invalid", labels=frozenset({f"{REFUSES}requires-an-id"} if not body else ()))
-        client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy").deployment_status(running.name)
+        after = client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy")
+        after.deployment_status(running.name)
+        after.infer(running.url, model.column, [model.tutorial_row()])
 
 
 @pytest.mark.needs("main")
-@pytest.mark.parametrize("refusal", _parameters(inferring=True), ids=str)
+@pytest.mark.parametrize("refusal", _parameters(INFER), ids=str)
 def test_rows_that_cannot_be_computed_are_refused(
     session: Session, client: PipelineClient, deployments: Deployments, yard: Yard, model: Model, refusal: Refusal
 ) -> None:
@@ -109,6 +126,7 @@ def test_a_model_of_another_workspace_is_refused(
 def test_a_file_that_is_no_model(client: PipelineClient, session: Session, yard: Yard) -> None:
     metadata = yard.metadata | {"name": yard.named("rubbish")}
     session.send(upload(metadata, b"this is no model"), labels=frozenset({RUBBISH}))
+    client.meaning("", RUBBISH).list_model_versions(model_id=yard.named("rubbish"))
 
 
 @pytest.mark.parametrize("odd", sorted(NAMES))
