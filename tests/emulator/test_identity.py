@@ -22,7 +22,8 @@ def token(instance: Any, **form: str) -> Any:
     return instance.http.post(TOKEN, data=form)
 
 
-def test_an_independent_library_verifies_the_tokens_by_the_published_keys(instance: Any) -> None:
+def test_an_independent_library_verifies_the_tokens_by_the_published_keys(start: Any) -> None:
+    instance = start()
     answer = token(instance, **PASSWORD).json()
     keys = jwt.PyJWKSet.from_dict(instance.http.get(CERTS).json())
     header = jwt.get_unverified_header(answer["access_token"])
