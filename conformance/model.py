@@ -122,24 +122,31 @@ class _Body:
         """The content type without its parameters, lower case, empty where there is none."""
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
-    @cached_property
+    @property
     def json(self) -> Any:
         """The body as JSON; raises ValueError where it is none (RFC 8259; `NaN` and infinities are not JSON).
 
         A body of more values than any answer has a use for counts as none: as Python's they would fill the memory.
         """
-        if len(self.body) > _SMALL and sum(map(self.body.count, b",[{")) > max(_MOST_VALUES, len(self.body) // 9):
-            raise ValueError("too many values")
-        return json.loads(self.body, parse_constant=_refuse_constant)
+        value, refusal = self._parsed
+        if refusal is not None:
+            raise refusal.with_traceback(None)
+        return value
 
     @property
     def is_json(self) -> bool:
         """Whether the body parses as JSON."""
+        return self._parsed[1] is None
+
+    @cached_property
+    def _parsed(self) -> tuple[Any, ValueError | RecursionError | None]:
+        """The value, or why there is none: each check asks, and a body that is no JSON may be large."""
+        if len(self.body) > _SMALL and sum(map(self.body.count, b",[{")) > max(_MOST_VALUES, len(self.body) // 9):
+            return None, ValueError("too many values")
         try:
-            _ = self.json
-        except (ValueError, RecursionError):
-            return False
-        return True
+            return json.loads(self.body, parse_constant=_refuse_constant), None
+        except (ValueError, RecursionError) as error:
+            return None, error
 
 
 _SMALL = 1024 * 1024

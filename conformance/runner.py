@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -133,12 +133,15 @@ class Runner:
         """The profile's document and catalogue."""
         return Rules.of(self.settings.profile)
 
-    def prepare(self) -> None:
-        """Start the emulated instance where that is the target, and make sure the target answers."""
+    def prepare(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Start the emulated instance where that is the target, and make sure the target answers.
+
+        `meanwhile` is done while the instance starts.
+        """
         checked(self.settings)
         if self.settings.kind == EMULATED and not self.settings.emulated_url:
             self.settings = replace(self.settings, signing_key=str(self._stack.enter_context(issuers_key())))
-        url = self._stack.enter_context(emulator_for(self.settings))
+        url = self._stack.enter_context(emulator_for(self.settings, meanwhile))
         self.settings = replace(self.settings, emulated_url=url)
         target = open_target(self.settings)
         try:

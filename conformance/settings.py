@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -137,11 +137,14 @@ def checked(settings: Settings) -> Settings:
 
 
 @contextmanager
-def emulator_for(settings: Settings) -> Iterator[str]:
-    """The URL of an emulated instance for the whole run; empty where the target is live."""
+def emulator_for(settings: Settings, meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
+    """The URL of an emulated instance for the whole run; empty where the target is live.
+
+    `meanwhile` is done while an instance starts.
+    """
     if settings.kind == EMULATED and not settings.emulated_url:
         key = ["--signing-key", settings.signing_key] if settings.signing_key else []
-        with emulator_process(["--profile", settings.profile, *key]) as url:
+        with emulator_process(["--profile", settings.profile, *key], meanwhile=meanwhile) as url:
             yield url
     else:
         yield settings.emulated_url

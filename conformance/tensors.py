@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -108,9 +109,9 @@ def _column_of(records: Any) -> Rows | None:
 
 def _matrix(values: list[Any]) -> Rows | None:
     rows = [value if isinstance(value, list) else [value] for value in values]
-    if not rows or not all(type(cell) in (int, float) for row in rows for cell in row):
+    if not rows or not set(map(type, chain.from_iterable(rows))) <= {int, float}:
         return None
-    if len({len(row) for row in rows}) != 1:
+    if len(set(map(len, rows))) != 1:
         return None
     return np.asarray(rows, dtype=np.float64)
 

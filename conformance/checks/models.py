@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
@@ -131,12 +132,12 @@ def workspaces_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
     by_id = {row["id"]: row for row in rows}
     ids = [row["id"] for row in rows]
     yield seen(exchange, "lists-each-workspace-once", len(by_id) == len(ids), "each id once", ids)
+    inside = Counter(pipeline.workspace_id for pipeline in ledger.pipelines.values())
     for made, name in ledger.workspaces.items():
         row = by_id.get(made, {})
         shown = row.get("name")
         if made not in by_id or isinstance(shown, str):
             yield seen(exchange, "lists-what-was-created", shown == name, f"workspace {made} named '{name}'", shown)
         if isinstance(row.get("pipelines"), list):
-            ours = {pipeline.pk for pipeline in ledger.pipelines.values() if pipeline.workspace_id == made}
-            held = len(row["pipelines"]) >= len(ours)
-            yield seen(exchange, "lists-what-is-in-it", held, f"{len(ours)} pipelines at least", row["pipelines"])
+            held = len(row["pipelines"]) >= inside[made]
+            yield seen(exchange, "lists-what-is-in-it", held, f"{inside[made]} pipelines at least", row["pipelines"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -59,13 +59,13 @@ class Served:
     tried: tuple[tuple[str, str], ...]
 
 
-def served_document(base: str, fetch: Fetch, place: str = "") -> Served:
+def served_document(base: str, fetch: Fetch, place: str = "", valid: Mapping[str, Any] | None = None) -> Served:
     """The description served at `place` (a path or URL: the description or a page that shows it), else at a usual one.
 
     `base` is the instance's URL without `/v1/api`. What is served but is no valid description counts as not found, with
-    the reason; whether that matters is the caller's to say.
+    the reason; whether that matters is the caller's to say. `valid` is a description that is known to be valid.
     """
-    search = _Search(base.rstrip("/"), fetch)
+    search = _Search(base.rstrip("/"), fetch, valid)
     starts = (place,) if place else (*PLACES, *PAGES)
     for start in starts:
         document = search.at(f"{search.base}{start}" if start.startswith("/") else start)
@@ -77,8 +77,9 @@ def served_document(base: str, fetch: Fetch, place: str = "") -> Served:
 class _Search:
     """One search: no URL is asked twice, none of another host, and none after the thirtieth."""
 
-    def __init__(self, base: str, fetch: Fetch) -> None:
+    def __init__(self, base: str, fetch: Fetch, valid: Mapping[str, Any] | None) -> None:
         self.base = base
+        self._valid = valid
         self.tried: dict[str, str] = {}
         self.found = ""
         self._fetch = fetch
@@ -107,7 +108,8 @@ class _Search:
                 self.tried[url] = "no OpenAPI description"
                 return None
             root = bundle(root, url, url)
-            check(root, url)
+            if root != self._valid:
+                check(root, url)
         except UsageError as error:
             self.tried[url] = f"no description that can be used: {error}"
             return None

@@ -163,14 +163,14 @@ def fetch_through(sender: Sender) -> Fetch:
     return fetch
 
 
-def served_by(sender: Sender, place: str = "") -> Served:
-    """The description an instance serves."""
-    return served_document(sender.url, fetch_through(sender), place)
+def served_by(sender: Sender, place: str = "", spec: Document | None = None) -> Served:
+    """The description an instance serves; `spec` is our own, which is known to be valid where it serves just that."""
+    return served_document(sender.url, fetch_through(sender), place, None if spec is None else dict(spec.raw))
 
 
 def served_drift(sender: Sender, spec: Document) -> Comparison | None:
     """The changes from our description to the one an instance serves at a usual place; None where it serves none."""
-    served = served_by(sender)
+    served = served_by(sender, spec=spec)
     if served.document is None:
         return None
     try:

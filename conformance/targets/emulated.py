@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from conformance.errors import NoVerdictError
@@ -21,9 +21,14 @@ _START_SECONDS = 60.0
 
 
 @contextmanager
-def emulator_process(options: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Iterator[str]:
+def emulator_process(
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[str]:
     """Run `conformance emulate` on a free port of 127.0.0.1 and give its base URL; ended when the block is left.
 
+    While it starts, this process does what it has to do `meanwhile`.
     The child holds the read end of a pipe from us: however this process dies, the pipe closes and the child ends.
     Raises NoVerdictError where it does not start.
     """
@@ -41,6 +46,7 @@ def emulator_process(options: Sequence[str] = (), environ: Mapping[str, str] | N
     timer = threading.Timer(_START_SECONDS, process.kill)
     timer.start()
     try:
+        meanwhile()
         line = process.stdout.readline()
         timer.cancel()
         if not line.startswith(_GREETING):

@@ -38,33 +38,35 @@ def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]])
 
 
 def _elsewhere(client: PipelineClient, stage: Stage, settings: Settings, rows: list[list[float]]) -> None:
+    """The rows of a pipeline, of its copy and of the copy's copy, whose waits are one; then of a second life of it."""
     names, reference = stage.names, stage.models[0]
     name = names.fresh("source")
-    created = client.create_pipeline(name, stage.workspace_id, steps_of(reference)).value
-    _served(client, stage, settings, name, created, rows)
-    # A second life of the same pipeline, then a copy of it, and a copy of the copy.
-    _served(client, stage, settings, name, created, rows)
-    source = created
+    source = client.create_pipeline(name, stage.workspace_id, steps_of(reference)).value
+    lives = [(name, source)]
     for step in ("copy", "copy-of-copy"):
         copy = names.fresh(step)
-        copied = client.copy_pipeline(copy, stage.workspace_id, source.pipeline_pk_id).value
-        _served(client, stage, settings, copy, copied, rows)
-        source = copied
+        lives.append((copy, client.copy_pipeline(copy, stage.workspace_id, lives[-1][1].pipeline_pk_id).value))
+    _served(client, stage, settings, lives, rows)
+    _served(client, stage, settings, lives[:1], rows)
 
 
 def _served(
     client: PipelineClient,
     stage: Stage,
     settings: Settings,
-    name: str,
-    created: PipelineVersionCreated,
+    lives: list[tuple[str, PipelineVersionCreated]],
     rows: list[list[float]],
 ) -> None:
-    deployment_id = client.deploy(name, created, models=[stage.models[0]]).value
-    deployment = f"{name}-{deployment_id}"
-    until_running(client, deployment, settings.wait)
-    client.infer(infer_path(deployment, name), stage.model.column, rows)
-    client.undeploy(deployment_id=deployment_id)
-    until_gone(client, deployment, settings.wait)
-    silent = replace(client, intent="")
-    silent.infer(infer_path(deployment, name), stage.model.column, rows[:1])
+    """Deploy each, ask it, undeploy it, and ask it once more when it is gone."""
+    column, silent = stage.model.column, replace(client, intent="")
+    deployed = []
+    for name, created in lives:
+        deployment_id = client.deploy(name, created, models=[stage.models[0]]).value
+        deployed.append((name, deployment_id, f"{name}-{deployment_id}"))
+    for name, deployment_id, deployment in deployed:
+        until_running(client, deployment, settings.wait)
+        client.infer(infer_path(deployment, name), column, rows)
+        client.undeploy(deployment_id=deployment_id)
+    for name, _, deployment in deployed:
+        until_gone(client, deployment, settings.wait)
+        silent.infer(infer_path(deployment, name), column, rows[:1])
