@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from conformance import multipart
@@ -20,7 +21,10 @@ JUDGED = "generated"
 
 
 class Reach:
-    """Counts, exchange by exchange. A mark is a text: `link|FROM|NAME`, `keyword|OPERATION|PATH|met or violated`."""
+    """Counts, exchange by exchange. A mark is a text: `link|FROM|NAME`, `keyword|OPERATION|WHERE|met or violated`.
+
+    WHERE is a place of the body, `$.models[].sha`; of what is violated with the keyword, `$.models[].sha type`.
+    """
 
     def __init__(self, document: Document, validator: FastValidator) -> None:
         self._links = dict(_links(document))
@@ -49,7 +53,7 @@ class Reach:
     def _keywords(self, exchange: Exchange) -> Iterator[str]:
         problems = [p for p in self._validator.request_problems(exchange) if p.kind in ("schema", "body")]
         operation = exchange.operation or ""
-        for where in {_INDEX.sub("[]", problem.where) for problem in problems}:
+        for where in {f"{_INDEX.sub('[]', problem.where)} {problem.keyword}".rstrip() for problem in problems}:
             yield f"{KEYWORD}|{operation}|{where}|{VIOLATED}"
         if not problems:
             for where in _places(_body(exchange)):
@@ -131,24 +135,44 @@ def _body(exchange: Exchange) -> Any:
         return None
 
 
-def described_places(document: Document, operation_id: str) -> dict[str, bool]:
-    """The places of an operation's body that the description names, and whether each must be there."""
+@dataclass(frozen=True)
+class Place:
+    """A place of a body that the description names: the keywords that bind it, and whether it is always there.
+
+    `required` is a keyword of the place that it asks for.
+    """
+
+    where: str
+    keywords: tuple[str, ...]
+    always: bool
+
+
+def described_places(document: Document, operation_id: str) -> tuple[Place, ...]:
+    """The places of an operation's body, of its first media type."""
     content = document.resolved(document.definition(operation_id)["requestBody"])["content"]
     schema = next(iter(content.values())).get("schema", {})
-    return dict(_described(document, schema, "$", required=True))
+    return tuple(_described(document, schema, "$", always=True, required=False))
+
+
+_BINDING = (
+    "type", "enum", "const", "format", "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum",
+    "exclusiveMaximum", "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
+    "anyOf", "oneOf", "not",
+)  # fmt: skip
+"""Keywords that bind the value they stand beside; those of its parts are told at the parts."""
 
 
 def _described(
-    document: Document, schema: Mapping[str, Any], where: str, *, required: bool
-) -> Iterator[tuple[str, bool]]:
+    document: Document, schema: Mapping[str, Any], where: str, *, always: bool, required: bool
+) -> Iterator[Place]:
     schema = document.resolved(schema)
-    yield where, required
+    own = tuple(keyword for keyword in _BINDING if keyword in schema)
+    yield Place(where, ("required", *own) if required else own, always)
     for name, part in schema.get("properties", {}).items():
-        yield from _described(
-            document, part, f"{where}.{name}", required=required and name in schema.get("required", ())
-        )
+        needed = name in schema.get("required", ())
+        yield from _described(document, part, f"{where}.{name}", always=always and needed, required=needed)
     if isinstance(schema.get("items"), Mapping):
-        yield from _described(document, schema["items"], f"{where}[]", required=False)
+        yield from _described(document, schema["items"], f"{where}[]", always=False, required=False)
 
 
 def _places(value: Any, where: str = "$") -> Iterator[str]:
@@ -166,9 +190,9 @@ def reached_of(
 ) -> dict[str, Any]:
     """What a run reached and what it fell short of, for its result.
 
-    `statuses` and `links` say by name whether each was reached; `keywords` holds by operation each place of a body
-    that was broken, met, or both; `short` names what was not reached, each a phrase for people. Of a refusal of bad
-    input any 4xx will do, and the 500 that is recorded for inference and uploads (contract of 2023.4).
+    `statuses` and `links` say by name whether each was reached; `keywords` holds by operation each keyword of the
+    body's schema that was violated, met, both or neither; `short` names what was not reached, each a phrase for people.
+    Of a refusal of bad input any 4xx will do, and the 500 that is recorded for inference and uploads (2023.4).
     """
     statuses = {operation.id: _statuses(document, operation.id, reached) for operation in document.operations}
     links = {mark.partition("|")[2]: marks.get(mark, 0) for mark in links_of(document)}
@@ -179,10 +203,10 @@ def reached_of(
     short += [] if running else ["a deployment that is Running"]
     keywords = _both_ways(marks, document)
     for operation, sides in keywords.items():
-        needed = [
-            where for where, must in described_places(document, operation).items() if must and where.count(".") < 3
-        ]
-        short += [f"{where} of {operation}, right and wrong" for where in needed if where not in sides["both"]]
+        tried = {where.partition(" ")[0] for where in sides["both"]}
+        places = [place.where for place in described_places(document, operation) if place.always and place.keywords]
+        needed = [where for where in places if where.count(".") < 3]
+        short += [f"{where} of {operation}, right and wrong" for where in needed if where not in tried]
     return {"statuses": statuses, "links": links, "keywords": keywords, "short": short}
 
 
@@ -205,21 +229,21 @@ _FAILING = frozenset({"pipelines.infer", "models.upload-and-convert"})
 
 
 def _both_ways(marks: Mapping[str, int], document: Document) -> dict[str, dict[str, list[str]]]:
-    places: dict[str, dict[str, set[str]]] = {
-        operation.id: {where: set() for where in described_places(document, operation.id)}
-        for operation in document.operations
+    """By operation its keywords, each as `$.models[].sha type`, by whether bodies met it, violated it, or both."""
+    return {
+        operation.id: _sides(described_places(document, operation.id), f"{KEYWORD}|{operation.id}|", marks)
+        for operation in sorted(document.operations, key=lambda operation: operation.id)
     }
-    for mark in marks:
-        kind, _, rest = mark.partition("|")
-        if kind == KEYWORD:
-            operation, _, rest = rest.partition("|")
-            where, _, side = rest.rpartition("|")
-            if where in places.get(operation, {}):
-                places[operation][where].add(side)
-    shown: dict[str, dict[str, list[str]]] = {}
-    for operation, found in sorted(places.items()):
-        sides: dict[str, list[str]] = {"both": [], MET: [], VIOLATED: [], "neither": []}
-        for where, ways in sorted(found.items()):
-            sides["both" if len(ways) == 2 else next(iter(ways), "neither")].append(where)
-        shown[operation] = sides
-    return shown
+
+
+def _sides(places: Iterable[Place], prefix: str, marks: Mapping[str, int]) -> dict[str, list[str]]:
+    sides: dict[str, list[str]] = {"both": [], MET: [], VIOLATED: [], "neither": []}
+    for place in places:
+        met = f"{prefix}{place.where}|{MET}" in marks
+        # What cannot even be read as JSON, or as a form, is not of the type.
+        unreadable = f"{prefix}{place.where}|{VIOLATED}" in marks
+        for keyword in place.keywords:
+            violated = f"{prefix}{place.where} {keyword}|{VIOLATED}" in marks or (keyword == "type" and unreadable)
+            side = {(True, True): "both", (True, False): MET, (False, True): VIOLATED}.get((met, violated), "neither")
+            sides[side].append(f"{place.where} {keyword}")
+    return {side: sorted(found) for side, found in sides.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -35,13 +35,15 @@ class Problem:
     """One thing that is not as described.
 
     `where` is a path within the body (`$.engines[0].ip`), "status", "content-type", or a header's or parameter's name.
-    `expected` is the same for the same promise, whatever came; `actual` shows what came, cut short.
+    `expected` is the same for the same promise, whatever came; `actual` shows what came, cut short. `keyword` is the
+    one of JSON Schema that is broken, empty for what no schema says.
     """
 
     kind: Kind
     where: str
     expected: str
     actual: str
+    keyword: str = field(default="", compare=False)
 
 
 _TYPES = {
@@ -119,8 +121,9 @@ def schema_problem(
 ) -> Problem:
     """A value that breaks one keyword of its schema. `missing` names the field that `required` misses."""
     if missing:
-        return Problem(Kind.SCHEMA, json_path([*keys, missing], root), expectation("required", None), "no such field")
-    return Problem(Kind.SCHEMA, json_path(keys, root), expectation(keyword, value), shown(instance))
+        where = json_path([*keys, missing], root)
+        return Problem(Kind.SCHEMA, where, expectation("required", None), "no such field", "required")
+    return Problem(Kind.SCHEMA, json_path(keys, root), expectation(keyword, value), shown(instance), keyword)
 
 
 def unknown_operation(request: Request) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -85,9 +85,7 @@ class _Embedded:
                 judged[text] = self._of(text)
             if judged[text]:
                 where = json_path(path, root)
-                yield from (
-                    Problem(p.kind, where + p.where.removeprefix("$"), p.expected, p.actual) for p in judged[text]
-                )
+                yield from (replace(p, where=where + p.where.removeprefix("$")) for p in judged[text])
 
     def _of(self, text: str) -> list[Problem]:
         try:

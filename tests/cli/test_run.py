@@ -9,8 +9,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
+from conformance import data
 from conformance.targets.emulated import emulator_process
 from tests.cli.conftest import Outcome, Run
 
@@ -61,6 +63,9 @@ def test_the_emulated_instance_is_conformant(conformance: Run, tmp_path: Path) -
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert result["verdict"] == "conformant"
+    assert result["coverage"]["short"] == []
+    schema = json.loads((data.SPECS / "result.schema.json").read_text(encoding="utf-8"))
+    jsonschema_rs.validator_for({**schema, "additionalProperties": False}, validate_formats=True).validate(result)
     gating = [row["id"] for row in result["requirements"] if row["gates"] and row["outcome"] == "untested"]
     assert all(row["reason"] for row in result["requirements"] if row["id"] in gating)
     last = outcome.stdout.strip().splitlines()[-1]
