@@ -41,10 +41,11 @@ class Custody:
         breaker = Breaker() if settings.kind != EMULATED else None
         return Safeguards(self.holdings, Guard(self.holdings, Effects(settings.allowed), given), limits, breaker)
 
-    def end(self, target: Target | None) -> Cleaned:
+    def end(self, target: Target | None, seconds: float) -> Cleaned:
         """Undeploy what the run left up, by this process's target or, where workers made it, by one of its own.
 
-        An emulated instance of the run's own ends with it, and a worker leaves this to the controlling process.
+        It waits `seconds` for them. An emulated instance of the run's own ends with it, and a worker leaves this to the
+        controlling process.
         """
         settings = self.settings
         if settings.worker:
@@ -55,15 +56,15 @@ class Custody:
             for note in entry.notes:
                 self.holdings.take(note)
         if not self.holdings.clean and settings.kind != EMULATED:
-            cleaned = self._cleaned(target)
+            cleaned = self._cleaned(target, seconds)
         if self._journal:
             self._journal.close(clean=self.holdings.clean or settings.kind == EMULATED)
         return cleaned
 
-    def _cleaned(self, target: Target | None) -> Cleaned:
+    def _cleaned(self, target: Target | None, seconds: float) -> Cleaned:
         opened = target or open_target(self.settings, safeguards=self.safeguards)
         try:
-            return clean(opened, self.holdings, self.settings.wait)
+            return clean(opened, self.holdings, seconds)
         finally:
             if target is None:
                 opened.close()

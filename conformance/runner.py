@@ -18,6 +18,7 @@ from conformance.checks import Rules
 from conformance.custody import Custody, in_advance, terminations_interrupt
 from conformance.errors import UsageError
 from conformance.model import Effect, Exchange, Finding, Requirement, Waiver
+from conformance.patience import Patience
 from conformance.reach import reached_of
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
@@ -40,6 +41,7 @@ from conformance.verdict import Inherited, conclude
 
 DEFAULT_SUITE = "lifecycle"
 _INCIDENTS_SHOWN = 3
+_SHORT_WAIT = 15.0
 
 
 @dataclass
@@ -124,6 +126,7 @@ class Runner:
         self._sent = 0
         self._ended = False
         self.interrupted = False
+        self.impatient = False
         self._target: Target | None = None
         self.recorded = 0
         self._drift: dict[str, Any] | None = None
@@ -186,7 +189,8 @@ class Runner:
             self._target = target = open_target(self.settings, safeguards=self.custody.safeguards)
             target.ceiling = self._ceiling()
             self._stack.callback(target.close)
-            self._session = Session(target, self.rules, self._recorder.keep if self._recorder else None)
+            keep = self._recorder.keep if self._recorder else None
+            self._session = Session(target, self.rules, keep, Patience(self.settings.wait))
             self._session.witnessing = self.settings.witness
         return self._session
 
@@ -225,9 +229,14 @@ class Runner:
         with self._stack:
             if "custody" in self.__dict__ and not self._ended:
                 self._ended = True
-                left = self.custody.end(self._target).sentence
+                left = self.custody.end(self._target, self._last_wait).sentence
                 if left:
                     self.tally.incidents.append(f"{left} Or later: conformance clean --run {self.settings.run_id}.")
+
+    @property
+    def _last_wait(self) -> float:
+        """Seconds for the clean-up: few where the run has waited for the same deployments already, in vain."""
+        return min(self.settings.wait, _SHORT_WAIT) if self.impatient else self.settings.wait
 
     def conclude(self, today: datetime.date) -> dict[str, Any]:
         """The result of the whole run, kept in `result`."""

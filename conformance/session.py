@@ -16,12 +16,15 @@ from conformance.errors import RequestsSpentError, TargetUnreachableError
 from conformance.ledger import Ledger
 from conformance.memory import CHANGING
 from conformance.model import Exchange, Finding, Headers, Request
+from conformance.patience import Patience
 from conformance.reach import Reach
 from conformance.redaction import redact_text
 from conformance.timeline import event_of
 
 _MOST_EVENTS = 500
 """Events kept between two drains: more than that nobody looks at."""
+
+_WAIT_SECONDS = 300.0
 
 _GATEWAY_DOWN = frozenset({502, 503, 504})
 _MOST_SHOWN = 5
@@ -77,7 +80,8 @@ class Trace:
 
 
 def _moved(exchange: Exchange, before: Ledger, after: Ledger) -> bool:
-    return exchange.operation == "status.get-deployment" and before.deployments != after.deployments
+    # Not `!=`: of two maps that differ in one value alone, rpds says that they are not unequal either.
+    return exchange.operation == "status.get-deployment" and not (before.deployments == after.deployments)  # noqa: SIM201
 
 
 class Session:
@@ -86,8 +90,15 @@ class Session:
     Threads may send at once; exchanges are judged and folded one at a time, in the order in which they ended.
     """
 
-    def __init__(self, target: Sender, rules: Rules, keep: Callable[[Exchange], None] | None = None) -> None:
+    def __init__(
+        self,
+        target: Sender,
+        rules: Rules,
+        keep: Callable[[Exchange], None] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self.target, self.rules = target, rules
+        self.patience = patience or Patience(_WAIT_SECONDS)
         self.ledger = Ledger()
         self.broken: list[Finding] = []
         self.held: Counter[tuple[str, str]] = Counter()

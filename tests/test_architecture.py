@@ -31,6 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "waivers",
             "journal",
             "reach",
+            "patience",
             "cleaning",
             "custody",
         }

@@ -12,13 +12,14 @@ from conformance.client import ApiError, ModelReference, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.options import runner_of
+from conformance.patience import Patience
 from conformance.session import Session
 from conformance.settings import DEFAULT_MODEL, EMULATED, Settings
 from conformance.suites.deployments import Deployments, Ground, Running, Uploads
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model
 from conformance.suites.requests import NOT_GIVEN
-from conformance.suites.waiting import until_gone
+from conformance.suites.waiting import GONE, until_gone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,8 +43,9 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     yield runner.session
     if runner.interrupted:
         return  # what is deployed is undeployed as the runner closes
+    left = undeploy_all(runner.session)
+    runner.impatient = bool(left)
     shrink_all(runner.session, runner.settings)
-    left = undeploy_all(runner.session, runner.settings.wait)
     if left and runner.settings.kind == EMULATED:
         raise NoVerdictError(f"Still deployed: {', '.join(left)}.")
 
@@ -127,17 +129,17 @@ def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelRef
     raise ApiError(f"list_versions of {name} does not show the uploaded version {version_id}.", reply.exchange)
 
 
-def undeploy_all(session: Session, seconds: float) -> list[str]:
-    """Undeploy whatever this session left running; the names of what was not gone after `seconds` in all."""
+def undeploy_all(session: Session) -> list[str]:
+    """Undeploy whatever this session left running; the names of what was not gone after one wait for them all."""
     client = PipelineClient(session.send)
     ending = list(session.ledger.live())
     for deployment in ending:
         if deployment.stage is Stage.DEPLOYED:
             client.undeploy(deployment_id=deployment.id)
-    left, end = [], time.monotonic() + seconds
+    left, end = [], time.monotonic() + session.patience.seconds(GONE)
     for deployment in ending:
         try:
-            until_gone(client, deployment.name, max(0.0, end - time.monotonic()))
+            until_gone(client, deployment.name, Patience(max(0.0, end - time.monotonic())))
         except ApiError:
             left.append(deployment.name)
     return left

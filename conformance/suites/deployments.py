@@ -201,7 +201,7 @@ class Deployments:
     """The plan being carried out. `wanted` are the keys that the collected items need."""
 
     def __init__(self, session: Session, ground: Ground, settings: Settings, wanted: Iterable[str]) -> None:
-        self._session, self._ground, self._settings = session, ground, settings
+        self._session, self._ground = session, ground
         self._plan = {planned.key: planned for planned in PLAN if planned.live or settings.kind != "live"}
         self._wanted = [key for key in self._plan if key in set(wanted)]
         self._started: dict[str, Running | ApiError] = {}
@@ -237,7 +237,7 @@ class Deployments:
             return self.again(key)
         if key not in self._running:
             made = self.started(key)
-            until_running(self._ground.client, made.name, self._settings.wait)
+            until_running(self._ground.client, made.name, self._session.patience)
             self._running[key] = replace(made, url=self._url(made))
         return self._running[key]
 
@@ -259,7 +259,7 @@ class Deployments:
         self.end(key)
         made = self._started[key]
         if isinstance(made, Running) and key not in self._gone:
-            until_gone(self._ground.client, made.name, self._settings.wait)
+            until_gone(self._ground.client, made.name, self._session.patience)
             self._gone.add(key)
 
     def gone(self, key: str) -> Running:
@@ -271,7 +271,7 @@ class Deployments:
             for each in [each for each in self._started if each in self._ended and each not in self._gone]:
                 made = self._started[each]
                 assert isinstance(made, Running)
-                until_gone(self._ground.client, made.name, self._settings.wait)
+                until_gone(self._ground.client, made.name, self._session.patience)
                 self._gone.add(each)
         return self._running[key]
 
@@ -282,7 +282,7 @@ class Deployments:
         promising = self._ground.promising("takes-what-was-undeployed")
         made = promising.deploy(name, before.pipeline, models=[self._ground.uploads.first]).value
         again = replace(before, deployment_id=made, name=f"{name}-{made}")
-        until_running(self._ground.client, again.name, self._settings.wait)
+        until_running(self._ground.client, again.name, self._session.patience)
         url = self._url(again)
         self._gone.discard(key)
         self._ended.discard(key)

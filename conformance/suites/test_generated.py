@@ -30,7 +30,7 @@ def stage(session: Session, settings: Settings, model: Model, named: Callable[[s
     client = PipelineClient(session.send, intent="valid")
     names = Names(named(""))
     workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
-    return stage_of(client, names, workspace_id, model, settings.wait, deploys=settings.kind != "live")
+    return stage_of(client, names, workspace_id, model, session.patience, deploys=settings.kind != "live")
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -55,7 +55,7 @@ def test_invalid_requests_are_refused(
 def test_the_same_rows_get_the_same_answers(session: Session, stage: Stage, settings: Settings) -> None:
     from conformance.suites.generation import asking
 
-    asking.in_other_ways(session, stage, settings)
+    asking.in_other_ways(session, stage, settings.seed)
 
 
 @pytest.mark.live_cost(1)

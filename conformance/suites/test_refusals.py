@@ -16,6 +16,7 @@ from conformance.suites.deployments import Deployments, Uploads
 from conformance.suites.model import Model
 from conformance.suites.refusals import REFUSALS, Refusal, Yard
 from conformance.suites.requests import INFER, json_request, upload
+from conformance.targets.guard import RefusedError
 
 Named = Callable[[str], str]
 
@@ -59,9 +60,17 @@ def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yar
     if not session.rules.document.has(refusal.operation):
         pytest.skip("this release has no such operation")
     _read(client, yard)
+    sent, withheld = 0, ""
     for request in refusal.requests(yard):
-        session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
+        try:
+            session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
+        except RefusedError as error:  # on a live target: a careless server might read an id of others from it
+            withheld = str(error)
+            continue
+        sent += 1
         _read(client.meaning("valid", AFTER_REFUSAL + refusal.operation), yard)
+    if not sent:
+        pytest.skip(withheld)
     after = client.meaning("", AFTER_REFUSAL + refusal.operation)
     if refusal.operation == "pipelines.deploy":
         after.external_url(yard.workspace_id, yard.pipeline_name)

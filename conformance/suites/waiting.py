@@ -8,16 +8,20 @@ from typing import Any
 
 from conformance.checks.deployments import DEADLINE
 from conformance.client import ApiError, PipelineClient
+from conformance.patience import Patience
 
 ERROR_SECONDS = 10.0
 """How long `Error` may last before the wait gives up; a passing one is recorded as normal."""
 
+RUNNING, GONE = "Running", "404"
+"""What is waited for."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
-def until_running(client: PipelineClient, name: str, seconds: float) -> float:
+def until_running(client: PipelineClient, name: str, patience: Patience) -> float:
     """Poll until Running; returns the seconds it took. Raises ApiError with what was seen where it does not come."""
-    began = time.monotonic()
+    began, seconds = time.monotonic(), patience.seconds(RUNNING)
     pause, error_since, seen = _FIRST_PAUSE, None, "nothing"
     polling = replace(client, intent="")
     while True:
@@ -25,19 +29,20 @@ def until_running(client: PipelineClient, name: str, seconds: float) -> float:
         last = waited >= seconds or (error_since is not None and time.monotonic() - error_since >= ERROR_SECONDS)
         reply = polling.meaning("", DEADLINE).deployment_status(name) if last else polling.deployment_status(name)
         status = _status(reply.exchange.answer) if reply.ok else ""
-        if status == "Running":
+        if status == RUNNING:
             return time.monotonic() - began
         seen = f"status '{status}'" if status else (reply.exchange.failure or f"HTTP status {reply.status}")
         if last:
+            patience.ran_out(RUNNING)
             raise ApiError(f"{name} did not become Running within {waited:.0f} s; last seen: {seen}.", reply.exchange)
         error_since = (error_since or time.monotonic()) if status == "Error" else None
         time.sleep(min(pause, max(0.0, seconds - waited)))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-def until_gone(client: PipelineClient, name: str, seconds: float) -> float:
+def until_gone(client: PipelineClient, name: str, patience: Patience) -> float:
     """Poll until status answers 404; returns the seconds it took. Raises ApiError where it does not come."""
-    began = time.monotonic()
+    began, seconds = time.monotonic(), patience.seconds(GONE)
     pause = _FIRST_PAUSE
     while True:
         waited = time.monotonic() - began
@@ -47,6 +52,7 @@ def until_gone(client: PipelineClient, name: str, seconds: float) -> float:
         if reply.status == 404:
             return time.monotonic() - began
         if last:
+            patience.ran_out(GONE)
             came = reply.exchange.failure or f"HTTP status {reply.status}"
             raise ApiError(f"{name} was not gone {waited:.0f} s after its undeploy; last seen: {came}.", reply.exchange)
         time.sleep(min(pause, max(0.0, seconds - waited)))

@@ -41,7 +41,11 @@ def staged(url: str, kept: list[Exchange]) -> tuple[Session, Stage, Settings]:
     session.keep_with(kept.append)
     client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
     model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-    return session, stage_of(client, names, own_workspace(client, names), model, 20.0, deploys=True), settings
+    return (
+        session,
+        stage_of(client, names, own_workspace(client, names), model, session.patience, deploys=True),
+        settings,
+    )
 
 
 def recorded() -> list[Exchange]:
@@ -49,7 +53,7 @@ def recorded() -> list[Exchange]:
     budget = Budget(2, 10, 3, 30, (1, 2, 51))
     with emulator_process() as url:
         session, stage, settings = staged(url, kept)
-        asking.in_other_ways(session, stage, settings)
+        asking.in_other_ways(session, stage, SEED)
         lifecycles.run(session, stage, budget, settings)
         for operation in OPERATIONS:
             serving.valid(session, stage, budget, SEED, operation)

@@ -2,19 +2,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance.checks import Rules
-from conformance.client import PipelineClient
+from conformance.checks.status import DESCRIBED
+from conformance.client import PipelineClient, steps_of
 from conformance.data import FIXTURES
 from conformance.model import Exchange, Request
 from conformance.session import Session
 from conformance.settings import Settings, open_target
+from conformance.suites.generation import shrinking
+from conformance.suites.generation.budget import budget_of
 from conformance.suites.generation.shrinking import fewest, shrink_all, smallest
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
+from conformance.suites.waiting import until_gone
 from conformance.targets.emulated import emulator_process
 
 
@@ -61,7 +66,7 @@ def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings,
         session = Session(target, Rules.of())
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-        stage = stage_of(client, names, own_workspace(client, names), model, 20.0, deploys=True)
+        stage = stage_of(client, names, own_workspace(client, names), model, session.patience, deploys=True)
         yield session, settings, stage
         target.close()
 
@@ -80,6 +85,69 @@ def test_a_second_deploy_is_shrunk_to_a_pipeline_deployed_twice(planted: tuple[S
     client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations == ["workspaces.create", "pipelines.create", "pipelines.deploy", "pipelines.deploy"]
+
+
+@pytest.mark.parametrize("planted", ["create-again-makes-another-pipeline"], indirect=True)
+def test_a_pipeline_that_is_another_when_created_again_is_shrunk_to_two_creates(
+    planted: tuple[Session, Settings, Stage],
+) -> None:
+    session, settings, stage = planted
+    client = PipelineClient(session.send, intent="valid")
+    name = stage.names.fresh()
+    for model in stage.models:
+        client.create_pipeline(stage.names.fresh(), stage.workspace_id, {})
+        client.create_pipeline(name, stage.workspace_id, steps_of(model))
+    operations = [exchange.operation for exchange in shrunk(session, settings)]
+    assert operations == ["workspaces.create", "pipelines.create", "pipelines.create"]
+
+
+@pytest.mark.parametrize("planted", ["infer-after-undeploy"], indirect=True)
+def test_an_answer_after_undeploy_is_shrunk_to_one_life_of_one_pipeline(
+    planted: tuple[Session, Settings, Stage],
+) -> None:
+    session, settings, stage = planted
+    client, row = PipelineClient(session.send), stage.model.rows(1)
+    client.create_pipeline(stage.pipeline_name, stage.workspace_id, steps_of(stage.models[1]))
+    client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
+    client.undeploy(deployment_id=stage.deployment[1])
+    until_gone(client, stage.deployment[0], session.patience)
+    client.infer(stage.url, stage.model.column, row)
+    operations = [exchange.operation for exchange in shrunk(session, settings)]
+    assert operations == [
+        "workspaces.create", "models.upload-and-convert", "models.list-versions", "pipelines.create",
+        "pipelines.deploy", "pipelines.undeploy", "status.get-deployment", "pipelines.infer",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", ["infer-reverses-large-batches"], indirect=True)
+def test_rows_in_reverse_are_shrunk_to_the_fewest_that_are(planted: tuple[Session, Settings, Stage]) -> None:
+    session, settings, stage = planted
+    PipelineClient(session.send, intent="valid").infer(stage.url, stage.model.column, stage.model.rows(257))
+    assert len(shrunk(session, settings)[-1].question) == 51
+
+
+@pytest.mark.parametrize("planted", ["create-64-characters-is-500"], indirect=True)
+def test_a_name_of_64_characters_is_shrunk_to_one_create(planted: tuple[Session, Settings, Stage]) -> None:
+    session, settings, stage = planted
+    client = PipelineClient(session.send).meaning("", DESCRIBED)
+    client.create_pipeline(stage.names.fresh(length=64), stage.workspace_id, steps_of(stage.models[0]))
+    exchanges = shrunk(session, settings)
+    assert [exchange.operation for exchange in exchanges] == ["workspaces.create", "pipelines.create"]
+    assert set(exchanges[-1].question) == {"pipeline_id", "workspace_id"}
+    assert len(exchanges[-1].question["pipeline_id"]) == 64
+
+
+@pytest.mark.parametrize("planted", ["deploy-again-gives-a-new-id"], indirect=True)
+def test_where_the_budget_ends_the_smallest_so_far_is_told(
+    planted: tuple[Session, Settings, Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, settings, stage = planted
+    monkeypatch.setattr(shrinking, "budget_of", lambda settings: replace(budget_of(settings), replays=2))
+    client = PipelineClient(session.send, intent="valid")
+    client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
+    operations = [exchange.operation for exchange in shrunk(session, settings)]
+    assert operations.count("pipelines.deploy") == 2
+    assert "models.upload-and-convert" in operations
 
 
 @pytest.mark.parametrize("planted", ["infer-off-by-a-thousandth"], indirect=True)

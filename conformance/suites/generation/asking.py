@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.client import PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.patience import Patience
 from conformance.session import Session
-from conformance.settings import Settings
 from conformance.suites.generation.stage import Stage
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_gone, until_running
@@ -14,13 +14,13 @@ from conformance.suites.waiting import until_gone, until_running
 _ROWS = 12
 
 
-def in_other_ways(session: Session, stage: Stage, settings: Settings) -> None:
+def in_other_ways(session: Session, stage: Stage, seed: int) -> None:
     """One by one, together, in another order, by Arrow, again; then after a redeploy, and of a copy."""
     client = PipelineClient(session.send, intent="valid")
-    rows = stage.model.rows(_ROWS, settings.seed)
+    rows = stage.model.rows(_ROWS, seed)
     ask(client, stage.url, stage.model, rows)
     if stage.deploys:
-        _elsewhere(client, stage, settings, stage.model.rows(_ROWS, settings.seed + 1))
+        _elsewhere(client, stage, session.patience, stage.model.rows(_ROWS, seed + 1))
 
 
 def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]]) -> None:
@@ -37,7 +37,7 @@ def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]])
     client.infer_arrow(url, column, rows, accept="application/json")
 
 
-def _elsewhere(client: PipelineClient, stage: Stage, settings: Settings, rows: list[list[float]]) -> None:
+def _elsewhere(client: PipelineClient, stage: Stage, patience: Patience, rows: list[list[float]]) -> None:
     """The rows of a pipeline, of its copy and of the copy's copy, whose waits are one; then of a second life of it."""
     names, reference = stage.names, stage.models[0]
     name = names.fresh("source")
@@ -46,14 +46,14 @@ def _elsewhere(client: PipelineClient, stage: Stage, settings: Settings, rows: l
     for step in ("copy", "copy-of-copy"):
         copy = names.fresh(step)
         lives.append((copy, client.copy_pipeline(copy, stage.workspace_id, lives[-1][1].pipeline_pk_id).value))
-    _served(client, stage, settings, lives, rows)
-    _served(client, stage, settings, lives[:1], rows)
+    _served(client, stage, patience, lives, rows)
+    _served(client, stage, patience, lives[:1], rows)
 
 
 def _served(
     client: PipelineClient,
     stage: Stage,
-    settings: Settings,
+    patience: Patience,
     lives: list[tuple[str, PipelineVersionCreated]],
     rows: list[list[float]],
 ) -> None:
@@ -64,9 +64,9 @@ def _served(
         deployment_id = client.deploy(name, created, models=[stage.models[0]]).value
         deployed.append((name, deployment_id, f"{name}-{deployment_id}"))
     for name, deployment_id, deployment in deployed:
-        until_running(client, deployment, settings.wait)
+        until_running(client, deployment, patience)
         client.infer(infer_path(deployment, name), column, rows)
         client.undeploy(deployment_id=deployment_id)
     for name, _, deployment in deployed:
-        until_gone(client, deployment, settings.wait)
+        until_gone(client, deployment, patience)
         silent.infer(infer_path(deployment, name), column, rows[:1])

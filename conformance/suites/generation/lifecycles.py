@@ -66,7 +66,6 @@ class World:
     session: Session
     stage: Stage
     budget: Budget
-    seconds: float
     workspaces: list[int] = field(default_factory=list)
     uploaded: list[tuple[int, ModelReference]] = field(default_factory=list)
     made: list[Made] = field(default_factory=list)
@@ -82,7 +81,7 @@ class World:
 def run(session: Session, stage: Stage, budget: Budget, run_settings: Settings) -> None:
     """Run the budget's episodes, then end what they left. The ceiling on requests ends them early, and that is all."""
     keep_out_of_the_way()
-    world = World(session, stage, budget, run_settings.wait, [stage.workspace_id])
+    world = World(session, stage, budget, [stage.workspace_id])
     world.uploaded += list(zip(stage.ids, stage.models, strict=True))
     try:
         run_state_machine_as_test(
@@ -205,7 +204,7 @@ class Lifecycle(RuleBasedStateMachine):
     def wait(self, deployment: int) -> None:
         deployed = _of(self.world.deployed, deployment)
         if deployed:
-            _tolerant(lambda: until_running(self.valid, deployed.name, self.world.seconds))
+            _tolerant(lambda: until_running(self.valid, deployed.name, self.world.session.patience))
 
     @rule(deployment=ANY, count=st.integers(1, 4), kind=st.integers(0, 5), rows=st.integers(0, 5))
     def infer(self, deployment: int, count: int, kind: int, rows: int) -> None:
@@ -244,7 +243,7 @@ class Lifecycle(RuleBasedStateMachine):
         if not _usable(self.valid.undeploy(**chosen)):
             return
         world.deployed.remove(deployed)
-        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, world.seconds)):
+        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, world.session.patience)):
             world.ended.append(deployed)
         # Told to end and not seen gone: nothing is deployed again over it, since no source says what then happens.
         world.made = [m for m in world.made if patiently or m.created.pipeline_pk_id != ids["pipeline_id"]]

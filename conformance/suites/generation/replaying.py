@@ -10,10 +10,11 @@ from conformance.client import ApiError, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.model import Exchange, Finding, Headers, Request
+from conformance.patience import Patience
 from conformance.reach import JUDGED
 from conformance.session import CLEANING, Session
 from conformance.suites.generation.tokens import Token, renewed, rewritten
-from conformance.suites.waiting import until_gone, until_running
+from conformance.suites.waiting import GONE, RUNNING, until_gone, until_running
 
 _STATUS = "status.get-deployment"
 _WAIT_SECONDS = 15.0
@@ -33,6 +34,8 @@ class Life:
     session: Session
     prefix: str
     number: int
+    patience: Patience
+    waits: bool
     known: dict[Token, Any] = field(default_factory=dict)
 
     def substitute(self, kind: str, value: Any) -> Any:
@@ -61,6 +64,8 @@ class Life:
         """Send one exchange's request in this life, waiting where the first life had come to know Running or 404."""
         request = self.request(exchange)
         awaited = _awaited(exchange)
+        if awaited == GONE and not self._ending(request):
+            raise NotAgainError
         if awaited:
             self._wait(request, awaited)
         return self.send(exchange, request)
@@ -82,36 +87,51 @@ class Life:
         ]
         return rewritten(replace(request, headers=Headers(fields)), self.substitute)
 
+    def _ending(self, request: Request) -> bool:
+        """Whether what is asked for was undeployed in this life: else nobody need wait for its end."""
+        known = self.session.ledger.deployment_named(request.json["name"])
+        return known is not None and known.stage is not Stage.DEPLOYED
+
     def _wait(self, request: Request, awaited: str) -> None:
         client = PipelineClient(self.session.send)
         name = request.json["name"]
         try:
-            (until_running if awaited == "Running" else until_gone)(client, name, _WAIT_SECONDS)
+            (until_running if awaited == RUNNING else until_gone)(client, name, self.patience)
         except ApiError:
             raise NotAgainError from None
 
     def end(self) -> None:
-        """Undeploy what this life deployed; nobody waits for it."""
+        """Undeploy what this life deployed; where deployments at once are few, wait until they are gone."""
+        client = PipelineClient(self.session.send)
         with self.session.labelled(CLEANING):
-            for deployment in list(self.session.ledger.live()):
+            ending = list(self.session.ledger.live())
+            for deployment in ending:
                 if deployment.stage is Stage.DEPLOYED:
-                    PipelineClient(self.session.send).undeploy(deployment_id=deployment.id)
+                    client.undeploy(deployment_id=deployment.id)
+            for deployment in ending if self.waits else ():
+                try:
+                    until_gone(client, deployment.name, self.patience)
+                except ApiError:
+                    continue
 
 
 class Replayer:
-    """Lives sequences again on one target, at most `most` times."""
+    """Lives sequences again on one target, at most `most` times; each `waits` for the end of what it deployed."""
 
-    def __init__(self, session: Session, prefix: str, most: int) -> None:
+    def __init__(self, session: Session, prefix: str, most: int, *, waits: bool = False) -> None:
         self._session, self._prefix, self.left = session, prefix, most
+        self._patience, self._waits = Patience(_WAIT_SECONDS), waits
         self._count = 0
 
-    def life(self) -> Life:
-        """A new life. Raises NoVerdictError once there were enough."""
-        if self.left <= 0:
+    def life(self, *, last: bool = False) -> Life:
+        """A new life. Raises NoVerdictError once there were enough, unless it is the `last` of a finding."""
+        if self.left <= 0 and not last:
             raise NoVerdictError("No more replays.")
         self.left -= 1
         self._count += 1
-        return Life(Session(self._session.target, self._session.rules), self._prefix, self._count)
+        return Life(
+            Session(self._session.target, self._session.rules), self._prefix, self._count, self._patience, self._waits
+        )
 
     def shows(self, exchanges: Sequence[Exchange], finding: Finding) -> tuple[Exchange, ...] | None:
         """What was exchanged where the sequence, lived again, breaks the finding's requirement; None where not."""
@@ -140,6 +160,6 @@ def _awaited(exchange: Exchange) -> str:
     if exchange.operation != _STATUS:
         return ""
     if exchange.status == 404:
-        return "404" if not exchange.labels & {"never-was"} and exchange.intent != "invalid" else ""
+        return GONE if not exchange.labels & {"never-was"} and exchange.intent != "invalid" else ""
     answer = exchange.answer
-    return "Running" if isinstance(answer, dict) and answer.get("status") == "Running" else ""
+    return RUNNING if isinstance(answer, dict) and answer.get("status") == RUNNING else ""

@@ -25,11 +25,13 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 def shrink_all(session: Session, settings: Settings) -> None:
     """Shrink the first finding of each broken requirement, as far as the budget goes; what was shrunk is reported.
 
+    Where the budget ends before a sequence is the smallest, the smallest so far is what is reported.
+
     Nothing is raised: a finding that does not show itself again stays as it was found. On a live target elsewhere
     nothing is deployed for this.
     """
     budget = budget_of(settings)
-    replayer = Replayer(session, settings.prefix, budget.replays)
+    replayer = Replayer(session, settings.prefix, budget.replays, waits=settings.kind == "live")
     until = time.monotonic() + budget.seconds
     for trace in list(session.traces.values())[: budget.findings]:
         if time.monotonic() > until or trace.finding.shrunk or not trace.finding.evidence:
@@ -57,7 +59,7 @@ class _Shrinker:
         smaller = self._smallest_last(sequence, finding)
         if smaller is not sequence[-1]:
             sequence = [*sequence[:-1], smaller]
-        life = self._replayer.life()
+        life = self._replayer.life(last=True)
         kept: list[Exchange] = []
         life.session.keep_with(kept.append)
         try:
@@ -95,7 +97,10 @@ class _Shrinker:
         if all(one is other for one, other in zip(plain, sequence, strict=True)):
             return sequence
         plain = _givers(plain, [*_kept(plain), plain[-1]])
-        return plain if self._shows(plain, finding) else sequence
+        try:
+            return plain if self._shows(plain, finding) else sequence
+        except NoVerdictError:
+            return sequence
 
     def _cannot(self, exchanges: Sequence[Exchange]) -> bool:
         return not self._may_deploy and any(
@@ -112,8 +117,10 @@ class _Shrinker:
             if any(id(e) in keep for e in gone):
                 continue
             fewer = [e for e in exchanges if not any(e is other for other in gone)]
-            if self._shows(fewer, finding):
-                exchanges = fewer
+            try:
+                exchanges = fewer if self._shows(fewer, finding) else exchanges
+            except NoVerdictError:
+                break
         return exchanges
 
     def _shows(self, exchanges: Sequence[Exchange], finding: Finding) -> bool:
@@ -124,7 +131,10 @@ class _Shrinker:
     def _smallest_last(self, sequence: list[Exchange], finding: Finding) -> Exchange:
         """The last exchange with the smallest request that still shows the finding, tried within one life."""
         last = sequence[-1]
-        life = self._replayer.life()
+        try:
+            life = self._replayer.life()
+        except NoVerdictError:
+            return last
         try:
             life.live(sequence[:-1])
             described = self._as_described(last, last.request)
@@ -313,10 +323,9 @@ def _dependents(exchanges: Sequence[Exchange], removed: Exchange) -> list[Exchan
     """The exchange and every later one that uses what only it gave."""
     gone = [removed]
     lost = set(_tokens_given(removed))
-    for exchange in exchanges:
-        if exchange is removed:
-            continue
-        others = {t for e in exchanges if not any(e is g for g in gone) and e is not exchange for t in _tokens_given(e)}
+    place = next(index for index, exchange in enumerate(exchanges) if exchange is removed)
+    for exchange in exchanges[place + 1 :]:
+        others = {t for e in exchanges if not any(e is g for g in gone) for t in _tokens_given(e)}
         if (uses(exchange.request) & lost) - others:
             gone.append(exchange)
             lost |= _tokens_given(exchange)

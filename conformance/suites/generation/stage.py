@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conformance.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.patience import Patience
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_running
 
@@ -52,7 +53,7 @@ class Stage:
 
 
 def stage_of(
-    client: PipelineClient, names: Names, workspace_id: int, model: Model, seconds: float, *, deploys: bool
+    client: PipelineClient, names: Names, workspace_id: int, model: Model, patience: Patience, *, deploys: bool
 ) -> Stage:
     """Make a stage. Raises ApiError where the target does not let us."""
     name = names.fresh("model")
@@ -64,7 +65,7 @@ def stage_of(
     pipelines = ((served, created), (empty, client.create_pipeline(empty, workspace_id, {}).value))
     deployment_id = client.deploy(served, created, models=[models[0]]).value
     deployment = f"{served}-{deployment_id}"
-    until_running(client, deployment, seconds)
+    until_running(client, deployment, patience)
     return Stage(
         workspace_id, model, names, models, ids, pipelines, (deployment, deployment_id, created), served, deploys
     )
