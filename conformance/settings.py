@@ -56,6 +56,7 @@ class Settings:
     max_requests: int | None = None
     allow_hosts: tuple[str, ...] = ()
     witness: bool = False
+    shrink: bool = True
     record: str = ""
     record_largest: int = 0
     effects: str = ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
 import click
+
+from conformance.settings import BUDGETS
 
 if TYPE_CHECKING:
     from conformance.emulator.faults import Fault
@@ -17,11 +20,17 @@ _WIDTH = 240
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--measure", is_flag=True, help="Run the suite against each and print how many it finds, as Markdown.")
+@click.option("--measure", is_flag=True, help="Run the suites against each and print how many they find, as Markdown.")
 @click.option("--only", multiple=True, metavar="ID", help="Measure this fault; repeatable.")
-@click.option("--budget", type=click.Choice(["quick", "standard", "thorough"]), default="standard", show_default=True)
+@click.option(
+    "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,
+    help="The largest tried: the smallest is tried first, the next on what that misses.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
-def faults(as_json: bool, measure: bool, only: tuple[str, ...], budget: str, seed: int) -> int:
+@click.option(
+    "--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs at once.  [default: the cores]"
+)
+def faults(as_json: bool, measure: bool, only: tuple[str, ...], budget: str, seed: int, workers: int) -> int:
     """List the faults that `conformance emulate --fault ID` can have, and what each breaks."""
     from conformance.emulator.faults import FAULTS, find
 
@@ -30,10 +39,13 @@ def faults(as_json: bool, measure: bool, only: tuple[str, ...], budget: str, see
 
         chosen = tuple(find(name) for name in only) or FAULTS
         measured = []
-        for one in measurement.measure(chosen, budget, seed):
+        for one in measurement.measure(chosen, budget, seed, workers):
             measured.append(one)
-            click.echo(f"{'found ' if one.found else 'MISSED'} {one.fault.id} ({one.seconds:.0f} s)", err=True)
-        click.echo(measurement.markdown(measured), nl=False)
+            first = "" if one.first is None else f" after {one.first:.1f} s"
+            click.echo(f"{f'found in {one.found}' if one.found else 'MISSED'}: {one.fault.id}{first}", err=True)
+        order = {fault.id: place for place, fault in enumerate(chosen)}
+        measured.sort(key=lambda one: order[one.fault.id])
+        click.echo(measurement.markdown(measured, budget), nl=False)
         return 0 if all(one.found for one in measured) else 1
 
     if as_json:

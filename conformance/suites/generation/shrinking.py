@@ -31,6 +31,8 @@ def shrink_all(session: Session, settings: Settings) -> None:
     nothing is deployed for this.
     """
     budget = budget_of(settings)
+    if not settings.shrink:
+        return
     replayer = Replayer(session, settings.prefix, budget.replays, waits=settings.kind == "live")
     until = time.monotonic() + budget.seconds
     for trace in list(session.traces.values())[: budget.findings]:
