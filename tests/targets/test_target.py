@@ -191,3 +191,32 @@ def test_what_the_guard_refuses_is_not_sent() -> None:
 def test_a_targets_own_text_never_shows_a_token() -> None:
     exchange = target(lambda request: httpx.Response(200), FixedToken("opensesame")).send(LIST)
     assert "opensesame" not in repr(exchange)
+
+
+def _slowing(*answers: tuple[int, str]) -> tuple[Callable[[httpx.Request], httpx.Response], list[int]]:
+    """Answers in turn, each a status and a Retry-After; what was answered is kept."""
+    coming, given = iter(answers), list[int]()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        status, wait = next(coming)
+        given.append(status)
+        return httpx.Response(status, headers={"Retry-After": wait} if wait else {}, json={"workspaces": []})
+
+    return handler, given
+
+
+def test_a_429_is_sent_again_after_the_seconds_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("conformance.targets.target.time.sleep", pauses.append)
+    handler, given = _slowing((429, "7"), (429, "2"), (200, ""))
+    assert target(handler).send(LIST).status == 200
+    assert (given, pauses) == ([429, 429, 200], [7.0, 2.0])
+
+
+@pytest.mark.parametrize("wait", ["", "soon", "61"])
+def test_a_429_that_names_no_time_or_too_long_a_one_is_what_came(wait: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("conformance.targets.target.time.sleep", pauses.append)
+    handler, given = _slowing((429, wait))
+    assert target(handler).send(LIST).status == 429
+    assert (given, pauses) == ([429], [])
