@@ -205,6 +205,12 @@ class _Aggregator:
             runner_of(self._config).tally.incidents.append(f"The suite {report.nodeid} cannot be collected.")
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        from conformance.suites.distribution import Distribution
+
+        return Distribution(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         runner = runner_of(self._config)
         if runner.settings.target and not runner.settings.emulated_url:

@@ -23,13 +23,11 @@ from conformance.suites.waiting import GONE, until_gone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Items marked `late` come last, and those that share deployments go to one worker."""
+    """Items marked `late` come last."""
     places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
     ours = sorted((items[place] for place in places), key=lambda item: item.get_closest_marker("late") is not None)
     for place, item in zip(places, ours, strict=True):
         items[place] = item
-        if "deployments" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("deployments"))
 
 
 @pytest.fixture(scope="session")

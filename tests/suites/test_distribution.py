@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from conformance import suites
+from conformance.suites import conftest
+from conformance.suites.distribution import shares_deployments
+
+FOLDER = Path(suites.__file__).resolve().parent
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "shares"),
+    [
+        ("test_lifecycle.py::test_the_tutorials_row_is_computed", True),
+        ("test_lifecycle.py::test_rows_are_computed_in_order[51]", True),
+        ("test_refusals.py::test_a_refused_undeploy_ends_nothing", True),
+        ("test_lifecycle.py::test_names_at_their_limits[63]", False),
+        ("test_generated.py::test_long_lifecycles", False),
+        ("test_lifecycle.py::test_of_no_such_name", False),
+    ],
+)
+def test_what_uses_the_deployments_stays_together(nodeid: str, shares: bool) -> None:
+    assert shares_deployments(nodeid, FOLDER) is shares
+    assert shares_deployments(f"conformance/suites/{nodeid}", FOLDER.parent.parent) is shares
+
+
+def test_items_of_others_are_left_to_xdist(tmp_path: Path) -> None:
+    (tmp_path / "test_lifecycle.py").write_text("", encoding="utf-8")
+    assert not shares_deployments("test_lifecycle.py::test_the_tutorials_row_is_computed", tmp_path)
+
+
+def test_no_other_fixture_leads_to_the_deployments() -> None:
+    leading = {
+        name
+        for name, found in vars(conftest).items()
+        if type(found).__name__ == "FixtureFunctionDefinition"
+        and {"deployments", "running"} & set(inspect.signature(found._get_wrapped_function()).parameters)
+    }
+    assert leading == {"running"}
