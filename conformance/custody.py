@@ -35,9 +35,8 @@ class Custody:
         given = {WORKSPACE} if settings.kind == EMULATED else set()
         if settings.workspace_id is not None:
             given = {settings.workspace_id}
-        share = settings.workers
-        at_once, minutes = settings.deployments_at_once, settings.minutes_deployed
-        limits = Limits(at_once and max(1, at_once // share), minutes and minutes / share)
+        # Of several processes one alone deploys on a live target: the ceilings are all its own.
+        limits = Limits(settings.deployments_at_once, settings.minutes_deployed)
         breaker = Breaker() if settings.kind != EMULATED else None
         return Safeguards(self.holdings, Guard(self.holdings, Effects(settings.allowed), given), limits, breaker)
 

@@ -208,7 +208,11 @@ class _Aggregator:
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
         from conformance.suites.distribution import Distribution
 
-        return Distribution(config, log) if config.getvalue("dist") == "loadgroup" else None
+        if config.getvalue("dist") != "loadgroup":
+            return None
+        distribution = Distribution(config, log)
+        distribution.live = runner_of(config).settings.kind == "live"
+        return distribution
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

@@ -95,9 +95,10 @@ def deployments(
     named: Callable[[str], str],
     uploads: Uploads,
 ) -> Deployments:
-    """The lifecycle's deployments. Alone in a run, this process starts all that its items need at once."""
+    """The lifecycle's deployments. All that items need is started at once, unless other processes may have some."""
     ground = Ground(client, workspace_id, named, uploads)
-    return Deployments(session, ground, settings, [] if settings.worker else _needed(request.session.items))
+    apart = settings.worker and settings.workers == 1
+    return Deployments(session, ground, settings, [] if apart else _needed(request.session.items))
 
 
 def _needed(items: list[pytest.Item]) -> set[str]:

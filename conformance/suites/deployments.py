@@ -24,6 +24,7 @@ from conformance.client import (
 from conformance.session import Session
 from conformance.settings import Settings
 from conformance.suites.waiting import until_gone, until_running
+from conformance.targets.guard import RefusedError
 
 MOST_ON_LIVE = 8
 """Deployments that a run makes of a live target at most, whatever it finds."""
@@ -204,7 +205,7 @@ class Deployments:
         self._session, self._ground = session, ground
         self._plan = {planned.key: planned for planned in PLAN if planned.live or settings.kind != "live"}
         self._wanted = [key for key in self._plan if key in set(wanted)]
-        self._started: dict[str, Running | ApiError] = {}
+        self._started: dict[str, Running | ApiError | RefusedError] = {}
         self._running: dict[str, Running] = {}
         self._ended: set[str] = set()
         self._gone: set[str] = set()
@@ -221,14 +222,15 @@ class Deployments:
             if each not in self._started:
                 self._started[each] = self._made(self._plan[each])
         made = self._started[key]
-        if isinstance(made, ApiError):
+        if not isinstance(made, Running):
             raise made
         return made
 
-    def _made(self, planned: Planned) -> Running | ApiError:
+    def _made(self, planned: Planned) -> Running | ApiError | RefusedError:
+        """What came of it, which is final: to make it once more would find its names taken."""
         try:
             return planned.make(self._ground)
-        except ApiError as error:
+        except (ApiError, RefusedError) as error:
             return error
 
     def running(self, key: str) -> Running:

@@ -13,6 +13,9 @@ _FOLDER = Path(__file__).resolve().parent
 _SHARED = frozenset({"deployments", "running"})
 """Fixtures that are, or lead to, the deployments of one process."""
 
+_DEPLOYING = _SHARED | {"stage"}
+"""Fixtures that deploy. On a live target one process alone does, so that a ceiling on deployments is one process's."""
+
 
 class Distribution(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
     """xdist's scheduling by groups, where ours are read off the items.
@@ -20,15 +23,19 @@ class Distribution(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no t
     xdist itself carries a group inside the item's id, which pytest 9.2 no longer lets it change: marks are lost.
     """
 
+    live = False
+
     def _split_scope(self, nodeid: str) -> str:
-        return "deployments" if shares_deployments(nodeid, self.config.rootpath) else super()._split_scope(nodeid)
+        together = shares_deployments(nodeid, self.config.rootpath, live=self.live)
+        return "deployments" if together else super()._split_scope(nodeid)
 
 
-def shares_deployments(nodeid: str, root: Path) -> bool:
-    """Whether an item of ours, by its id below `root`, uses deployments that other items use too."""
+def shares_deployments(nodeid: str, root: Path, *, live: bool) -> bool:
+    """Whether an item of ours, by its id below `root`, uses deployments that others use; if `live`, or makes any."""
     path, _, name = nodeid.partition("::")
     file = (root / path).resolve()
-    return file.parent == _FOLDER and bool(_SHARED & _parameters(file.stem, name.partition("[")[0]))
+    fixtures = _DEPLOYING if live else _SHARED
+    return file.parent == _FOLDER and bool(fixtures & _parameters(file.stem, name.partition("[")[0]))
 
 
 @cache

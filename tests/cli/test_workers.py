@@ -19,7 +19,7 @@ def test_two_workers_and_four_give_the_verdict_of_one(conformance: Run, tmp_path
     for workers in ("1", "2", "4"):
         with emulator_process(["--fault", fault] if fault else []) as url:
             conformance(
-                "run", "--target", url, "--workers", workers, "--budget", "quick", "--max-deployments", "60",
+                "run", "--target", url, "--workers", workers, "--budget", "quick",
                 *("--suite", "lifecycle", "--suite", "refusals", "--suite", "standards"),
                 "--report", f"json={workers}.json", **CREDENTIALS,
             )  # fmt: skip

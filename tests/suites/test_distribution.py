@@ -24,13 +24,20 @@ FOLDER = Path(suites.__file__).resolve().parent
     ],
 )
 def test_what_uses_the_deployments_stays_together(nodeid: str, shares: bool) -> None:
-    assert shares_deployments(nodeid, FOLDER) is shares
-    assert shares_deployments(f"conformance/suites/{nodeid}", FOLDER.parent.parent) is shares
+    assert shares_deployments(nodeid, FOLDER, live=False) is shares
+    assert shares_deployments(f"conformance/suites/{nodeid}", FOLDER.parent.parent, live=False) is shares
+
+
+def test_on_a_live_target_all_that_deploys_stays_together() -> None:
+    stage = "test_generated.py::test_valid_requests_are_served[pipelines.create]"
+    assert shares_deployments(stage, FOLDER, live=True)
+    assert not shares_deployments(stage, FOLDER, live=False)
+    assert not shares_deployments("test_lifecycle.py::test_names_at_their_limits[63]", FOLDER, live=True)
 
 
 def test_items_of_others_are_left_to_xdist(tmp_path: Path) -> None:
     (tmp_path / "test_lifecycle.py").write_text("", encoding="utf-8")
-    assert not shares_deployments("test_lifecycle.py::test_the_tutorials_row_is_computed", tmp_path)
+    assert not shares_deployments("test_lifecycle.py::test_the_tutorials_row_is_computed", tmp_path, live=False)
 
 
 def test_no_other_fixture_leads_to_the_deployments() -> None:
