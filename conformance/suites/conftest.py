@@ -96,7 +96,7 @@ def deployments(
     uploads: Uploads,
 ) -> Deployments:
     """The lifecycle's deployments. Alone in a run, this process starts all that its items need at once."""
-    ground = Ground(client, workspace_id, named, uploads)
+    ground = Ground(client, workspace_id, named, uploads, copies=session.rules.document.has("pipelines.copy"))
     return Deployments(session, ground, settings, [] if settings.worker else _needed(request.session.items))
 
 

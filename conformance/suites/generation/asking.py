@@ -15,12 +15,13 @@ _ROWS = 12
 
 
 def in_other_ways(session: Session, stage: Stage, settings: Settings) -> None:
-    """One by one, together, in another order, by Arrow, again; then after a redeploy, and of a copy."""
+    """One by one, together, in another order, by Arrow, again; after a redeploy, and of a copy if there are any."""
     client = PipelineClient(session.send, intent="valid")
     rows = stage.model.rows(_ROWS, settings.seed)
     ask(client, stage.url, stage.model, rows)
     if stage.deploys:
-        _elsewhere(client, stage, settings, stage.model.rows(_ROWS, settings.seed + 1))
+        copies = session.rules.document.has("pipelines.copy")
+        _elsewhere(client, stage, settings, stage.model.rows(_ROWS, settings.seed + 1), copies=copies)
 
 
 def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]]) -> None:
@@ -37,13 +38,17 @@ def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]])
     client.infer_arrow(url, column, rows, accept="application/json")
 
 
-def _elsewhere(client: PipelineClient, stage: Stage, settings: Settings, rows: list[list[float]]) -> None:
+def _elsewhere(
+    client: PipelineClient, stage: Stage, settings: Settings, rows: list[list[float]], *, copies: bool
+) -> None:
     names, reference = stage.names, stage.models[0]
     name = names.fresh("source")
     created = client.create_pipeline(name, stage.workspace_id, steps_of(reference)).value
     _served(client, stage, settings, name, created, rows)
     # A second life of the same pipeline, then a copy of it, and a copy of the copy.
     _served(client, stage, settings, name, created, rows)
+    if not copies:
+        return
     source = created
     for step in ("copy", "copy-of-copy"):
         copy = names.fresh(step)

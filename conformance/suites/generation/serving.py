@@ -41,7 +41,8 @@ def valid(session: Session, stage: Stage, budget: Budget, seed: int, operation_i
 
         def use(body: Any, media_type: str, index: int) -> None:
             request = builder.valid(operation, body, index)
-            attempt(session, request, "" if builder.is_invalid(operation, request) else "valid")
+            if not builder.is_unclear(operation, request):
+                attempt(session, request, "" if builder.is_invalid(operation, request) else "valid")
 
         draw(session.rules.document, operation_id, "valid", budget.drawn, number(seed, operation_id, "valid"), use)
 
@@ -100,7 +101,8 @@ def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, A
             if fresh:
                 changed = changed | ({fresh: builder.stage.names.fresh()} if fresh in changed else {})
             request = builder.json(operation, changed)
-            if not builder.is_invalid(operation, request) and not (fresh and changed.get(fresh) is None):
+            refused = builder.is_invalid(operation, request) or builder.is_unclear(operation, request)
+            if not refused and not (fresh and changed.get(fresh) is None):
                 yield request
 
 
