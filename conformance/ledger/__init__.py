@@ -9,6 +9,16 @@ from conformance.ledger.entries import (
     Stage,
     models_named,
 )
-from conformance.ledger.ledger import Ledger
+from conformance.ledger.ledger import Ledger, says_absent
 
-__all__ = ["Deployment", "Ledger", "Listing", "ModelVersion", "Pipeline", "PipelineVersion", "Stage", "models_named"]
+__all__ = [
+    "Deployment",
+    "Ledger",
+    "Listing",
+    "ModelVersion",
+    "Pipeline",
+    "PipelineVersion",
+    "Stage",
+    "models_named",
+    "says_absent",
+]

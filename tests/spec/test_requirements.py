@@ -180,7 +180,10 @@ def test_every_row_of_a_release_is_of_an_operation_that_it_has(profile: str) -> 
         ("[[requirement]]\nid = 'pipelines.copy.c'\n" + ROW.replace("text", "texts"), "lacks or misspells 'text'"),
         ("[[requirement]]\nid = 'x.y.c'\n" + ROW, "under no operation"),
         (("[[requirement]]\nid = 'pipelines.copy.c'\n" + ROW) * 2, "twice"),
-        ("[[requirement]]\nid = 'pipelines.copy.c'\nheld = 'x'\nreadings = { y = 'z' }\n" + ROW, "a reading among its readings"),
+        (
+            "[[requirement]]\nid = 'pipelines.copy.c'\nheld = 'x'\nreadings = { y = 'z' }\n" + ROW,
+            "a reading among its readings",
+        ),
         ("[[", "cannot be read"),
     ],
     ids=["level", "field", "operation", "twice", "reading", "toml"],

@@ -143,15 +143,17 @@ def _notable(width: int) -> Iterator[list[list[float]]]:
 def _undeploys(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
     """Undeploy what was deployed for this: by one id, by the other, by both."""
     client = PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED}))
+    operation = session.rules.document.operation("pipelines.undeploy")
+    builder = Builder(session.rules.document, stage)
     if not stage.deploys:
+        # A live target is asked at least for the end of what was never deployed: as described, and ends nothing.
+        attempt(session, builder.json(operation, {"pipeline_id": stage.pipelines[1][1].pipeline_pk_id}), "")
         return
     forms: tuple[Callable[[int, int], dict[str, Any]], ...] = (
         lambda pipeline, deployment: {"pipeline_id": pipeline},
         lambda pipeline, deployment: {"deployment_id": deployment},
         lambda pipeline, deployment: {"pipeline_id": pipeline, "deployment_id": deployment},
     )
-    operation = session.rules.document.operation("pipelines.undeploy")
-    builder = Builder(session.rules.document, stage)
     dice = random.Random(number(seed, "pipelines.undeploy"))  # noqa: S311  test data
     for index in range(max(3, budget.drawn // 5)):
         name = stage.names.fresh("brief")
