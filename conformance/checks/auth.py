@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.checks.rules import Findings, Rules, came, seen
-from conformance.ledger import Ledger
+from conformance.ledger import Ledger, is_of_absence
 from conformance.model import Exchange
 
 PROBES = {
@@ -36,7 +36,7 @@ def stranger_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
 
     Of an operation that a caller of ours was told does not exist, nothing is claimed: its own row tells of that.
     """
-    if exchange.operation in ledger.absent and exchange.status in (404, 405, 501):
+    if exchange.operation in ledger.absent and is_of_absence(exchange.operation, exchange.status):
         return
     for label, slug in PROBES.items():
         if label in exchange.labels and (exchange.status is not None or exchange.response is None):

@@ -24,7 +24,7 @@ class Profile:
     undeployed: Any = None
     anomaly: bool = False
     error_object: bool = False
-    bad_input_status: int = 500
+    unreadable_status: int = 500
     model_version_id: bool = False
     pipeline_version_shown: bool = False
     ids_optional: bool = False
@@ -44,7 +44,7 @@ PROFILES = {
         undeployed={},
         anomaly=True,
         error_object=True,
-        bad_input_status=400,
+        unreadable_status=400,
         model_version_id=True,
         pipeline_version_shown=True,
         ids_optional=True,

@@ -9,7 +9,7 @@ from conformance.ledger.entries import (
     Stage,
     models_named,
 )
-from conformance.ledger.ledger import Ledger, says_absent
+from conformance.ledger.ledger import Ledger, is_of_absence, says_absent
 
 __all__ = [
     "Deployment",
@@ -19,6 +19,7 @@ __all__ = [
     "Pipeline",
     "PipelineVersion",
     "Stage",
+    "is_of_absence",
     "models_named",
     "says_absent",
 ]

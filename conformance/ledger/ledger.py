@@ -28,8 +28,12 @@ _OF_WHAT_MAY_BE_GONE = frozenset({"status.get-deployment", "admin.get-pipeline-e
 
 def says_absent(exchange: Exchange) -> bool:
     """Whether the answer to a request that is meant to be valid says that there is no such operation."""
-    refused = exchange.intent == "valid" and exchange.status in (404, 405, 501)
-    return refused and exchange.operation not in _OF_WHAT_MAY_BE_GONE
+    return exchange.intent == "valid" and is_of_absence(exchange.operation, exchange.status)
+
+
+def is_of_absence(operation: str | None, status: int | None) -> bool:
+    """Whether a status can say that there is no such operation, rather than no such thing as it was asked about."""
+    return status in (404, 405, 501) and operation not in _OF_WHAT_MAY_BE_GONE
 
 
 @dataclass(frozen=True)
