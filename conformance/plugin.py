@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "live_cost(deployments): deployments an item makes on a live target")
     config.addinivalue_line("markers", "needs(keys): deployments of the lifecycle's plan that an item needs")
     config.addinivalue_line("markers", "late: an item that comes after all others")
+    config.addinivalue_line("markers", "about(name): an operation or requirement without which a release has no item")
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -61,15 +62,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         dropped = [item for item in ours if suite_name(item) not in needed]
         items[:] = [item for item in items if item not in dropped]
         config.hook.pytest_deselected(items=dropped)
+    _leave_out(runner, ours)
     for item in ours:
         suite = runner.tally.suites.setdefault(suite_name(item), {"name": suite_name(item), "items": 0, "failed": 0})
         suite["items"] += item in items
 
 
+def _leave_out(runner: Runner, items: list[pytest.Item]) -> None:
+    """Skip, and say why, what is about an operation or a requirement that this release does not have."""
+    from conformance.runner import lacks
+
+    rules = runner.rules
+    for item in items:
+        names = [name for mark in item.iter_markers("about") for name in mark.args]
+        reasons = [reason for name in names if (reason := lacks(rules, name))]
+        if reasons:
+            item.add_marker(pytest.mark.skip(reason=reasons[0]))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """After `-k` and its like: what is left may need a target, and recordings need none."""
-    needing = [item for item in session.items if is_ours(item) and "session" in getattr(item, "fixturenames", ())]
+    needing = [
+        item
+        for item in session.items
+        if is_ours(item) and "session" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("skip")
+    ]
     if not needing or session.config.option.collectonly:
         return
     cost = sum(mark.args[0] for item in needing if (mark := item.get_closest_marker("live_cost")))
@@ -197,6 +215,8 @@ class _Aggregator:
             suite_name(report.nodeid), {"name": suite_name(report.nodeid), "items": 0, "failed": 0}
         )
         suite["failed"] += report.failed
+        if report.skipped and isinstance(report.longrepr, tuple | list):
+            tally.left_out[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
         suite["seconds"] = round(suite.get("seconds", 0.0) + report.duration, 3)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

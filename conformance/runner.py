@@ -57,6 +57,7 @@ class Tally:
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     marks: Counter[str] = field(default_factory=Counter)
     observed: dict[str, str] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
     requests: int = 0
 
     def absorb(self, seen: Mapping[str, Any]) -> None:
@@ -282,6 +283,15 @@ class Runner:
         more = f" and {len(short) - 5} more" if len(short) > 5 else ""
         return [f"The run never reached {', '.join(short[:5])}{more}."]
 
+    def _left_out(self) -> list[dict[str, Any]]:
+        """Items that were skipped and requirements that are out of scope, by the reason."""
+        lacking = {lacks(self.rules, name): ids for name, ids in self.rules.catalogue.left_out.items()}
+        reasons = dict.fromkeys([*lacking, *self.tally.left_out])
+        return [
+            {"reason": reason, "items": self.tally.left_out[reason], "requirements": list(lacking.get(reason, ()))}
+            for reason in reasons
+        ]
+
     def _facts(self) -> RunFacts:
         reached: dict[str, dict[str, int]] = {}
         for (operation, status), count in sorted(self.tally.reached.items()):
@@ -304,6 +314,7 @@ class Runner:
             extra={
                 "readings": dict(sorted(self.tally.observed.items())),
                 "coverage": self._reached,
+                "left_out": self._left_out(),
                 "first_finding": self._first_finding,
             },
             witnesses=self.tally.witnesses,
@@ -316,6 +327,17 @@ def _first_of(incidents: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(incidents))
     more = len(distinct) - _INCIDENTS_SHOWN
     return " ".join([*distinct[:_INCIDENTS_SHOWN], *([f"({more} more of the kind.)"] if more > 0 else [])])
+
+
+def lacks(rules: Rules, name: str) -> str:
+    """Why a release leaves out what is about this operation or requirement; empty where it has it."""
+    document = rules.document
+    if document.has(name) or rules.holds(name):
+        return ""
+    for operation, rows in rules.catalogue.left_out.items():
+        if name == operation or name in rows:
+            return f"Release {document.profile} has no {operation}."
+    return f"Release {document.profile} does not promise {name}."
 
 
 def known_suites() -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,6 +20,7 @@ from conformance.cli.run import judged
 from conformance.emulator.app import create_app
 from conformance.emulator.faults import FAULTS, Fault, arounds_of
 from conformance.emulator.server import Server, listening_socket, url_of
+from conformance.emulator.settings import PROFILES
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.model import Exchange
 from conformance.runner import Runner, suite_of
@@ -65,12 +66,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a run broke, in all and of what gates; why it ended so; and what each item gave evidence of."""
+    """What a run broke, in all and of what gates; why it ended so; what items gave evidence of; what was left out."""
 
     broken: frozenset[str]
     gating: frozenset[str]
     reason: str
     evidence: Mapping[str, frozenset[str]]
+    exit_code: int = 0
+    left_out: tuple[Mapping[str, Any], ...] = ()
 
 
 def suites_of(requirements: Sequence[str]) -> tuple[str, ...]:
@@ -78,14 +81,30 @@ def suites_of(requirements: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({suite_of(_ROWS[requirement]) for requirement in requirements}))
 
 
-def seen_with(faults: tuple[str, ...], suites: tuple[str, ...], items: frozenset[str] | None = None) -> Seen:
-    """Run these suites, or these items of theirs, against an instance that has these faults, in this process."""
+def seen_with(
+    faults: tuple[str, ...],
+    suites: tuple[str, ...],
+    items: frozenset[str] | None = None,
+    release: str = "2023.4",
+    profile: str = "2023.4",
+) -> Seen:
+    """Run these suites, or these items of theirs, against an instance that has these faults, in this process.
+
+    The instance is one of that release, and judged by the promises of `profile`.
+    """
     global chosen
     chosen = items
     shrinking.budget_of = lambda settings: replace(_budget(settings), findings=0)
-    with _instance(faults) as (url, key):
+    with _instance(faults, release) as (url, key):
         settings = Settings(
-            "emulated", emulated_url=url, signing_key=str(key), suites=suites, wait=15.0, seed=1, max_requests=100_000
+            "emulated",
+            emulated_url=url,
+            signing_key=str(key),
+            suites=suites,
+            wait=15.0,
+            seed=1,
+            max_requests=100_000,
+            profile=profile,
         )  # with a ceiling on requests, nobody looks for what the instance says of itself
         runner = Runner(settings)
         try:
@@ -94,9 +113,16 @@ def seen_with(faults: tuple[str, ...], suites: tuple[str, ...], items: frozenset
                 result = judged(runner, ["-q", "-p", "tests.measured"])
         finally:
             runner.close()
-    broken = frozenset(row["id"] for row in result["requirements"] if row["outcome"] == "broken")
-    gating = frozenset(one for one in broken if _ROWS[one].gates)
-    return Seen(broken, gating, result["reason"], {name: frozenset(found) for name, found in evidence.items()})
+    broken = [row for row in result["requirements"] if row["outcome"] == "broken"]
+    rows = load(profile).by_id
+    return Seen(
+        frozenset(row["id"] for row in broken),
+        frozenset(row["id"] for row in broken if rows[row["id"]].gates),
+        result["reason"],
+        {name: frozenset(found) for name, found in evidence.items()},
+        result["exit_code"],
+        tuple(result["left_out"]),
+    )
 
 
 _budget = shrinking.budget_of
@@ -133,13 +159,15 @@ def apart(work: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _instance(faults: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+def _instance(faults: tuple[str, ...], release: str = "2023.4") -> Iterator[tuple[str, Path]]:
     arounds = arounds_of(tuple(_FAULTS[fault] for fault in faults))
     with issuers_key() as key:
         listener = listening_socket("127.0.0.1", 0)
-        settings = EmulatorSettings(base_url=url_of(listener), signing_key=key, start_seconds=0.05, stop_seconds=0.05)
+        settings = EmulatorSettings(
+            PROFILES[release], base_url=url_of(listener), signing_key=key, start_seconds=0.05, stop_seconds=0.05
+        )
         ready = threading.Event()
-        app = create_app(settings, document=lambda: Document.load().raw, arounds=arounds)
+        app = create_app(settings, document=lambda: Document.load(release).raw, arounds=arounds)
         server = Server(app, ready.set, settings.limits)
         thread = threading.Thread(target=partial(server.run, sockets=[listener]), daemon=True)
         thread.start()

@@ -104,6 +104,28 @@ def test_another_version_deployed_over_a_deployment_leaves_unsure_what_it_serves
     assert ledger.deployments[14].variant_pk is None
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"pipeline_version_pk_id": 26},
+        {"pipeline_version_pk_id": 26, "pipeline_id": None},
+        {"pipeline_version": UUIDS[1]},
+        {"pipeline_version": UUIDS[1], "pipeline_id": 25, "pipeline_version_pk_id": None},
+    ],
+)
+def test_a_version_that_a_deploy_names_otherwise_is_the_same_version(asked: dict[str, object]) -> None:
+    question = {"deploy_id": "p"} | asked
+    made = after(uploaded(), created(), post("pipelines.deploy", question, {"id": 14}))
+    assert (made.deployments[14].pipeline_pk, made.deployments[14].variant_pk) == (25, 26)
+    before = after(*SERVING)
+    assert before.after(post("pipelines.deploy", question, {"id": 14})).deployments[14] == before.deployments[14]
+
+
+def test_a_deploy_that_names_no_version_leaves_unsure_what_is_served() -> None:
+    again = after(*SERVING, post("pipelines.deploy", {"deploy_id": "p", "pipeline_id": 25}, {"id": 14}))
+    assert again.deployments[14].shas == ()
+
+
 def test_a_deployment_that_was_gone_may_come_back_under_its_old_id() -> None:
     ledger = after(*ENDED, deployed())
     assert ledger.deployments[14].stage is Stage.DEPLOYED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.checks.rules import Findings, Rules, came, seen
-from conformance.ledger import Ledger
+from conformance.ledger import Ledger, is_of_absence
 from conformance.model import Exchange
 
 PROBES = {
@@ -32,7 +32,12 @@ REFUSALS = frozenset({401, 403})
 
 
 def stranger_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A request whose credentials are none, or wrong, is refused by 401 or 403, from the gateway or the API."""
+    """A request whose credentials are none, or wrong, is refused by 401 or 403, from the gateway or the API.
+
+    Of an operation that a caller of ours was told does not exist, nothing is claimed: its own row tells of that.
+    """
+    if exchange.operation in ledger.absent and is_of_absence(exchange.operation, exchange.status):
+        return
     for label, slug in PROBES.items():
         if label in exchange.labels and (exchange.status is not None or exchange.response is None):
             yield seen(exchange, slug, exchange.status in REFUSALS, "status 401 or 403", came(exchange))

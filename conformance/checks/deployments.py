@@ -128,6 +128,8 @@ def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) ->
     for label in exchange.labels:
         operation = label.removeprefix(AFTER_REFUSAL) if label.startswith(AFTER_REFUSAL) else ""
         if operation == "pipelines.deploy" and exchange.operation == "admin.get-pipeline-external-url":
+            if _is_deployed(exchange, ledger):
+                continue  # it was not refused, which another row tells of
             held, expected = not exchange.ok, "no URL of what was refused"
         elif operation == "pipelines.undeploy" and exchange.operation == "status.get-deployment":
             held, expected = exchange.status != 404, "status 200 as before"
@@ -140,6 +142,13 @@ def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) ->
             continue
         actual = "" if held else came(exchange)
         yield Finding(f"{operation}.a-refusal-changes-nothing", held, expected, actual, (exchange,), operation)
+
+
+def _is_deployed(exchange: Exchange, ledger: Ledger) -> bool:
+    question = exchange.question if isinstance(exchange.question, dict) else {}
+    pipeline = ledger.pipeline_named(question.get("workspace_id"), question.get("pipeline_name"))
+    deployment = ledger.deployment_of(pipeline.pk) if pipeline else None
+    return deployment is not None and deployment.stage is not Stage.GONE
 
 
 def _new_workspaces(exchange: Exchange, ledger: Ledger) -> list[int]:

@@ -53,9 +53,10 @@ def _step_version(exchange: Exchange, ledger: Ledger) -> str:
 
 
 def _engine_config(exchange: Exchange, ledger: Ledger) -> str:
-    config = exchange.question.get("engine_config") if isinstance(exchange.question, dict) else None
-    if exchange.intent != "valid" or not isinstance(config, dict):
-        return ""
+    question = exchange.question if isinstance(exchange.question, dict) else {}
+    named = is_id(question.get("pipeline_id")) and is_id(question.get("pipeline_version_pk_id"))
+    if exchange.intent != "valid" or not isinstance(question.get("engine_config"), dict) or not named:
+        return ""  # what names its version otherwise may be refused for that
     return "object" if exchange.ok else "string"
 
 

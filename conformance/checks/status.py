@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance import multipart
 from conformance.checks.rules import Findings, Rules, came, is_id, seen
-from conformance.ledger import Ledger
+from conformance.ledger import Ledger, says_absent
 from conformance.model import Exchange, Request
 
 RECORDED_SERVER_ERRORS = frozenset({"pipelines.infer", "models.upload-and-convert"})
@@ -32,13 +32,8 @@ def valid_is_served(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     if exchange.intent == "valid" and (exchange.status is not None or exchange.response is None):
         if _is_lost(exchange, ledger):
             return
-        absent = exchange.status in (404, 405, 501) and exchange.operation not in _OF_WHAT_MAY_BE_GONE
-        for slug in ([] if absent else _about(exchange, PROMISE)) or ["serves-valid-requests"]:
+        for slug in ([] if says_absent(exchange) else _about(exchange, PROMISE)) or ["serves-valid-requests"]:
             yield seen(exchange, slug, exchange.ok, "a 2xx status", came(exchange))
-
-
-_OF_WHAT_MAY_BE_GONE = frozenset({"status.get-deployment", "admin.get-pipeline-external-url", "pipelines.infer"})
-"""Operations whose 404 speaks of a deployment; that of any other says that the operation itself is not there."""
 
 
 def _is_lost(exchange: Exchange, ledger: Ledger) -> bool:

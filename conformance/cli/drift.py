@@ -184,6 +184,7 @@ def _of_served(url: str, missing: bool, found_at: str, tried: Mapping[str, str],
         return [f"The instance serves its description at {found_at}."]
     if place:
         raise UsageError(
-            f"There is no description at {place}: {'; '.join(tried.values())}. Give its place by --document."
+            f"There is no description at {place}: {'; '.join(tried.values())}. Give another place by --document, or "
+            "compare two files: conformance drift BASE REVISION."
         )
     return [f"The instance at {url} serves no description at any of {len(tried)} places tried; name it by --document."]

@@ -122,10 +122,10 @@ class Sides:
 
     def _shows(self, comparer: Comparer, sender: Any, receiver: Any, value: Any, on_the_wire: bool) -> bool:
         validators = self._validators[comparer.space.side]
-        if not validators.admits(sender[0], sender[1], value):
+        if validators.admits(sender[0], sender[1], value) is not True:
             return False
         spellings = list(read_as(value)) if on_the_wire else [value]
-        return not any(validators.admits(receiver[0], receiver[1], one) for one in spellings)
+        return all(validators.admits(receiver[0], receiver[1], one) is False for one in spellings)
 
 
 def _as_written(comparer: Comparer, terms: tuple[Term, Term]) -> list[Difference]:

@@ -31,19 +31,25 @@ class Validators:
 
     def __init__(self, side: str) -> None:
         self.side = side
-        self._made: dict[int, tuple[Any, jsonschema_rs.Draft202012Validator]] = {}
+        self._made: dict[int, tuple[Any, jsonschema_rs.Draft202012Validator | None]] = {}
         self._copiers: dict[int, _Copier] = {}
 
-    def admits(self, description: Description, schema: Any, value: Any) -> bool:
-        """Whether the schema admits the value; formats are asserted, the other side's properties left out."""
+    def admits(self, description: Description, schema: Any, value: Any) -> bool | None:
+        """Whether the schema admits the value; formats are asserted, the other side's properties left out.
+
+        None where the validator cannot take the schema: a `pattern` that is none, or that is too large for it.
+        """
         if id(schema) not in self._made:
             self._made[id(schema)] = (schema, self._make(description, schema))
-        return bool(self._made[id(schema)][1].is_valid(value))
+        validator = self._made[id(schema)][1]
+        return None if validator is None else bool(validator.is_valid(value))
 
-    def _make(self, description: Description, schema: Any) -> jsonschema_rs.Draft202012Validator:
+    def _make(self, description: Description, schema: Any) -> jsonschema_rs.Draft202012Validator | None:
         copier = self._copiers.setdefault(id(description), _Copier(description, self.side))
-        whole = copier.whole(schema)
-        return jsonschema_rs.Draft202012Validator(whole, validate_formats=True, formats=_CHECKS)
+        try:
+            return jsonschema_rs.Draft202012Validator(copier.whole(schema), validate_formats=True, formats=_CHECKS)
+        except jsonschema_rs.ValidationError:
+            return None
 
 
 class _Copier:

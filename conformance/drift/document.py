@@ -6,6 +6,7 @@ What is loaded refers only to itself. Files it refers to are read from beside it
 
 from __future__ import annotations
 
+import itertools
 import json
 from functools import lru_cache
 from importlib import resources
@@ -23,6 +24,8 @@ from conformance.errors import UsageError
 
 LARGEST = 64 * 2**20
 """Bytes of one file."""
+
+_CHUNK = 2**20
 
 MOST_FILES = 200
 """Files one description may be spread over."""
@@ -46,9 +49,11 @@ def load(path: str | Path, allow_remote: bool = False) -> dict[str, Any]:
 def read_text(file: Path) -> str:
     """The file's text. Raises UsageError."""
     try:
-        if file.is_file() and file.stat().st_size > LARGEST:
+        with file.open("rb") as opened:  # a pipe or a device tells no size beforehand
+            content = b"".join(itertools.islice(iter(lambda: opened.read(_CHUNK), b""), LARGEST // _CHUNK + 1))
+        if len(content) > LARGEST:
             raise UsageError(f"{file} is larger than {LARGEST >> 20} MiB; it is not read.")
-        return file.read_text(encoding="utf-8-sig")
+        return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"There is no file {file}.") from None
     except UnicodeDecodeError:
@@ -80,16 +85,26 @@ def bundle(root: Any, uri: str, name: str, allow_remote: bool = False) -> dict[s
                 if len(places) >= MOST_FILES:
                     raise UsageError(f"{name} is spread over more than {MOST_FILES} files; it is not read.")
                 places[target] = f"/{EXTERNAL}/{escape(str(len(held)))}"
-                held[str(len(held))] = other = _fetch(target, reference, name, allow_remote)
+                held[str(len(held))] = other = _fetch(target, reference, name, uri, allow_remote)
                 queue.append((other, target))
             node["$ref"] = f"#{places[target]}{unquote(fragment)}"
     return {**root, EXTERNAL: held} if held else root
 
 
-def _fetch(target: str, reference: str, name: str, allow_remote: bool) -> Any:
+def _fetch(target: str, reference: str, name: str, uri: str, allow_remote: bool) -> dict[str, Any]:
+    """What stands in another file. What was served by somebody may not name a file of this machine."""
+    other = parse(_text_of(target, reference, name, uri, allow_remote), reference)
+    if not isinstance(other, dict):
+        raise UsageError(f"{name} refers to {reference!r}, which holds no object.")
+    return other
+
+
+def _text_of(target: str, reference: str, name: str, uri: str, allow_remote: bool) -> str:
     scheme = urlsplit(target).scheme
     if scheme == "file":
-        return parse(read_text(Path(unquote(urlsplit(target).path))), reference)
+        if urlsplit(uri).scheme != "file":
+            raise UsageError(f"{name} refers to {reference!r}, a file of this machine, which is not read.")
+        return read_text(Path(unquote(urlsplit(target).path)))
     if scheme not in ("http", "https") or not allow_remote:
         raise UsageError(f"{name} refers to {reference!r}, which is not fetched unless --allow-remote is given.")
     try:
@@ -100,7 +115,7 @@ def _fetch(target: str, reference: str, name: str, allow_remote: bool) -> Any:
         ) from None
     if len(answer.content) > LARGEST:
         raise UsageError(f"{name} refers to {reference!r}, which is larger than {LARGEST >> 20} MiB.")
-    return parse(answer.text, reference)
+    return answer.text
 
 
 def check(root: dict[str, Any], name: str) -> None:

@@ -12,7 +12,7 @@ from conformance.drift.kinds import KINDS
 class Fact:
     """One way in which traffic differs from the description, and in how many of the exchanges that could show it.
 
-    `kind` is undeclared-field, undeclared-status, undeclared-media-type, value-outside-enum, other-type,
+    `kind` is never-served, undeclared-field, undeclared-status, undeclared-media-type, value-outside-enum, other-type,
     required-but-absent or not-as-described.
     """
 
@@ -25,6 +25,7 @@ class Fact:
 
 
 _KINDS = {
+    "never-served": "operation-removed",
     "undeclared-field": "response-property-added",
     "undeclared-media-type": "response-media-type-added",
     "value-outside-enum": "response-enum-loosened",
@@ -36,7 +37,7 @@ _KINDS = {
 
 def change_of(fact: Fact) -> Change | None:
     """The change an instance's answers show; None for a fact of what was sent, which is its sender's."""
-    if not fact.location.startswith("response"):
+    if not fact.location.startswith(("response", "operation")):
         return None
     success = fact.location.startswith("response.2")
     status = "response-success-status-added" if success else "response-status-added"

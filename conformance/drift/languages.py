@@ -18,6 +18,9 @@ Ranges = tuple[tuple[int, int], ...]
 LIMIT = 3000
 """States looked at before a question is given up as too large."""
 
+WORK = 300_000
+"""Alternatives of those states, added up: repetitions of repetitions have few states, each of thousands of them."""
+
 LAST = 0x10FFFF
 SURROGATES = ((0xD800, 0xDFFF),)
 
@@ -172,6 +175,12 @@ def _leaves(language: Language) -> Iterator[Ranges]:
         stack.extend(fresh)
 
 
+def _width(language: Language) -> int:
+    """How many alternatives a state stands for: what its derivative costs."""
+    inner = language.parts[:1] if language.kind == "sequence" else language.parts
+    return 1 + sum(_width(part) for part in inner) if language.kind != "repeat" else 1
+
+
 @lru_cache(maxsize=1024)
 def representatives(language: Language) -> tuple[int, ...]:
     """One code point of each class the language tells apart, readable ones first."""
@@ -197,12 +206,12 @@ def _unreadable(character: int) -> tuple[bool, bool, int]:
 def shortest(language: Language, limit: int = LIMIT) -> str | None:
     """The shortest string of the language, None where it has none.
 
-    Raises OverflowError where `limit` states did not settle it.
+    Raises OverflowError where `limit` states, or the work that they are, did not settle it.
     """
     if language.nullable:
         return ""
     alphabet = representatives(language)
-    seen, queue = {language}, deque([(language, "")])
+    seen, queue, work = {language}, deque([(language, "")]), 0
     while queue:
         state, text = queue.popleft()
         for character in alphabet:
@@ -214,6 +223,7 @@ def shortest(language: Language, limit: int = LIMIT) -> str | None:
                 return longer
             seen.add(following)
             queue.append((following, longer))
-            if len(seen) > limit:
+            work += _width(following)
+            if len(seen) > limit or work > WORK:
                 raise OverflowError("the languages are too large to compare")
     return None

@@ -170,6 +170,8 @@ class _Reader:
             return 1, 1
         if self.peek() == "?":  # lazy: the same language
             self.take()
+        if bounds[1] is not None and bounds[0] > bounds[1]:
+            raise NotRegularError("a repetition of more than it may be")
         return bounds
 
     def group(self) -> _Look | _Group:
@@ -197,6 +199,8 @@ class _Reader:
             if self.peek() == "-" and self.text[self.at + 1] != "]" and len(low) == 1 and low[0][0] == low[0][1]:
                 self.take()
                 ranges.append((low[0][0], self.member()[0][1]))
+                if ranges[-1][0] > ranges[-1][1]:
+                    raise NotRegularError("a range from its end to its start")
             else:
                 ranges.extend(low)
         self.take()

@@ -90,7 +90,7 @@ class _Search:
         if url in self.tried or len(self.tried) >= _MOST:
             return None
         if urlsplit(url).netloc != urlsplit(self.base).netloc or urlsplit(url).scheme not in ("http", "https"):
-            self.tried[url] = "of another host, not asked"
+            self.tried[url] = f"it is of another host than {self.base}, which alone is asked"
             return None
         response = self._fetch(url)
         self.tried[url] = outcome = _outcome(response)

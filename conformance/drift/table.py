@@ -220,6 +220,8 @@ def _breaks(changes: list[Change], facts: list[Fact]) -> str:
         return CALLERS
     answers = [fact for fact in facts if fact.location.startswith("response")]
     told = any(fact.kind in _READER_FACTS or _new_success(fact) for fact in answers)
+    if any(fact.kind == "never-served" for fact in facts):
+        return CALLERS
     return READERS if breaking or told else NOBODY
 
 

@@ -15,12 +15,17 @@ from conformance.drift.declared import Declared, Shape, declared
 from conformance.drift.dialect import modern
 from conformance.drift.facts import Fact
 from conformance.drift.messages import BodyValidator, body_of, covers, query_of, type_of
+from conformance.ledger import is_of_absence
 from conformance.model import Exchange, Request, Response
 from conformance.redaction import redact_text
 from conformance.spec.document import Document
 
 _LOCATIONS = 5_000
 """Locations kept of one operation: a body keyed by ids must not grow without end."""
+
+
+_SAYS_NOTHING = frozenset({"401", "403", "429"})
+"""Statuses that say nothing of what an operation would have answered."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +214,7 @@ class _Count:
         for at, shape in self.of.fields.items():
             if shape.required and (seen := fields.get(at)) and seen.absent:
                 self.facts[at, "required-but-absent"] = ("a required field is absent", seen.absent)
+        self._never_served()
         facts = (
             Fact(self.of.id, at, kind, message, count, self._of(at))
             for (at, kind), (message, count) in self.facts.items()
@@ -217,6 +223,13 @@ class _Count:
         return Observed(
             self.of.id, self.exchanges, dict(self.statuses), dict(self.answered), fields, never, tuple(facts)
         )
+
+    def _never_served(self) -> None:
+        """An operation of which every answer says that it is not there; who may not ask was told nothing of it."""
+        told = {int(status): count for status, count in self.statuses.items() if status not in _SAYS_NOTHING}
+        if told and all(is_of_absence(self.of.id, status) for status in told):
+            shown = " or ".join(map(str, sorted(told)))
+            self.facts["operation", "never-served"] = (f"it is never served, always {shown}", sum(told.values()))
 
     def _field(self, at: str) -> FieldSeen:
         seen = self.seen[at]

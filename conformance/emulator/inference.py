@@ -10,6 +10,8 @@ from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Ca
 from conformance.emulator.world import World
 
 _ARROW = (ARROW_FILE, ARROW_STREAM)
+_OF_THE_MODEL = frozenset({"InvalidArgument", "NoModel"})
+"""Kinds of failures of rows that could be read."""
 
 
 async def infer(call: Call, world: World) -> Answer:
@@ -69,8 +71,12 @@ def _task(call: Call, world: World, deployment: Deployment) -> dict[str, object]
 
 
 def _failed(world: World, sentence: str, kind: str) -> Answer:
+    """Decided for releases that may blame bad input by 400: they do where it cannot be read. What the model does not
+    take still fails as it was recorded, with 500.
+    """
     profile = world.settings.profile
+    status = 500 if kind in _OF_THE_MODEL else profile.unreadable_status
     if profile.error_object:
-        error = {"code": profile.bad_input_status, "status": "Error", "error": sentence, "source": "engine"}
-        return Answer(profile.bad_input_status, orjson.dumps(error))
-    return Answer(profile.bad_input_status, orjson.dumps([{"error": sentence, "error_type": kind}]))
+        error = {"code": status, "status": "Error", "error": sentence, "source": "engine"}
+        return Answer(status, orjson.dumps(error))
+    return Answer(status, orjson.dumps([{"error": sentence, "error_type": kind}]))

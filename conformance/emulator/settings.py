@@ -14,7 +14,9 @@ class Profile:
     """What differs on the wire between releases of the API (observed in recordings of each release).
 
     `undeployed` is the body of a successful undeploy; `known_extensions` the endings a model's file name must have,
-    empty where any name is taken; `api_label` whether the external URL's host keeps its `api.` label.
+    empty where any name is taken; `accelerators` those that may be asked for, empty where the release does not look;
+    `registry_uuid` whether a registry's id must be a UUID; `api_label` whether the external URL's host keeps its
+    `api.` label.
     """
 
     name: str
@@ -22,14 +24,16 @@ class Profile:
     undeployed: Any = None
     anomaly: bool = False
     error_object: bool = False
-    bad_input_status: int = 500
+    unreadable_status: int = 500
     model_version_id: bool = False
     pipeline_version_shown: bool = False
     ids_optional: bool = False
     known_extensions: tuple[str, ...] = ()
     api_label: bool = True
     architectures: tuple[str, ...] = ("arm", "x86")
+    accelerators: tuple[str, ...] = ()
     more_frameworks: tuple[str, ...] = ()
+    registry_uuid: bool = False
 
 
 PROFILES = {
@@ -40,13 +44,16 @@ PROFILES = {
         undeployed={},
         anomaly=True,
         error_object=True,
-        bad_input_status=400,
+        unreadable_status=400,
         model_version_id=True,
         pipeline_version_shown=True,
         ids_optional=True,
         known_extensions=(".zip", ".pt", ".onnx", ".h5", ".pkl"),
         api_label=False,
         architectures=("arm", "x86", "power10"),
+        accelerators=("none", "cuda", "jetson", "openvino", "rocm"),
+        more_frameworks=("sglang", "vllm"),
+        registry_uuid=True,
     ),
 }
 

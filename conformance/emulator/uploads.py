@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +107,11 @@ def _check_shape(metadata: fields.Body, profile: Profile) -> None:
     fields.text(metadata, "visibility")
     for name in ("image_path", "input_schema", "output_schema", "registry_id"):
         fields.optional_text(metadata, name)
+    if profile.registry_uuid and not _is_uuid(metadata.get("registry_id")):
+        raise bad_request("registry_id must be a UUID.")
     conversion = fields.mapping(metadata, "conversion")
+    if profile.accelerators:
+        _check_acceleration(conversion, profile)
     requirements = fields.optional_list(conversion, "requirements")
     if conversion.get("requirements") is None or not all(isinstance(item, str) for item in requirements):
         raise bad_request("conversion.requirements must be a list of strings.")
@@ -114,6 +119,21 @@ def _check_shape(metadata: fields.Body, profile: Profile) -> None:
         raise bad_request("conversion.python_version must be 3.8 or 3.9.")
     if fields.optional_text(conversion, "arch") not in (None, *profile.architectures):
         raise bad_request(f"conversion.arch must be one of {', '.join(profile.architectures)}.")
+
+
+def _is_uuid(text: str | None) -> bool:
+    try:
+        return text is None or str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _check_acceleration(conversion: fields.Body, profile: Profile) -> None:
+    accel = conversion.get("accel")
+    settings = accel.get("qaic") if isinstance(accel, dict) else None
+    if accel is not None and accel not in profile.accelerators and not isinstance(settings, dict):
+        raise bad_request(f"conversion.accel must be one of {', '.join(profile.accelerators)}, or settings of qaic.")
+    fields.optional_mapping(conversion, "framework_config")
 
 
 def _framework(metadata: fields.Body, profile: Profile) -> str:

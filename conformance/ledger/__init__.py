@@ -9,6 +9,17 @@ from conformance.ledger.entries import (
     Stage,
     models_named,
 )
-from conformance.ledger.ledger import Ledger
+from conformance.ledger.ledger import Ledger, is_of_absence, says_absent
 
-__all__ = ["Deployment", "Ledger", "Listing", "ModelVersion", "Pipeline", "PipelineVersion", "Stage", "models_named"]
+__all__ = [
+    "Deployment",
+    "Ledger",
+    "Listing",
+    "ModelVersion",
+    "Pipeline",
+    "PipelineVersion",
+    "Stage",
+    "is_of_absence",
+    "models_named",
+    "says_absent",
+]

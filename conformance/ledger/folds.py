@@ -127,17 +127,30 @@ def _with_deployment(ledger: Ledger, deployment: Deployment) -> Ledger:
 def _deployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     new, question = _id(exchange.answer["id"]), exchange.question
     known = ledger.deployments.get(new)
+    pk, variant_pk = _version_asked_for(ledger, question)
     if known is not None and known.stage is Stage.DEPLOYED:
-        return _deployed_again(ledger, known, question.get("pipeline_version_pk_id"))
-    pk = question.get("pipeline_id")
+        return _deployed_again(ledger, known, variant_pk)
     pipeline = ledger.pipelines.get(pk) if isinstance(pk, int) else None
-    variant_pk = question.get("pipeline_version_pk_id")
     variant = pipeline.version(variant_pk) if pipeline and isinstance(variant_pk, int) else None
     made = Deployment(new, question["deploy_id"], pk, variant_pk, pipeline_name=pipeline.name if pipeline else "")
     models = models_named(variant.definition) if variant else ()
     if exchange.intent == "invalid":
         return _with_deployment(ledger, made)
     return _with_deployment(ledger, _serving(made, models or _given(ledger, question)))
+
+
+def _version_asked_for(ledger: Ledger, question: dict[str, Any]) -> tuple[Any, Any]:
+    """Primary keys of the pipeline and the version a deploy names; a later release lets a UUID stand for both."""
+    pk, variant_pk = question.get("pipeline_id"), question.get("pipeline_version_pk_id")
+    uuid = question.get("pipeline_version")
+    if pk is None and isinstance(variant_pk, int):
+        pk = ledger.variants.get(variant_pk)
+    if pk is None and isinstance(uuid, str):
+        pk = ledger.uuids.get(uuid)
+    pipeline = ledger.pipelines.get(pk) if isinstance(pk, int) else None
+    if variant_pk is None and isinstance(uuid, str) and pipeline is not None:
+        variant_pk = next((version.pk for version in pipeline.versions if version.version == uuid), None)
+    return pk, variant_pk
 
 
 def _serving(deployment: Deployment, models: tuple[tuple[str, str, str], ...]) -> Deployment:

@@ -22,12 +22,26 @@ _COSTLY = frozenset({"pipelines.deploy", "pipelines.copy", "pipelines.undeploy"}
 """Operations whose successes count, to be ended, even where they should have been refused."""
 
 
+_OF_WHAT_MAY_BE_GONE = frozenset({"status.get-deployment", "admin.get-pipeline-external-url", "pipelines.infer"})
+"""Operations whose 404 speaks of a deployment; that of any other says that the operation itself is not there."""
+
+
+def says_absent(exchange: Exchange) -> bool:
+    """Whether the answer to a request that is meant to be valid says that there is no such operation."""
+    return exchange.intent == "valid" and is_of_absence(exchange.operation, exchange.status)
+
+
+def is_of_absence(operation: str | None, status: int | None) -> bool:
+    """Whether a status can say that there is no such operation, rather than no such thing as it was asked about."""
+    return status in (404, 405, 501) and operation not in _OF_WHAT_MAY_BE_GONE
+
+
 @dataclass(frozen=True)
 class Ledger:
     """The fold. Maps are persistent: `after` costs the same however long the run. Keys are the target's own ids.
 
     `variants` and `uuids` lead from a pipeline version's primary key, and UUID, to its pipeline. `undeploys` counts the
-    undeploys that succeeded.
+    undeploys that succeeded. `absent` are operations that the target said it does not have.
     """
 
     workspaces: HashTrieMap[int, str] = field(default_factory=HashTrieMap)
@@ -42,11 +56,14 @@ class Ledger:
     deployments: HashTrieMap[int, Deployment] = field(default_factory=HashTrieMap)
     current: HashTrieMap[int, int] = field(default_factory=HashTrieMap)
     memory: Memory = field(default_factory=Memory)
+    absent: frozenset[str] = frozenset()
 
     def after(self, exchange: Exchange) -> Ledger:
         """The ledger once this exchange is known. What an exchange does not say changes nothing."""
         memory = self.memory.after(exchange, self)
         known = self if memory is self.memory else replace(self, memory=memory)
+        if says_absent(exchange):
+            known = replace(known, absent=known.absent | {exchange.operation or ""})
         return known._told(exchange)
 
     def _told(self, exchange: Exchange) -> Ledger:

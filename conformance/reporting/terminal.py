@@ -46,6 +46,7 @@ def show(result: Mapping[str, Any], file: IO[str]) -> None:
     )
     _waivers(console, requirements, result.get("waivers", ()))
     _untested(console, [requirement for requirement in requirements if requirement["outcome"] == "untested"])
+    _left_out(console, result.get("left_out", ()))
     _changes(console, result.get("baseline"))
     console.print()
     console.print(Text(plain(result["reason"])))
@@ -149,6 +150,17 @@ def _untested(console: Console, requirements: Sequence[Mapping[str, Any]]) -> No
         console.print(Text(f"- {plain(reason)}"))
         more = f" … and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
         _indented(console, Text(", ".join(map(plain, ids[:_IDS])) + more, style="dim"))
+
+
+def _left_out(console: Console, groups: Sequence[Mapping[str, Any]]) -> None:
+    if not groups:
+        return
+    console.print()
+    console.print(Text("Left out", style="bold"))
+    for group in groups:
+        counted = ((len(group["requirements"]), "requirement"), (group["items"], "item"))
+        counts = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted if count)
+        console.print(Text(f"- {plain(group['reason'])} ({counts})"))
 
 
 def _changes(console: Console, baseline: Mapping[str, Any] | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from conformance import data
 from conformance.errors import UsageError
 from conformance.model import Basis, Level, Requirement
+from conformance.spec.document import Document
 
 _CORE = {"id", "name", "operations", "text", "level", "basis", "source", "profiles", "unreached", "check"}
 _PER_OPERATION = {"sources", "stands"}
@@ -29,10 +30,14 @@ class Aside:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Every requirement of one profile, in the file's order, and the sentences that stand for none."""
+    """Every requirement of one profile, in the file's order, and the sentences that stand for none.
+
+    `left_out` holds by operation the ids of rows that are out of scope because the release has no such operation.
+    """
 
     rows: tuple[Requirement, ...]
     asides: tuple[Aside, ...] = ()
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Requirement]:
         return iter(self.rows)
@@ -103,7 +108,17 @@ def load(profile: str = "2023.4", path: Path | None = None) -> Catalogue:
             raise UsageError(f"The catalogue {path.name} has '{row.id}' twice, or under no operation of the document.")
         seen.add(row.id)
     asides = tuple(Aside(aside["reason"], tuple(aside["sentences"])) for aside in raw.get("aside", ()))
-    return Catalogue(tuple(row for row in rows if not row.profiles or profile in row.profiles), asides)
+    document = Document.load(profile)
+    absent = [operation for operation in operations if not document.has(operation)]
+    left_out = {name: tuple(row.id for row in rows if name in needed(row)) for name in absent}
+    out = {row for rows_of in left_out.values() for row in rows_of}
+    promised = (row for row in rows if row.id not in out and (not row.profiles or profile in row.profiles))
+    return Catalogue(tuple(promised), asides, left_out)
+
+
+def needed(row: Requirement) -> tuple[str, ...]:
+    """The operations a row cannot be kept without: its own, and what `takes` names beside it."""
+    return (row.operation, *row.notes.get("takes", ()))
 
 
 def _of_family(family: Mapping[str, Any], operation: str) -> dict[str, Any]:

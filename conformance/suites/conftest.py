@@ -96,7 +96,7 @@ def deployments(
     uploads: Uploads,
 ) -> Deployments:
     """The lifecycle's deployments. All that items need is started at once, unless other processes may have some."""
-    ground = Ground(client, workspace_id, named, uploads)
+    ground = Ground(client, workspace_id, named, uploads, copies=session.rules.document.has("pipelines.copy"))
     apart = settings.worker and settings.workers == 1
     return Deployments(session, ground, settings, [] if apart else _needed(request.session.items))
 

@@ -45,12 +45,13 @@ class Uploads:
 
 @dataclass(frozen=True)
 class Ground:
-    """What deployments stand on: where they are made, under which names, and with which models."""
+    """What deployments stand on: where they are made, under which names, with which models, and whether by copying."""
 
     client: PipelineClient
     workspace_id: int
     named: Callable[[str], str]
     uploads: Uploads
+    copies: bool = True
 
     def promising(self, slug: str) -> PipelineClient:
         """A client whose requests are judged under that row of their operation."""
@@ -70,12 +71,13 @@ class Running:
 
 @dataclass(frozen=True)
 class Planned:
-    """One deployment: how it is made, how it is undeployed, and whether a live target is asked for it."""
+    """One deployment: how it is made, how it is undeployed, whether a live target is asked for it, and by copying."""
 
     key: str
     make: Callable[[Ground], Running]
     undeploy: Callable[[PipelineClient, Running], Reply[None]]
     live: bool = True
+    copying: bool = False
 
 
 def _by_models(ground: Ground) -> Running:
@@ -118,19 +120,31 @@ def _empty(ground: Ground) -> Running:
     return Running(name, created, made, f"{name}-{made}")
 
 
-def _copied(ground: Ground) -> Running:
-    """Of a copy of a given version; with an engine_config where the instance takes one."""
+def _beside(ground: Ground) -> Running:
+    """Of a copy of a given version, or where nothing is copied of a pipeline; with an engine_config if it is taken."""
+    if ground.copies:
+        return _deployed_with_config(ground, *_copied(ground), "takes-a-copy")
+    name = ground.named("beside")
+    created = ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first)).value
+    return _deployed_with_config(ground, name, created, "takes-models")
+
+
+def _copied(ground: Ground) -> tuple[str, PipelineVersionCreated]:
+    """A copy of a given version, and its name."""
     source, _ = _source(ground, ground.named("source"))
     name, promising = ground.named("copy"), ground.promising("takes-a-version-to-copy")
     reply = promising.copy_pipeline(name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version)
-    copied = _own(reply, source)
+    return name, _own(reply, source)
+
+
+def _deployed_with_config(ground: Ground, name: str, pipeline: PipelineVersionCreated, slug: str) -> Running:
     models = [ground.uploads.first]
     with_config = ground.promising("takes-an-engine-config").deploy(
-        name, copied, models=models, engine_config=ENGINE_CONFIG
+        name, pipeline, models=models, engine_config=ENGINE_CONFIG
     )
     config = {"engine_config": ENGINE_CONFIG} if with_config.ok else {}
-    made = ground.promising("takes-a-copy").deploy(name, copied, models=models, **config).value
-    return Running(name, copied, made, f"{name}-{made}")
+    made = ground.promising(slug).deploy(name, pipeline, models=models, **config).value
+    return Running(name, pipeline, made, f"{name}-{made}")
 
 
 def _copied_and_deployed(ground: Ground) -> Running:
@@ -188,8 +202,8 @@ PLAN: tuple[Planned, ...] = (
     Planned("by-ids", _by_model_ids, _deployment_alone),
     Planned("by-configs", _by_model_configs, _both, live=False),
     Planned("empty", _empty, _both),
-    Planned("copy", _copied, _pipeline_alone),
-    Planned("copy-of-copy", _copied_and_deployed, _both),
+    Planned("beside", _beside, _pipeline_alone),
+    Planned("copy-of-copy", _copied_and_deployed, _both, copying=True),
 )
 AGAIN = "main"
 """The one deployment that is made a second time, after it was undeployed."""
@@ -203,7 +217,11 @@ class Deployments:
 
     def __init__(self, session: Session, ground: Ground, settings: Settings, wanted: Iterable[str]) -> None:
         self._session, self._ground = session, ground
-        self._plan = {planned.key: planned for planned in PLAN if planned.live or settings.kind != "live"}
+        self._plan = {
+            planned.key: planned
+            for planned in PLAN
+            if (planned.live or settings.kind != "live") and (ground.copies or not planned.copying)
+        }
         self._wanted = [key for key in self._plan if key in set(wanted)]
         self._started: dict[str, Running | ApiError | RefusedError] = {}
         self._running: dict[str, Running] = {}

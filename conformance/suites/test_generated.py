@@ -12,6 +12,7 @@ from conformance.settings import Settings
 from conformance.suites.generation.budget import Budget, budget_of
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
+from conformance.suites.releases import each
 
 OPERATIONS = (
     "workspaces.list", "workspaces.create", "models.upload-and-convert", "models.list-versions", "pipelines.create",
@@ -33,7 +34,7 @@ def stage(session: Session, settings: Settings, model: Model, named: Callable[[s
     return stage_of(client, names, workspace_id, model, session.patience, deploys=settings.kind != "live")
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", each(OPERATIONS))
 def test_valid_requests_are_served(
     session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
 ) -> None:
@@ -42,7 +43,7 @@ def test_valid_requests_are_served(
     serving.valid(session, stage, budget, settings.seed, operation)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", each(OPERATIONS))
 def test_invalid_requests_are_refused(
     session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
 ) -> None:

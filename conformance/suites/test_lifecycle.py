@@ -10,7 +10,7 @@ import pytest
 from conformance.checks.deployments import ELSEWHERE, NEVER_WAS
 from conformance.checks.inference import BEFORE_RUNNING
 from conformance.checks.readings import READING
-from conformance.checks.status import PROMISE
+from conformance.checks.status import PROMISE, REFUSES
 from conformance.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, arrow_stream, infer_path, steps_of
 from conformance.settings import Settings
 from conformance.suites.deployments import ENGINE_CONFIG, Deployments, Running, Uploads
@@ -28,6 +28,11 @@ def asking(client: PipelineClient, slug: str) -> PipelineClient:
 def promising(client: PipelineClient, slug: str) -> PipelineClient:
     """A client whose requests must be served, under that row of their operation."""
     return client.meaning("valid", PROMISE + slug)
+
+
+def deploying(client: PipelineClient, slug: str, body: dict[str, object]) -> None:
+    """A deploy of this body, under that row: a body that no method of the client makes."""
+    promising(client, slug).post("/v1/api/pipelines/deploy", json.dumps(body).encode(), {"Content-Type": JSON})
 
 
 # ---- before anything is deployed ------------------------------------------------------------------------------------
@@ -49,11 +54,20 @@ def test_the_same_bytes_again_are_another_version(
     client.list_model_versions(model_id=uploads.first.name)
 
 
-def test_a_file_without_an_ending_and_any_visibility(
-    client: PipelineClient, named: Named, workspace_id: int, model: Model
-) -> None:
-    ending = asking(client, "takes-a-file-name-without-ending")
+@pytest.mark.about("models.upload-and-convert.takes-any-file-name")
+def test_a_file_without_an_ending(client: PipelineClient, named: Named, workspace_id: int, model: Model) -> None:
+    ending = client.meaning("valid", PROMISE + "takes-any-file-name", READING + "takes-a-file-name-without-ending")
     ending.upload_model(named("unending"), workspace_id, model.content, file_name="model")
+
+
+@pytest.mark.about("models.upload-and-convert.refuses-an-unknown-ending")
+def test_a_file_of_no_known_ending(client: PipelineClient, named: Named, workspace_id: int, model: Model) -> None:
+    refused = client.meaning("invalid", REFUSES + "refuses-an-unknown-ending")
+    for file_name in ("model", "model.bin"):
+        refused.upload_model(named("unending"), workspace_id, model.content, file_name=file_name)
+
+
+def test_any_visibility(client: PipelineClient, named: Named, workspace_id: int, model: Model) -> None:
     visibility = asking(client, "takes-any-visibility")
     visibility.upload_model(named("visible"), workspace_id, model.content, visibility="team")
 
@@ -106,6 +120,7 @@ def test_names_at_their_limits(client: PipelineClient, named: Named, workspace_i
     sending.create_pipeline(name, workspace_id, {})
 
 
+@pytest.mark.about("pipelines.copy")
 def test_copies_of_a_version_and_with_an_engine_config(
     client: PipelineClient, named: Named, workspace_id: int, uploads: Uploads
 ) -> None:
@@ -142,6 +157,29 @@ def test_a_pipeline_may_be_asked_before_it_runs(client: PipelineClient, deployme
 def test_deploying_again_is_the_same_deployment(client: PipelineClient, running: Running, uploads: Uploads) -> None:
     client.deploy(running.pipeline_name, running.pipeline, models=[uploads.first])
     asking(client, "wants-models-or-not").deploy(running.pipeline_name, running.pipeline)
+
+
+@pytest.mark.about("pipelines.deploy.takes-a-version-without-its-pipeline")
+def test_a_version_is_deployed_without_its_pipeline(client: PipelineClient, running: Running, uploads: Uploads) -> None:
+    body = {
+        "deploy_id": running.pipeline_name,
+        "pipeline_version_pk_id": running.pipeline.pipeline_variant_pk_id,
+        "models": [uploads.first.as_json()],
+    }
+    for named in (body, body | {"pipeline_id": None}):
+        deploying(client, "takes-a-version-without-its-pipeline", named)
+
+
+@pytest.mark.about("pipelines.deploy.takes-a-version-by-its-uuid")
+def test_a_version_is_deployed_by_its_uuid(client: PipelineClient, running: Running, uploads: Uploads) -> None:
+    body = {
+        "deploy_id": running.pipeline_name,
+        "pipeline_id": running.pipeline.pipeline_pk_id,
+        "pipeline_version": running.pipeline.version,
+        "models": [uploads.first.as_json()],
+    }
+    for named in (body, body | {"pipeline_version_pk_id": None}):
+        deploying(client, "takes-a-version-by-its-uuid", named)
 
 
 def test_status_names_pipeline_and_models(client: PipelineClient, running: Running) -> None:
@@ -183,16 +221,17 @@ def test_an_empty_pipeline_is_deployed(client: PipelineClient, deployments: Depl
     client.meaning("").deployment_status(deployments.started("empty").name)
 
 
-@pytest.mark.needs("copy")
-@pytest.mark.live_cost(1)
+@pytest.mark.about("pipelines.copy")
+@pytest.mark.needs("beside")
 def test_a_copy_is_deployed_and_answers_as_its_source(
     client: PipelineClient, deployments: Deployments, running: Running, model: Model
 ) -> None:
-    copy = deployments.running("copy")
+    copy = deployments.running("beside")
     for url in (running.url, copy.url):
         client.infer(url, model.column, [model.tutorial_row()])
 
 
+@pytest.mark.about("pipelines.copy")
 @pytest.mark.needs("copy-of-copy")
 @pytest.mark.live_cost(1)
 def test_a_copy_of_a_copy_is_deployed_by_copying(
@@ -248,11 +287,12 @@ def test_rows_that_nothing_promises_are_answered_all_the_same(
 
 
 @pytest.mark.late
-@pytest.mark.needs("main", "copy")
+@pytest.mark.needs("main", "beside")
+@pytest.mark.live_cost(1)
 def test_undeploying_one_leaves_the_others(client: PipelineClient, deployments: Deployments) -> None:
     running = deployments.running("main")
-    deployments.running("copy")
-    deployments.ended("copy")
+    deployments.running("beside")
+    deployments.ended("beside")
     client.meaning("").deployment_status(running.name)
 
 

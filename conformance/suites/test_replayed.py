@@ -1,10 +1,12 @@
 """The recordings that come with the package, each judged by every check in its place: offline, and of no target.
 
-What they show is evidence of what was recorded, so it takes no part in a target's verdict.
+What they show is evidence of what was recorded, so it takes no part in a target's verdict. Each is held to the release
+it was recorded of; a run that is about another release leaves it out, since it says nothing of that one.
 """
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -16,29 +18,40 @@ from conformance.ledger import Ledger
 from conformance.model import Exchange
 from conformance.recording.sequence import in_order
 from conformance.recording.traffic import read
+from conformance.settings import Settings
+
+_RECORDINGS = FIXTURES / "recordings"
 
 
 @cache
-def _rules() -> Rules:
-    return Rules.of()
+def _rules(release: str) -> Rules:
+    return Rules.of(release)
 
 
 @cache
-def _recorded() -> dict[str, tuple[Exchange, Ledger]]:
-    """Each recording with what its session had said before it, by operation and file."""
-    traffic = read([FIXTURES / "recordings"], _rules().document)
+def _recorded(release: str) -> dict[str, tuple[Exchange, Ledger]]:
+    """Each recording with what its session had said before it, by operation and file, as that release describes it."""
+    traffic = read([_RECORDINGS], _rules(release).document)
     placed = (pair for _, exchanges in traffic for pair in in_order(exchanges))
-    return {_name(exchange): (exchange, ledger) for exchange, ledger in placed}
+    return {_name(Path(exchange.source)): (exchange, ledger) for exchange, ledger in placed}
 
 
-def _name(exchange: Exchange) -> str:
-    return Path(exchange.source).relative_to(FIXTURES / "recordings").with_suffix("").as_posix()
+def _name(file: Path) -> str:
+    return file.relative_to(_RECORDINGS).with_suffix("").as_posix()
 
 
-@pytest.mark.parametrize("name", sorted(_recorded()))
-def test_a_recorded_exchange_keeps_every_promise_it_speaks_of(name: str) -> None:
-    exchange, before = _recorded()[name]
-    findings = judge(exchange, before, _rules())
+def _releases() -> list[object]:
+    """Each recording's name and release."""
+    files = sorted(_RECORDINGS.rglob("*.json"))
+    return [pytest.param(_name(file), json.loads(file.read_bytes())["release"], id=_name(file)) for file in files]
+
+
+@pytest.mark.parametrize(("name", "release"), _releases())
+def test_a_recorded_exchange_keeps_every_promise_it_speaks_of(settings: Settings, name: str, release: str) -> None:
+    if release != settings.profile:
+        pytest.skip(f"It was recorded of release {release}, and says nothing of release {settings.profile}.")
+    exchange, before = _recorded(release)[name]
+    findings = judge(exchange, before, _rules(release))
     broken = {
         finding.requirement: f"expected {finding.expected}, got {finding.actual}"
         for finding in findings

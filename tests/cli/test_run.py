@@ -73,6 +73,16 @@ def test_the_emulated_instance_is_conformant(conformance: Run, tmp_path: Path) -
     assert "2023.4" in last
 
 
+def test_requests_are_drawn_of_a_release_that_lacks_an_operation_and_what_is_left_out_is_said(conformance: Run) -> None:
+    """`--budget quick` draws little; what it draws must still be served, and reach what the release has."""
+    outcome = conformance(
+        "run", "--target", "emulated", "--profile", "2026.1", "--suite", "generated", "--budget", "quick", "--seed", "7"
+    )
+    assert outcome.returncode == 0, outcome.stdout
+    assert "Release 2026.1 has no pipelines.copy. (59 requirements, 2 items)" in outcome.stdout
+    assert "profile 2026.1" in outcome.stdout
+
+
 def test_a_fault_is_reported_under_its_requirement(conformance: Run, tmp_path: Path) -> None:
     with emulator_process(["--fault", "deploy-again-gives-a-new-id"]) as url:
         outcome = conformance("run", "--target", url, "--suite", "lifecycle", "--report", "json=r.json", **CREDENTIALS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.document import load
+from conformance.drift.document import bundle, load
 from conformance.drift.syntax import lines, parse
 from conformance.errors import UsageError
 
@@ -89,6 +89,25 @@ def test_a_bomb_is_refused_in_bounded_time_and_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert time.process_time() - began < 5
     assert peak < 50 * 2**20
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless file here")
+def test_an_endless_file_is_refused() -> None:
+    with pytest.raises(UsageError, match="is larger than"):
+        load("/dev/zero")
+
+
+def test_a_file_that_is_no_part_of_a_description_is_not_taken_for_one(tmp_path: Path) -> None:
+    _file(tmp_path, "root:x:0:0\n", "other.txt")
+    with pytest.raises(UsageError, match="which holds no object"):
+        load(_file(tmp_path, HEAD + "paths: {/a: {$ref: other.txt}}\n"))
+
+
+@pytest.mark.parametrize("reference", ["file:///etc/hostname", "file://localhost/etc/hostname"])
+def test_a_served_description_reads_no_file_of_this_machine(reference: str) -> None:
+    root = {"openapi": "3.1.0", "paths": {"/a": {"$ref": reference}}}
+    with pytest.raises(UsageError, match="a file of this machine, which is not read"):
+        bundle(root, "https://api.example/openapi.json", "what is served", allow_remote=True)
 
 
 def test_yaml_is_read_as_version_1_2_says() -> None:

@@ -102,7 +102,7 @@ def test_another_host_is_never_asked(url):
     served = served_document(BASE, instance)
     assert served.document is None
     assert all(asked.startswith(BASE) for asked in instance.asked)
-    assert "of another host, not asked" in dict(served.tried).values()
+    assert any("of another host" in said for said in dict(served.tried).values())
 
 
 def test_what_is_served_but_cannot_be_used_is_said_and_the_search_goes_on():

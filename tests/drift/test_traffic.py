@@ -97,6 +97,14 @@ def test_traffic_as_described_shows_no_fact():
     )
 
 
+def test_an_operation_that_is_never_served_is_gone():
+    assert facts(exchange(status=404), exchange(status=404), exchange(status=401)) == {("operation", "never-served")}
+    (fact,) = seen(exchange(status=404), exchange(status=404), exchange(status=401)).facts
+    assert (fact.count, fact.of) == (2, 3)
+    assert facts(exchange(status=404), exchange(GOOD)) == set()
+    assert facts(exchange(status=401)) == set()
+
+
 @pytest.mark.parametrize(
     ("answer", "location", "kind"),
     [

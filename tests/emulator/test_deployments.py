@@ -214,6 +214,9 @@ def test_release_2026_1_answers_as_it_does(start: Any) -> None:
     bad = instance.infer(name, pipeline["name"], [{}])
     assert bad.status_code == 400
     assert bad.json()["status"] == "Error"
+    failed = instance.infer(name, pipeline["name"], [{"dense_input": [0.5] * 28}])
+    assert failed.status_code == 500
+    assert failed.json()["status"] == "Error"
     headers = instance.headers | {"host": "x.api.example.test"}
     body = {"workspace_id": 10, "pipeline_name": pipeline["name"]}
     url = instance.http.post("/v1/api/admin/get_pipeline_external_url", json=body, headers=headers).json()["url"]

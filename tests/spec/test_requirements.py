@@ -19,7 +19,7 @@ from conformance.errors import UsageError
 from conformance.model import Requirement
 from conformance.spec.document import Document, profiles
 from conformance.spec.prose import sentences
-from conformance.spec.requirements import Catalogue, load, nearest, standing
+from conformance.spec.requirements import Catalogue, load, nearest, needed, standing
 
 TUTORIAL = Path(__file__).resolve().parents[3] / "shared" / "seed-tutorial.md"
 CATALOGUE = load()
@@ -139,10 +139,10 @@ def test_fields_are_found_by_operation() -> None:
     assert CATALOGUE.fields_of("no.such") == ()
 
 
-def catalogue_of(folder: Path, text: str) -> Catalogue:
+def catalogue_of(folder: Path, text: str, profile: str = "2023.4") -> Catalogue:
     path = folder / "requirements.toml"
-    path.write_text('operations = ["a.b"]\n' + text, encoding="utf-8")
-    return load("2023.4", path)
+    path.write_text('operations = ["pipelines.copy"]\n' + text, encoding="utf-8")
+    return load(profile, path)
 
 
 ROW = 'text = "It is so."\nlevel = "must"\nbasis = "shown"\nsource = "seen"\ncheck = "status.valid_is_served"\n'
@@ -152,17 +152,38 @@ def test_a_family_makes_a_row_of_each_operation_it_names(tmp_path: Path) -> None
     found = catalogue_of(
         tmp_path, '[[family]]\nname = "holds"\noperations = ["*"]\n' + ROW.replace("It", "{operation}")
     )
-    assert [(row.id, row.text) for row in found] == [("a.b.holds", "a.b is so.")]
+    assert [(row.id, row.text) for row in found] == [("pipelines.copy.holds", "pipelines.copy is so.")]
+
+
+def test_rows_on_what_a_release_does_not_have_are_out_of_scope_and_named(tmp_path: Path) -> None:
+    rows = "".join(f"[[requirement]]\nid = 'pipelines.{name}'\n{ROW}" for name in ("copy.c", "deploy.of-a-copy"))
+    text = rows + 'takes = ["pipelines.copy"]\n'
+    found = catalogue_of(tmp_path, 'areas = ["pipelines.deploy"]\n' + text, "2026.1")
+    assert found.rows == ()
+    assert found.left_out == {"pipelines.copy": ("pipelines.copy.c", "pipelines.deploy.of-a-copy")}
+    older = catalogue_of(tmp_path, 'areas = ["pipelines.deploy"]\n' + text)
+    assert len(older.rows) == 2
+    assert older.left_out == {}
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_every_row_of_a_release_is_of_an_operation_that_it_has(profile: str) -> None:
+    document = Document.load(profile)
+    for row in load(profile):
+        assert row.operation == "api" or all(document.has(operation) for operation in needed(row)), row.id
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[[requirement]]\nid = 'a.b.c'\n" + ROW.replace("must", "might"), "lacks or misspells"),
-        ("[[requirement]]\nid = 'a.b.c'\n" + ROW.replace("text", "texts"), "lacks or misspells 'text'"),
+        ("[[requirement]]\nid = 'pipelines.copy.c'\n" + ROW.replace("must", "might"), "lacks or misspells"),
+        ("[[requirement]]\nid = 'pipelines.copy.c'\n" + ROW.replace("text", "texts"), "lacks or misspells 'text'"),
         ("[[requirement]]\nid = 'x.y.c'\n" + ROW, "under no operation"),
-        (("[[requirement]]\nid = 'a.b.c'\n" + ROW) * 2, "twice"),
-        ("[[requirement]]\nid = 'a.b.c'\nheld = 'x'\nreadings = { y = 'z' }\n" + ROW, "a reading among its readings"),
+        (("[[requirement]]\nid = 'pipelines.copy.c'\n" + ROW) * 2, "twice"),
+        (
+            "[[requirement]]\nid = 'pipelines.copy.c'\nheld = 'x'\nreadings = { y = 'z' }\n" + ROW,
+            "a reading among its readings",
+        ),
         ("[[", "cannot be read"),
     ],
     ids=["level", "field", "operation", "twice", "reading", "toml"],

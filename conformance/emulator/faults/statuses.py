@@ -30,6 +30,14 @@ async def _copy_is_gone(call: Call, proceed: Step, world: World) -> Answer:
     return Answer(404, b'{"msg":"Not found","code":404}')
 
 
+async def _an_ending_is_needed(call: Call, proceed: Step, world: World) -> Answer:
+    """A file whose name has no ending is refused."""
+    named = re.search(rb'filename="([^"]*)"', call.body)
+    if named and b"." not in named[1]:
+        return Answer(400, b'{"msg":"Bad request: the file\'s name has no known ending.","code":400}')
+    return await proceed(call)
+
+
 async def _any_method_will_do(call: Call, proceed: Step, world: World) -> Answer:
     """A GET, PUT or DELETE does what POST does."""
     return await proceed(replace(call, method="POST") if call.method not in ("HEAD", "OPTIONS") else call)
@@ -112,6 +120,13 @@ FAULTS = (
         "regressions",
         "Copy is answered by 404, as in releases since 2024.1.",
         {"pipelines.copy": _copy_is_gone},
+    ),
+    Fault(
+        "upload-needs-an-ending",
+        ("models.upload-and-convert.takes-any-file-name",),
+        "regressions",
+        "A file whose name has no ending is refused, as in releases since 2025.2.",
+        {"models.upload-and-convert": _an_ending_is_needed},
     ),
     Fault(
         "refusals-redirect-to-a-login",

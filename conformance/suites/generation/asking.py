@@ -15,12 +15,13 @@ _ROWS = 12
 
 
 def in_other_ways(session: Session, stage: Stage, seed: int) -> None:
-    """One by one, together, in another order, by Arrow, again; then after a redeploy, and of a copy."""
+    """One by one, together, in another order, by Arrow, again; after a redeploy, and of a copy if there are any."""
     client = PipelineClient(session.send, intent="valid")
     rows = stage.model.rows(_ROWS, seed)
     ask(client, stage.url, stage.model, rows)
     if stage.deploys:
-        _elsewhere(client, stage, session.patience, stage.model.rows(_ROWS, seed + 1))
+        copies = session.rules.document.has("pipelines.copy")
+        _elsewhere(client, stage, session.patience, stage.model.rows(_ROWS, seed + 1), copies=copies)
 
 
 def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]]) -> None:
@@ -37,13 +38,15 @@ def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]])
     client.infer_arrow(url, column, rows, accept="application/json")
 
 
-def _elsewhere(client: PipelineClient, stage: Stage, patience: Patience, rows: list[list[float]]) -> None:
+def _elsewhere(
+    client: PipelineClient, stage: Stage, patience: Patience, rows: list[list[float]], *, copies: bool
+) -> None:
     """The rows of a pipeline, of its copy and of the copy's copy, whose waits are one; then of a second life of it."""
     names, reference = stage.names, stage.models[0]
     name = names.fresh("source")
     source = client.create_pipeline(name, stage.workspace_id, steps_of(reference)).value
     lives = [(name, source)]
-    for step in ("copy", "copy-of-copy"):
+    for step in ("copy", "copy-of-copy") if copies else ():
         copy = names.fresh(step)
         lives.append((copy, client.copy_pipeline(copy, stage.workspace_id, lives[-1][1].pipeline_pk_id).value))
     _served(client, stage, patience, lives, rows)

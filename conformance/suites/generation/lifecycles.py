@@ -156,6 +156,8 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(pipeline=ANY, version=ANY, given=st.booleans())
     def copy(self, pipeline: int, version: int, given: bool) -> None:
         world, source = self.world, _of(self.world.made, pipeline)
+        if not world.session.rules.document.has("pipelines.copy"):
+            return
         name = world.stage.names.fresh("copy")
         if source is None:
             self.invalid.copy_pipeline(name, world.stage.workspace_id, UNKNOWN)

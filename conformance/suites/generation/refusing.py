@@ -38,7 +38,8 @@ def invalid(session: Session, stage: Stage, budget: Budget, seed: int, operation
 
     def use(body: Any, media_type: str, index: int) -> None:
         request = builder.invalid(operation, body, index)
-        reader.send(request, "invalid" if builder.is_invalid(operation, request) else "")
+        if not builder.is_unclear(operation, request):
+            reader.send(request, "invalid" if builder.is_invalid(operation, request) else "")
 
     draw(session.rules.document, operation_id, "invalid", budget.drawn, number(seed, operation_id, "invalid"), use)
     reader.answers()

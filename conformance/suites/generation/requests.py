@@ -58,6 +58,7 @@ _FILLS: dict[str, dict[str, Fill]] = {
         "deploy_id": lambda stage, index, drawn: stage.pipeline_name,
         "pipeline_id": lambda stage, index, drawn: stage.deployment[2].pipeline_pk_id,
         "pipeline_version_pk_id": lambda stage, index, drawn: stage.deployment[2].pipeline_variant_pk_id,
+        "pipeline_version": _optional(lambda stage: stage.deployment[2].version),
         "engine_config": _optional(lambda stage: {}),
         "model_configs": _optional(lambda stage: []),
         "model_ids": _model_ids,
@@ -127,6 +128,10 @@ class Builder:
         problems = self._validator.request_problems(Exchange(request, None, operation.id))
         return any(problem.kind != "security" and not _open_to_doubt(problem) for problem in problems)
 
+    def is_unclear(self, operation: Operation, request: Request) -> bool:
+        """Whether a request is as described, and yet nobody could say what it does: it is not sent."""
+        return _deploys_no_version(operation, request) and not self.is_invalid(operation, request)
+
     def json(self, operation: Operation, body: Any, kind: str = "") -> Request:
         """A request of that JSON body; bytes go as they are, and what is no value at all goes as nothing."""
         kind = kind or (PANDAS_RECORDS if operation.id == "pipelines.infer" else JSON)
@@ -181,6 +186,14 @@ def _open_to_doubt(problem: Problem) -> bool:
     """The tutorial calls a definition and an engine's configuration strings, and the vendor's client leaves what is in
     them open: a service that takes either form keeps to what one of them says."""
     return problem.where.startswith(("$.definition", "$.engine_config"))
+
+
+def _deploys_no_version(operation: Operation, request: Request) -> bool:
+    """A later release lets a deploy leave out each of the fields that name a version, and no source says what it then
+    deploys: were it served, nothing more could be said of that deployment's answers."""
+    body = request.json if operation.id == "pipelines.deploy" and request.is_json else None
+    naming = ("pipeline_version_pk_id", "pipeline_version")
+    return isinstance(body, dict) and all(body.get(name) is None for name in naming)
 
 
 def body_schema(document: Document, operation_id: str) -> Mapping[str, Any]:

@@ -41,7 +41,8 @@ def valid(session: Session, stage: Stage, budget: Budget, seed: int, operation_i
 
         def use(body: Any, media_type: str, index: int) -> None:
             request = builder.valid(operation, body, index)
-            attempt(session, request, "" if builder.is_invalid(operation, request) else "valid")
+            if not builder.is_unclear(operation, request):
+                attempt(session, request, "" if builder.is_invalid(operation, request) else "valid")
 
         draw(session.rules.document, operation_id, "valid", budget.drawn, number(seed, operation_id, "valid"), use)
 
@@ -100,7 +101,8 @@ def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, A
             if fresh:
                 changed = changed | ({fresh: builder.stage.names.fresh()} if fresh in changed else {})
             request = builder.json(operation, changed)
-            if not builder.is_invalid(operation, request) and not (fresh and changed.get(fresh) is None):
+            refused = builder.is_invalid(operation, request) or builder.is_unclear(operation, request)
+            if not refused and not (fresh and changed.get(fresh) is None):
                 yield request
 
 
@@ -141,15 +143,17 @@ def _notable(width: int) -> Iterator[list[list[float]]]:
 def _undeploys(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
     """Undeploy what was deployed for this: by one id, by the other, by both."""
     client = PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED}))
+    operation = session.rules.document.operation("pipelines.undeploy")
+    builder = Builder(session.rules.document, stage)
     if not stage.deploys:
+        # A live target is asked at least for the end of what was never deployed: as described, and ends nothing.
+        attempt(session, builder.json(operation, {"pipeline_id": stage.pipelines[1][1].pipeline_pk_id}), "")
         return
     forms: tuple[Callable[[int, int], dict[str, Any]], ...] = (
         lambda pipeline, deployment: {"pipeline_id": pipeline},
         lambda pipeline, deployment: {"deployment_id": deployment},
         lambda pipeline, deployment: {"pipeline_id": pipeline, "deployment_id": deployment},
     )
-    operation = session.rules.document.operation("pipelines.undeploy")
-    builder = Builder(session.rules.document, stage)
     dice = random.Random(number(seed, "pipelines.undeploy"))  # noqa: S311  test data
     for index in range(max(3, budget.drawn // 5)):
         name = stage.names.fresh("brief")
