@@ -1,25 +1,28 @@
-"""Runs suites against an emulated instance with faults, each run in a process of its own, and says what was broken."""
+"""Runs suites against emulated instances with faults, apart from the process that asks, and says what was broken."""
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from conformance.cli.run import judged
 from conformance.emulator.app import create_app
+from conformance.emulator.engine import Workshop
 from conformance.emulator.faults import FAULTS, Fault, arounds_of
 from conformance.emulator.server import Server, listening_socket, url_of
+from conformance.emulator.settings import Limits
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.model import Exchange
 from conformance.runner import Runner, suite_of
@@ -36,67 +39,66 @@ SLOW = ("10000", "[255]", "[256]")
 """Parts of names of items that are left out: what they show, others show in less time."""
 
 _LOADED = tuple(f"conformance.suites.test_{name}" for name in ("lifecycle", "refusals", "standards", "identity"))
-"""What each run would import anew."""
+"""What each process would import anew."""
 
-MOST_ITEMS = 8
-"""Items that are run for a fault at first; where they do not show it, all of its suites are."""
+_ARGUMENTS = ("-q", "-p", "tests.measured", "-p", "no:unraisableexception")
 
-chosen: frozenset[str] | None = None
-"""Names of the items that this process runs, None for all that are not slow."""
+_PATIENCE = 180.0
+"""Seconds that one run may take: far more than it does, on a machine that has other things to do."""
 
-evidence: dict[str, set[str]] = {}
-"""What each item gave evidence of, in the run that this process made."""
+suites: tuple[str, ...] = ()
+"""Suites that are collected."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    name = collection_path.stem
+    return True if suites and name.startswith("test_") and name.removeprefix("test_") not in suites else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if (item.name in chosen if chosen is not None else not _is_slow(item.name))]
-
-
-def _is_slow(name: str) -> bool:
-    return any(part in name for part in SLOW)
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    seen = getattr(report, "conformance", {}).get("seen")
-    name = report.nodeid.rpartition("::")[2]
-    if seen:
-        evidence.setdefault(name, set()).update(requirement for requirement, _, _ in seen["held"])
+    items[:] = [item for item in items if not any(part in item.name for part in SLOW)]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a run broke, in all and of what gates; why it ended so; and what each item gave evidence of."""
+    """What a run broke, in all and of what gates; and why it ended so."""
 
     broken: frozenset[str]
     gating: frozenset[str]
     reason: str
-    evidence: Mapping[str, frozenset[str]]
 
 
 def suites_of(requirements: Sequence[str]) -> tuple[str, ...]:
-    """The suites that exercise these requirements."""
-    return tuple(sorted({suite_of(_ROWS[requirement]) for requirement in requirements}))
+    """The written-out suites that exercise these requirements."""
+    return tuple(sorted({suite_of(_ROWS[requirement]) for requirement in requirements} - {"generated"}))
 
 
-def seen_with(faults: tuple[str, ...], suites: tuple[str, ...], items: frozenset[str] | None = None) -> Seen:
-    """Run these suites, or these items of theirs, against an instance that has these faults, in this process."""
-    global chosen
-    chosen = items
+def seen_with(faults: tuple[str, ...], within: tuple[str, ...]) -> Seen:
+    """Run the items of these suites that are not slow against an instance with these faults, in this process."""
+    global suites
+    suites = within
     shrinking.budget_of = lambda settings: replace(_budget(settings), findings=0)
-    with _instance(faults) as (url, key):
+    bench = _bench()
+    with bench.instance(faults) as url:
         settings = Settings(
-            "emulated", emulated_url=url, signing_key=str(key), suites=suites, wait=15.0, seed=1, max_requests=100_000
-        )  # with a ceiling on requests, nobody looks for what the instance says of itself
+            "emulated",
+            emulated_url=url,
+            signing_key=str(bench.key),
+            suites=within,
+            wait=8.0,
+            seed=1,
+            max_requests=100_000,  # with a ceiling, nobody looks for what the instance says of itself
+        )
         runner = Runner(settings)
         try:
             runner.prepare()
             with redirect_stdout(StringIO()):
-                result = judged(runner, ["-q", "-p", "tests.measured"])
+                result = judged(runner, _ARGUMENTS)
         finally:
             runner.close()
     broken = frozenset(row["id"] for row in result["requirements"] if row["outcome"] == "broken")
     gating = frozenset(one for one in broken if _ROWS[one].gates)
-    return Seen(broken, gating, result["reason"], {name: frozenset(found) for name, found in evidence.items()})
+    return Seen(broken, gating, result["reason"])
 
 
 _budget = shrinking.budget_of
@@ -104,15 +106,17 @@ _budget = shrinking.budget_of
 
 def deployed_on_live() -> tuple[int, str]:
     """How many deployments a whole run of the lifecycle makes of an instance it takes for a live one; its verdict."""
+    global suites
+    suites = ("lifecycle", "refusals", "standards")
     shrinking.budget_of = lambda settings: replace(_budget(settings), findings=0)
     os.environ |= {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
-    with _instance(()) as (url, _), redirect_stdout(StringIO()):
-        runner = Runner(Settings(url, suites=("lifecycle", "refusals", "standards"), wait=30.0, seed=1))
+    with _bench().instance(()) as url, redirect_stdout(StringIO()):
+        runner = Runner(Settings(url, suites=suites, wait=30.0, seed=1))
         names: set[str] = set()
         try:
             runner.prepare()
             runner.session.keep_with(lambda exchange: names.update(_deployments(exchange)))
-            result = judged(runner, ["-q", "-p", "tests.measured"])
+            result = judged(runner, _ARGUMENTS)
         finally:
             runner.close()
     return len(names), str(result["verdict"])
@@ -126,72 +130,108 @@ def _deployments(exchange: Exchange) -> Iterator[str]:
         yield str(exchange.answer["deployment"]["id"])
 
 
+class _Bench:
+    """One server, key and model runtime for all instances of a process, which come one after another."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.key = self._stack.enter_context(issuers_key())
+        self._listener = listening_socket("127.0.0.1", 0)
+        self._settings = EmulatorSettings(
+            base_url=url_of(self._listener), signing_key=self.key, start_seconds=0.05, stop_seconds=0.05
+        )
+        self._workshop = Workshop()
+        self._workshop.open()
+        self._stack.callback(self._workshop.close)
+        self._app: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        ready = threading.Event()
+        server = Server(self, ready.set, Limits())
+        threading.Thread(target=partial(server.run, sockets=[self._listener]), daemon=True).start()
+        assert ready.wait(60)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The instance of the moment, as one ASGI application; its lifespan is none of the server's."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        self._loop = asyncio.get_running_loop()
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    @contextmanager
+    def instance(self, faults: tuple[str, ...]) -> Iterator[str]:
+        """The base URL of a new instance with these faults."""
+        arounds = arounds_of(tuple(_FAULTS[fault] for fault in faults))
+        self._app = create_app(
+            self._settings, document=lambda: Document.load().raw, arounds=arounds, workshop=self._workshop
+        )
+        world = self._app.state.world
+        try:
+            yield self._settings.base_url
+        finally:
+            assert self._loop is not None
+            asyncio.run_coroutine_threadsafe(_closed(world), self._loop).result(30)
+
+
+    def close(self) -> None:
+        """Leave nothing behind but the server, which ends with the process."""
+        self._stack.close()
+
+
+async def _closed(world: Any) -> None:
+    world.close()
+
+
+@cache
+def _bench() -> _Bench:
+    return _Bench()
+
+
+def _tidy() -> None:
+    if _bench.cache_info().currsize:
+        _bench().close()
+
+
+class Apart:
+    """A process of its own, forked from one that has everything imported; one run after another is made in it."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def do(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What some work gives. Where it takes too long, its process is ended, and the next work gets a new one."""
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["tests.measured", *_LOADED])
+            self._pool = ProcessPoolExecutor(1, mp_context=context)
+        try:
+            return self._pool.submit(work, *arguments).result(_PATIENCE)
+        except TimeoutError:
+            self.close(kill=True)
+            raise
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the process."""
+        if self._pool is not None:
+            processes = list((self._pool._processes or {}).values())
+            if not kill:
+                self._pool.submit(_tidy)
+            self._pool.shutdown(wait=not kill, cancel_futures=kill)
+            for process in processes if kill else ():
+                process.kill()
+        self._pool = None
+
+    def with_fault(self, fault: Fault) -> Seen:
+        """What the suites that exercise what it breaks see of an instance with this fault."""
+        return self.do(seen_with, (fault.id,), suites_of(fault.breaks))
+
+
 def apart(work: Callable[[], T]) -> T:
     """What some work gives, done in a process of its own."""
-    with _pool(1) as pool:
-        return pool.submit(work).result(300)
-
-
-@contextmanager
-def _instance(faults: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    arounds = arounds_of(tuple(_FAULTS[fault] for fault in faults))
-    with issuers_key() as key:
-        listener = listening_socket("127.0.0.1", 0)
-        settings = EmulatorSettings(base_url=url_of(listener), signing_key=key, start_seconds=0.05, stop_seconds=0.05)
-        ready = threading.Event()
-        app = create_app(settings, document=lambda: Document.load().raw, arounds=arounds)
-        server = Server(app, ready.set, settings.limits)
-        thread = threading.Thread(target=partial(server.run, sockets=[listener]), daemon=True)
-        thread.start()
-        assert ready.wait(30)
-        try:
-            yield settings.base_url, key
-        finally:
-            server.should_exit = True
-            thread.join(10)
-
-
-def items_for(requirements: Sequence[str], seen: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Items that give evidence of these requirements: for each a few, those that are about little else first."""
-    found: set[str] = set()
-    for requirement in requirements:
-        about = sorted((len(told), name) for name, told in seen.items() if requirement in told)
-        found.update(name for _, name in about[:MOST_ITEMS])
-    return frozenset(found)
-
-
-def measured(workers: int = 2, only: Sequence[str] = ()) -> dict[str, Seen | str]:
-    """For each fault what was seen with it, or what went wrong: by a few items, and if they miss it by whole suites."""
-    faults = [fault for fault in FAULTS if not only or fault.id in only]
-    whole = tuple(sorted({suite_of(row) for row in _ROWS.values()} - {"generated"}))
-    with _pool(workers) as pool:
-        plain = pool.submit(seen_with, (), whole).result()
-        assert not plain.gating, plain.gating
-        quick = {
-            fault.id: pool.submit(
-                seen_with, (fault.id,), suites_of(fault.breaks), items_for(fault.breaks, plain.evidence)
-            )
-            for fault in faults
-        }
-        found = {fault.id: _outcome(quick[fault.id]) for fault in faults}
-        missed = [fault for fault in faults if not _shown(fault, found[fault.id])]
-        slow = {fault.id: pool.submit(seen_with, (fault.id,), suites_of(fault.breaks)) for fault in missed}
-        return found | {fault_id: _outcome(future) for fault_id, future in slow.items()}
-
-
-def _shown(fault: Fault, seen: Seen | str) -> bool:
-    return isinstance(seen, Seen) and set(fault.breaks) <= seen.broken
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Processes forked from one that has everything imported; each does one run."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.measured", *_LOADED])
-    return ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1)
-
-
-def _outcome(future: Future[Seen]) -> Seen | str:
+    process = Apart()
     try:
-        return future.result(120)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return process.do(work)
+    finally:
+        process.close()
