@@ -48,7 +48,8 @@ def create_app(
     """One emulated instance as an ASGI application.
 
     What `document` gives is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step; instances
-    may share a `workshop`. The lifespan starts and ends the model runtime; where no lifespan is run, call `app.state.world.close()`.
+    may share a `workshop`. The lifespan starts and ends the model runtime; where no lifespan is run, call
+    `app.state.world.close()`.
     """
     settings = settings or Settings()
     world = _world(settings, arounds or {}, workshop)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 def _workspace_created(ledger: Ledger, exchange: Exchange) -> Ledger:
     workspace_id = _id(exchange.answer["workspace_id"])
+    if workspace_id in ledger.workspaces:
+        return ledger  # an id given twice: its row tells of it
     return replace(ledger, workspaces=ledger.workspaces.insert(workspace_id, exchange.question["workspace_name"]))
 
 
@@ -126,10 +128,11 @@ def _with_deployment(ledger: Ledger, deployment: Deployment) -> Ledger:
 
 def _deployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     new, question = _id(exchange.answer["id"]), exchange.question
-    known = ledger.deployments.get(new)
+    known, pk = ledger.deployments.get(new), question.get("pipeline_id")
+    if known is not None and None not in (known.pipeline_pk, pk) and known.pipeline_pk != pk:
+        return ledger  # another deployment's id; its row tells of it
     if known is not None and known.stage is Stage.DEPLOYED:
         return _deployed_again(ledger, known, question.get("pipeline_version_pk_id"))
-    pk = question.get("pipeline_id")
     pipeline = ledger.pipelines.get(pk) if isinstance(pk, int) else None
     variant_pk = question.get("pipeline_version_pk_id")
     variant = pipeline.version(variant_pk) if pipeline and isinstance(variant_pk, int) else None

@@ -71,12 +71,12 @@ async def _second_undeploy_fails(call: Call, proceed: Step, world: World) -> Ans
 async def _undeploys_its_neighbours(call: Call, proceed: Step, world: World) -> Answer:
     """What else the workspace has deployed ends with it."""
     answer = await proceed(call)
-    number = question(call).get("deployment_id")
-    if answer.status == 200 and isinstance(number, int):
+    if answer.status == 200:
+        body = question(call)
         query = """UPDATE deployment SET stopped = ? WHERE stopped IS NULL AND pipeline_id IN (SELECT id FROM pipeline
             WHERE workspace_id = (SELECT p.workspace_id FROM pipeline p JOIN deployment d ON d.pipeline_id = p.id
-            WHERE d.id = ?))"""
-        world.store.execute(query, world.clock(), number)
+            WHERE d.id = ? OR p.id = ?))"""
+        world.store.execute(query, world.clock(), body.get("deployment_id"), body.get("pipeline_id"))
     return answer
 
 

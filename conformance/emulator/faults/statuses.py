@@ -127,7 +127,10 @@ FAULTS = (
     ),
     Fault(
         "bad-input-is-a-500",
-        each("blames-bad-input-on-the-client", JSON_OPERATIONS),
+        (
+            *each("blames-bad-input-on-the-client", JSON_OPERATIONS),
+            *each("no-name-brings-it-down", ("pipelines.create", "pipelines.copy", "workspaces.create")),
+        ),
         KIND,
         "Bad requests are answered by 500.",
         {

@@ -50,11 +50,11 @@ async def _broken_by_bad_input(call: Call, proceed: Step, world: World) -> Answe
 
 
 def _many(call: Call) -> bool:
-    return len(call.body) > 900_000 or call.body.count(b"{") > 5_000
+    return call.body.count(b"{") >= 1_000 or len(call.body) > 900_000
 
 
 async def _too_many_rows(call: Call, proceed: Step, world: World) -> Answer:
-    """A batch of thousands is an error of the engine."""
+    """A batch of a thousand is an error of the engine."""
     if _many(call):
         return Answer(500, b'[{"error":"message larger than max","error_type":"Transport"}]')
     return await proceed(call)
@@ -177,7 +177,7 @@ FAULTS = (
         "infer-fails-on-many-rows",
         (f"{_INFER}.takes-many-rows",),
         "robustness",
-        "A batch of thousands of rows is a 500.",
+        "A batch of a thousand rows is a 500.",
         {_INFER: _too_many_rows},
     ),
     Fault(
