@@ -15,7 +15,7 @@ from conformance.errors import UsageError
 from conformance.model import Basis, Level, Requirement
 
 _CORE = {"id", "name", "operations", "text", "level", "basis", "source", "profiles", "unreached", "check"}
-_PER_OPERATION = {"sources", "stands"}
+_PER_OPERATION = {"sources", "stands", "no_faults"}
 FILE = "requirements.toml"
 
 
@@ -111,7 +111,9 @@ def _of_family(family: Mapping[str, Any], operation: str) -> dict[str, Any]:
     row["text"] = family["text"].replace("{operation}", operation)
     row["source"] = family.get("sources", {}).get(operation, family["source"])
     stands = family.get("stands", {}).get(operation)
-    return row | ({"stands": stands} if stands else {}) | {"family": family["name"]}
+    reason = family.get("no_faults", {}).get(operation)
+    notes = ({"stands": stands} if stands else {}) | ({"no_fault": reason} if reason else {})
+    return row | notes | {"family": family["name"]}
 
 
 def _row(requirement_id: str, row: Mapping[str, Any]) -> Requirement:

@@ -82,6 +82,10 @@ class Deployments:
         path = infer_path(made.name, made.pipeline_name)
         return url if url.endswith(path) else path
 
+    def lost(self, key: str, exchange: Exchange) -> None:
+        """A deployment ended by what should not have ended it, which its row tells of: nothing more is asked of it."""
+        self._running[key] = ApiError("The deployment was ended by a request that was refused.", exchange)
+
     def end(self, key: str) -> None:
         """Ask for the end of a deployment that was started, in the way planned for it; waits for nothing.
 

@@ -100,7 +100,10 @@ def test_a_refused_undeploy_ends_nothing(
             continue
         after = client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy")
         after.deployment_status(running.name)
-        after.infer(running.url, model.column, [model.tutorial_row()])
+        served = after.infer(running.url, model.column, [model.tutorial_row()])
+        if not served.ok:
+            deployments.lost("main", served.exchange)
+            return
 
 
 @pytest.mark.needs("main")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from conformance.checks.standards import ABOUT, ASKING, BEYOND, DOCUMENTATION, METHOD, NOWHERE
-from conformance.checks.status import PROMISE, REFUSES
+from conformance.checks.status import DESCRIBED, PROMISE, REFUSES
 from conformance.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.model import Headers, Request
 from conformance.session import Session
+from conformance.settings import EMULATED, Settings
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
 from conformance.suites.plan import Uploads
@@ -145,3 +147,43 @@ def test_a_media_type_is_read_in_any_case_and_with_parameters(
     odd = ODD_RECORDS if reading == INFER else ODD_JSON
     request = replace(served(reading), headers=Headers({"Content-Type": odd}))
     session.send(request, intent="valid", labels=frozenset({f"{PROMISE}takes-parameters-of-media-types"}))
+
+
+@pytest.mark.needs("main")
+def test_what_is_described_is_no_server_error(
+    session: Session,
+    settings: Settings,
+    client: PipelineClient,
+    named: Named,
+    workspace_id: int,
+    idle: PipelineVersionCreated,
+    served: Callable[[str], Request],
+    operation: str,
+) -> None:
+    name = named("beschrieben-é")
+    changes: dict[str, dict[str, object]] = {
+        "pipelines.create": {"pipeline_id": named("described"), "definition": {"steps": [], "remark": "none"}},
+        "pipelines.deploy": {"engine_config": None, "model_configs": None, "model_ids": []},
+        "pipelines.undeploy": {"deployment_id": None},
+        "pipelines.copy": {"name": named("described-copy"), "engine_config": {}, "pipeline_version": idle.version},
+        "status.get-deployment": {"name": name},
+        "admin.get-pipeline-external-url": {"pipeline_name": name},
+        "models.list-versions": {"models_pk_id": None},
+        "workspaces.create": {"workspace_name": name},
+        "workspaces.list": {"user_id": None},
+    }
+    request = served(operation)
+    if operation == INFER:
+        request = replace(request, body=b"[]")
+    elif operation == UPLOAD:
+        request = upload(metadata_of(name, workspace_id) | {"image_path": None}, b"no model")
+    else:
+        request = replace(request, body=json.dumps(request.json | changes[operation]).encode())
+    session.send(request, labels=frozenset({DESCRIBED}))
+    if operation == "pipelines.deploy" and settings.kind == EMULATED:  # on a live target a deployment costs
+        fresh = client.create_pipeline(named("described-deployed"), workspace_id, {}).value
+        session.send(json_request(operation, {
+            "deploy_id": name,
+            "pipeline_id": fresh.pipeline_pk_id,
+            "pipeline_version_pk_id": fresh.pipeline_variant_pk_id,
+        }), labels=frozenset({DESCRIBED}))  # fmt: skip

@@ -15,11 +15,14 @@ from conformance.emulator.faults import (
     leaks,
     life,
     listings,
+    readings,
     relations,
     results,
+    service,
     statuses,
     strain,
     unknowns,
+    uploads,
 )
 from conformance.emulator.faults.fault import Fault, arounds_of
 from conformance.errors import UsageError
@@ -40,6 +43,9 @@ FAULTS: tuple[Fault, ...] = (
     *strain.FAULTS,
     *aftermath.FAULTS,
     *leaks.FAULTS,
+    *service.FAULTS,
+    *uploads.FAULTS,
+    *readings.FAULTS,
 )
 
 __all__ = ["FAULTS", "Fault", "arounds_of", "find"]
