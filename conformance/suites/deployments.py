@@ -83,8 +83,8 @@ class Deployments:
         return url if url.endswith(path) else path
 
     def lost(self, key: str, exchange: Exchange) -> None:
-        """A deployment ended by what should not have ended it, which its row tells of: nothing more is asked of it."""
-        self._running[key] = ApiError("The deployment was ended by a request that was refused.", exchange)
+        """A deployment that a refused request has ended, or spoilt, which its row tells of: nothing more is asked."""
+        self._running[key] = ApiError("The deployment serves nothing since a request was refused.", exchange)
 
     def end(self, key: str) -> None:
         """Ask for the end of a deployment that was started, in the way planned for it; waits for nothing.

@@ -96,8 +96,10 @@ def test_a_refused_undeploy_ends_nothing(
     for body in ({}, {"deployment_id": "seven"}, {"deployment_id": [running.deployment_id]}, in_part):
         about = "takes-ids-as-integers-only" if body else "requires-an-id"
         request = json_request("pipelines.undeploy", body)
-        if session.send(request, intent="invalid", labels=frozenset({REFUSES + about})).ok:
-            continue
+        answer = session.send(request, intent="invalid", labels=frozenset({REFUSES + about}))
+        if answer.ok:
+            deployments.lost("main", answer)
+            return
         after = client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy")
         after.deployment_status(running.name)
         served = after.infer(running.url, model.column, [model.tutorial_row()])
@@ -117,7 +119,10 @@ def test_rows_that_cannot_be_computed_are_refused(
     for request in refusal.requests(yard):
         session.send(replace(request, url=running.url), intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
         serving = client.meaning("valid", f"{PROMISE}serves-on-after-bad-input")
-        serving.infer(running.url, model.column, [model.tutorial_row()])
+        served = serving.infer(running.url, model.column, [model.tutorial_row()])
+        if not served.ok:
+            deployments.lost("main", served.exchange)
+            return
 
 
 def test_a_model_of_another_workspace_is_refused(
