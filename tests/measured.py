@@ -104,7 +104,7 @@ def seen_with(faults: tuple[str, ...], within: tuple[str, ...]) -> Seen:
             emulated_url=url,
             signing_key=str(bench.key),
             suites=within,
-            wait=25.0 if any(_FAULTS[fault].kind == "timing" for fault in faults) else 3.0,
+            wait=25.0 if not faults or any(_FAULTS[fault].kind == "timing" for fault in faults) else 3.0,
             seed=1,
             max_requests=100_000,  # with a ceiling, nobody looks for what the instance says of itself
         )
