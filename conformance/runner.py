@@ -25,7 +25,6 @@ from conformance.reporting.result import RunFacts, result_of
 from conformance.session import Session, Sightings
 from conformance.settings import (
     EMULATED,
-    PROBES,
     Settings,
     checked,
     emulator_for,
@@ -35,7 +34,7 @@ from conformance.settings import (
 )
 from conformance.spec.requirements import Catalogue, nearest
 from conformance.targets.live import base_url
-from conformance.targets.target import Target
+from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
 from conformance.verdict import Inherited, conclude
 
@@ -198,7 +197,7 @@ class Runner:
     def _ceiling(self) -> int | None:
         """This process's share of the requests the run may send, once the target was found to answer."""
         settings = self.settings
-        return None if settings.max_requests is None else (settings.max_requests - PROBES) // settings.workers
+        return None if settings.max_requests is None else (settings.max_requests - len(PROBES)) // settings.workers
 
     @cached_property
     def _recorder(self) -> Recorder | None:

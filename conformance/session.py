@@ -19,6 +19,7 @@ from conformance.model import Exchange, Finding, Headers, Request
 from conformance.patience import Patience
 from conformance.reach import Reach
 from conformance.redaction import redact_text
+from conformance.targets.target import PROBES
 from conformance.timeline import event_of
 
 _MOST_EVENTS = 500
@@ -173,7 +174,7 @@ class Session:
             came = exchange.failure or f"status {exchange.status}"
             raise TargetUnreachableError(
                 f"{self.target.url} stopped answering: {came} to {exchange.operation or exchange.request.path}, "
-                "and nothing better to workspaces.list after it. Run again when it is up."
+                "and nothing better to plain reads after it. Run again when it is up."
             )
         return exchange
 
@@ -231,10 +232,13 @@ class Session:
             self.broken.append(finding)
 
     def answers(self) -> bool:
-        """Whether anything at the target still answers as an API does."""
-        probe = Request("POST", "/v1/api/workspaces/list", Headers({"Content-Type": "application/json"}), b"{}")
-        exchange = self.target.send(probe)
-        return exchange.response is not None and exchange.status not in _GATEWAY_DOWN
+        """Whether any operation that reads still answers: where one alone does not, it is broken, and no outage."""
+        for path in PROBES:
+            probe = Request("POST", f"/v1/api/{path}", Headers({"Content-Type": "application/json"}), b"{}")
+            exchange = self.target.send(probe)
+            if exchange.response is not None and exchange.status not in _GATEWAY_DOWN:
+                return True
+        return False
 
     @contextmanager
     def labelled(self, *labels: str) -> Iterator[None]:

@@ -18,7 +18,7 @@ from conformance.spec.document import Document
 from conformance.targets.emulated import emulated_at, emulator_process
 from conformance.targets.live import base_url, live
 from conformance.targets.reception import Bounds
-from conformance.targets.target import Safeguards, Target
+from conformance.targets.target import PROBES, Safeguards, Target
 
 EMULATED = "emulated"
 BUDGETS = ("quick", "standard", "thorough")
@@ -27,10 +27,6 @@ WORKSPACE = 10
 
 DEFAULT_MODEL = data.FIXTURES / "models" / "fraud.onnx"
 _LONGEST_REQUEST_SECONDS = 30.0
-PROBES = 4
-"""Requests that finding out whether the target answers takes at most."""
-
-_PROBES = ("workspaces/list", "models/list_versions", "status/get_deployment", "admin/get_pipeline_external_url")
 
 
 @dataclass(frozen=True)
@@ -178,7 +174,7 @@ def require_answer(target: Target) -> None:
     Raises TargetUnreachableError or CredentialsRefusedError with one sentence.
     """
     exchanges = []
-    for path in _PROBES:
+    for path in PROBES:
         request = Request("POST", f"/v1/api/{path}", Headers({"Content-Type": "application/json"}), b"{}")
         exchange = target.send(request)
         if exchange.ok and exchange.response is not None and exchange.response.is_json:

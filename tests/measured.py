@@ -1,15 +1,17 @@
-"""Runs suites against an emulated instance with faults, each run in a process of its own, and says what was broken."""
+"""Runs suites against emulated instances with faults, apart from the process that asks, and says what was broken."""
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,16 +20,16 @@ import pytest
 
 from conformance.cli.run import judged
 from conformance.emulator.app import create_app
+from conformance.emulator.engine import Workshop
 from conformance.emulator.faults import FAULTS, Fault, arounds_of
 from conformance.emulator.server import Server, listening_socket, url_of
-from conformance.emulator.settings import PROFILES
+from conformance.emulator.settings import PROFILES, Limits
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.model import Exchange
 from conformance.runner import Runner, suite_of
 from conformance.settings import Settings
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
-from conformance.suites.generation import shrinking
 from conformance.targets.tokens import issuers_key
 
 T = TypeVar("T")
@@ -37,108 +39,107 @@ SLOW = ("10000", "[255]", "[256]")
 """Parts of names of items that are left out: what they show, others show in less time."""
 
 _LOADED = tuple(f"conformance.suites.test_{name}" for name in ("lifecycle", "refusals", "standards", "identity"))
-"""What each run would import anew."""
+"""What each process would import anew."""
 
-MOST_ITEMS = 8
-"""Items that are run for a fault at first; where they do not show it, all of its suites are."""
+_ARGUMENTS = ("-q", "-p", "tests.measured", "-p", "no:unraisableexception")
 
-chosen: frozenset[str] | None = None
-"""Names of the items that this process runs, None for all that are not slow."""
+_PATIENCE = 180.0
+"""Seconds that one run may take: far more than it does, on a machine that has other things to do."""
 
-evidence: dict[str, set[str]] = {}
-"""What each item gave evidence of, in the run that this process made."""
+suites: tuple[str, ...] = ()
+"""Suites that are collected."""
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    name = collection_path.stem
+    return True if suites and name.startswith("test_") and name.removeprefix("test_") not in suites else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if (item.name in chosen if chosen is not None else not _is_slow(item.name))]
-
-
-def _is_slow(name: str) -> bool:
-    return any(part in name for part in SLOW)
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    seen = getattr(report, "conformance", {}).get("seen")
-    name = report.nodeid.rpartition("::")[2]
-    if seen:
-        evidence.setdefault(name, set()).update(requirement for requirement, _, _ in seen["held"])
+    items[:] = [item for item in items if not any(part in item.name for part in SLOW)]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a run broke, in all and of what gates; why it ended so; what items gave evidence of; what was left out."""
+    """What a run broke, in all and of what gates; why it ended so, with which exit code; and what was left out."""
 
     broken: frozenset[str]
     gating: frozenset[str]
     reason: str
-    evidence: Mapping[str, frozenset[str]]
-    exit_code: int = 0
-    left_out: tuple[Mapping[str, Any], ...] = ()
+    exit_code: int
+    left_out: tuple[Mapping[str, Any], ...]
+
+
+WRITTEN = ("identity", "lifecycle", "refusals", "standards")
+"""The suites whose requests are written out."""
+
+
+@cache
+def found_by() -> dict[str, tuple[str, ...]]:
+    """For each fault's id the written-out suites that exercise what it breaks."""
+    return {fault.id: suites_of(fault.breaks) for fault in FAULTS}
 
 
 def suites_of(requirements: Sequence[str]) -> tuple[str, ...]:
-    """The suites that exercise these requirements."""
-    return tuple(sorted({suite_of(_ROWS[requirement]) for requirement in requirements}))
+    """The written-out suites that exercise these requirements."""
+    return tuple(sorted({suite_of(_ROWS[requirement]) for requirement in requirements} & set(WRITTEN)))
+
+
+def inexact(fault: Fault, seen: Seen) -> str:
+    """How what was seen differs from what the fault says that it breaks; empty where it does not."""
+    missed, others = sorted(set(fault.breaks) - seen.broken), sorted(seen.gating - set(fault.breaks))
+    said = [f"not found: {', '.join(missed)}"] if missed else []
+    said += [f"broken besides: {', '.join(others)}"] if others else []
+    return "; ".join([*said, *([seen.reason] if said else [])])
 
 
 def seen_with(
-    faults: tuple[str, ...],
-    suites: tuple[str, ...],
-    items: frozenset[str] | None = None,
-    release: str = "2023.4",
-    profile: str = "2023.4",
+    faults: tuple[str, ...], within: tuple[str, ...], release: str = "2023.4", profile: str = "2023.4"
 ) -> Seen:
-    """Run these suites, or these items of theirs, against an instance that has these faults, in this process.
+    """Run the items of these suites that are not slow against an instance with these faults, in this process.
 
     The instance is one of that release, and judged by the promises of `profile`.
     """
-    global chosen
-    chosen = items
-    shrinking.budget_of = lambda settings: replace(_budget(settings), findings=0)
-    with _instance(faults, release) as (url, key):
+    global suites
+    suites = within
+    bench = _bench()
+    with bench.instance(faults, release) as url:
         settings = Settings(
             "emulated",
             emulated_url=url,
-            signing_key=str(key),
-            suites=suites,
-            wait=15.0,
+            signing_key=str(bench.key),
+            suites=within,
+            wait=25.0 if not faults or any(_FAULTS[fault].kind == "timing" for fault in faults) else 3.0,
             seed=1,
-            max_requests=100_000,
+            max_requests=100_000,  # with a ceiling, nobody looks for what the instance says of itself
             profile=profile,
-        )  # with a ceiling on requests, nobody looks for what the instance says of itself
+            shrink=False,
+        )
         runner = Runner(settings)
         try:
             runner.prepare()
             with redirect_stdout(StringIO()):
-                result = judged(runner, ["-q", "-p", "tests.measured"])
+                result = judged(runner, _ARGUMENTS)
         finally:
             runner.close()
-    broken = [row for row in result["requirements"] if row["outcome"] == "broken"]
+    broken = frozenset(row["id"] for row in result["requirements"] if row["outcome"] == "broken")
     rows = load(profile).by_id
-    return Seen(
-        frozenset(row["id"] for row in broken),
-        frozenset(row["id"] for row in broken if rows[row["id"]].gates),
-        result["reason"],
-        {name: frozenset(found) for name, found in evidence.items()},
-        result["exit_code"],
-        tuple(result["left_out"]),
-    )
-
-
-_budget = shrinking.budget_of
+    gating = frozenset(one for one in broken if rows[one].gates)
+    return Seen(broken, gating, result["reason"], result["exit_code"], tuple(result["left_out"]))
 
 
 def deployed_on_live() -> tuple[int, str]:
     """How many deployments a whole run of the lifecycle makes of an instance it takes for a live one; its verdict."""
-    shrinking.budget_of = lambda settings: replace(_budget(settings), findings=0)
+    global suites
+    suites = ("lifecycle", "refusals", "standards")
     os.environ |= {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
-    with _instance(()) as (url, _), redirect_stdout(StringIO()):
-        runner = Runner(Settings(url, suites=("lifecycle", "refusals", "standards"), wait=30.0, seed=1))
+    with _bench().instance(()) as url, redirect_stdout(StringIO()):
+        runner = Runner(Settings(url, suites=suites, wait=30.0, seed=1, shrink=False))
         names: set[str] = set()
         try:
             runner.prepare()
             runner.session.keep_with(lambda exchange: names.update(_deployments(exchange)))
-            result = judged(runner, ["-q", "-p", "tests.measured"])
+            result = judged(runner, _ARGUMENTS)
         finally:
             runner.close()
     return len(names), str(result["verdict"])
@@ -152,74 +153,115 @@ def _deployments(exchange: Exchange) -> Iterator[str]:
         yield str(exchange.answer["deployment"]["id"])
 
 
+class _Bench:
+    """One server, key and model runtime for all instances of a process, which come one after another."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self.key = self._stack.enter_context(issuers_key())
+        self._listener = listening_socket("127.0.0.1", 0)
+        self._settings = EmulatorSettings(
+            base_url=url_of(self._listener), signing_key=self.key, start_seconds=0.5, stop_seconds=0.5
+        )
+        self._workshop = Workshop()
+        self._workshop.open()
+        self._stack.callback(self._workshop.close)
+        self._app: Any = None
+        self._epoch, self._polls = time.time(), 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        ready = threading.Event()
+        server = Server(self, ready.set, Limits())
+        threading.Thread(target=partial(server.run, sockets=[self._listener]), daemon=True).start()
+        assert ready.wait(60)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The instance of the moment, as one ASGI application; its lifespan is none of the server's."""
+        if scope["type"] != "lifespan":
+            self._polls += scope["path"].endswith("/status/get_deployment")
+            await self._app(scope, receive, send)
+            return
+        self._loop = asyncio.get_running_loop()
+        for step in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{step}.complete"})
+
+    def _clock(self) -> float:
+        """Time as deployments have it: it passes where somebody asks for their status, however busy the machine is."""
+        return self._epoch + self._polls
+
+    @contextmanager
+    def instance(self, faults: tuple[str, ...], release: str = "2023.4") -> Iterator[str]:
+        """The base URL of a new instance of that release with these faults."""
+        arounds = arounds_of(tuple(_FAULTS[fault] for fault in faults))
+        settings = replace(self._settings, profile=PROFILES[release])
+        self._app = create_app(
+            settings, document=lambda: Document.load(release).raw, arounds=arounds, workshop=self._workshop
+        )
+        world = self._app.state.world
+        world.clock = self._clock
+        try:
+            yield self._settings.base_url
+        finally:
+            assert self._loop is not None
+            asyncio.run_coroutine_threadsafe(_closed(world), self._loop).result(30)
+
+    def close(self) -> None:
+        """Leave nothing behind but the server, which ends with the process."""
+        self._stack.close()
+
+
+async def _closed(world: Any) -> None:
+    world.close()
+
+
+@cache
+def _bench() -> _Bench:
+    return _Bench()
+
+
+def _tidy() -> None:
+    if _bench.cache_info().currsize:
+        _bench().close()
+
+
+class Apart:
+    """A process of its own, forked from one that has everything imported; one run after another is made in it."""
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+
+    def do(self, work: Callable[..., T], *arguments: Any) -> T:
+        """What some work gives. Where it takes too long, its process is ended, and the next work gets a new one."""
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload(["tests.measured", *_LOADED])
+            self._pool = ProcessPoolExecutor(1, mp_context=context)
+        try:
+            return self._pool.submit(work, *arguments).result(_PATIENCE)
+        except TimeoutError:
+            self.close(kill=True)
+            raise
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the process."""
+        if self._pool is not None:
+            processes = list((self._pool._processes or {}).values())
+            if not kill:
+                self._pool.submit(_tidy)
+            self._pool.shutdown(wait=not kill, cancel_futures=kill)
+            for process in processes if kill else ():
+                process.kill()
+        self._pool = None
+
+    def with_fault(self, fault: Fault) -> Seen:
+        """What the suites that exercise what it breaks see of an instance with this fault."""
+        return self.do(seen_with, (fault.id,), found_by()[fault.id])
+
+
 def apart(work: Callable[[], T]) -> T:
     """What some work gives, done in a process of its own."""
-    with _pool(1) as pool:
-        return pool.submit(work).result(300)
-
-
-@contextmanager
-def _instance(faults: tuple[str, ...], release: str = "2023.4") -> Iterator[tuple[str, Path]]:
-    arounds = arounds_of(tuple(_FAULTS[fault] for fault in faults))
-    with issuers_key() as key:
-        listener = listening_socket("127.0.0.1", 0)
-        settings = EmulatorSettings(
-            PROFILES[release], base_url=url_of(listener), signing_key=key, start_seconds=0.05, stop_seconds=0.05
-        )
-        ready = threading.Event()
-        app = create_app(settings, document=lambda: Document.load(release).raw, arounds=arounds)
-        server = Server(app, ready.set, settings.limits)
-        thread = threading.Thread(target=partial(server.run, sockets=[listener]), daemon=True)
-        thread.start()
-        assert ready.wait(30)
-        try:
-            yield settings.base_url, key
-        finally:
-            server.should_exit = True
-            thread.join(10)
-
-
-def items_for(requirements: Sequence[str], seen: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Items that give evidence of these requirements: for each a few, those that are about little else first."""
-    found: set[str] = set()
-    for requirement in requirements:
-        about = sorted((len(told), name) for name, told in seen.items() if requirement in told)
-        found.update(name for _, name in about[:MOST_ITEMS])
-    return frozenset(found)
-
-
-def measured(workers: int = 2, only: Sequence[str] = ()) -> dict[str, Seen | str]:
-    """For each fault what was seen with it, or what went wrong: by a few items, and if they miss it by whole suites."""
-    faults = [fault for fault in FAULTS if not only or fault.id in only]
-    whole = tuple(sorted({suite_of(row) for row in _ROWS.values()} - {"generated"}))
-    with _pool(workers) as pool:
-        plain = pool.submit(seen_with, (), whole).result()
-        assert not plain.gating, plain.gating
-        quick = {
-            fault.id: pool.submit(
-                seen_with, (fault.id,), suites_of(fault.breaks), items_for(fault.breaks, plain.evidence)
-            )
-            for fault in faults
-        }
-        found = {fault.id: _outcome(quick[fault.id]) for fault in faults}
-        missed = [fault for fault in faults if not _shown(fault, found[fault.id])]
-        slow = {fault.id: pool.submit(seen_with, (fault.id,), suites_of(fault.breaks)) for fault in missed}
-        return found | {fault_id: _outcome(future) for fault_id, future in slow.items()}
-
-
-def _shown(fault: Fault, seen: Seen | str) -> bool:
-    return isinstance(seen, Seen) and set(fault.breaks) <= seen.broken
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Processes forked from one that has everything imported; each does one run."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.measured", *_LOADED])
-    return ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1)
-
-
-def _outcome(future: Future[Seen]) -> Seen | str:
+    process = Apart()
     try:
-        return future.result(120)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return process.do(work)
+    finally:
+        process.close()

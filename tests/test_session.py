@@ -86,6 +86,15 @@ def test_an_operation_that_alone_gives_no_answer_is_broken() -> None:
     assert [finding.requirement for finding in run.broken] == ["pipelines.create.serves-valid-requests"]
 
 
+def test_a_read_that_alone_gives_no_answer_is_broken_and_no_outage() -> None:
+    listing = replace(CREATE, url="http://x.example/v1/api/workspaces/list", body=b"{}")
+    run = session(
+        lambda request: "no answer came" if "workspaces" in request.url else ok({"msg": "no", "code": 400}, 400)
+    )
+    run.send(listing, intent="valid")
+    assert [finding.requirement for finding in run.broken] == ["workspaces.list.serves-valid-requests"]
+
+
 def test_labels_hold_inside_their_block_only() -> None:
     run = session(lambda request: ok(CREATED))
     with run.labelled("probe"):

@@ -106,6 +106,8 @@ def _url(exchange: Exchange, url: str, pipeline: Pipeline | None, deployment: De
     yield seen(exchange, "is-on-the-targets-host", same, f"a URL on {here.hostname}", url)
     if pipeline is None or deployment is None or deployment.stage is not Stage.DEPLOYED:
         return
+    if not isinstance(deployment.deploy_id, str):
+        return  # it was deployed under no name that could stand there, which its own row tells of
     expected = f"/v1/api/pipelines/infer/{deployment.name}/{pipeline.name}"
     held = unquote(there.path).endswith(expected)
     yield seen(exchange, "names-deployment-and-pipeline", held, f"a URL ending in {expected}", url)

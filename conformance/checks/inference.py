@@ -174,7 +174,8 @@ def _judgeable(exchange: Exchange) -> bool:
 
 
 def _content(exchange: Exchange, ledger: Ledger) -> bytes | None:
-    """The file of the model that served: of the one the answer names if it is known, else of the one deployed."""
+    """The file of the model that served: of the one the answer names if it is known, else of the one that a Running
+    status last showed, else of the one deployed."""
     deployment = served_by(exchange, ledger)
     if deployment is None or len(deployment.shas) != 1:
         return None
@@ -184,7 +185,8 @@ def _content(exchange: Exchange, ledger: Ledger) -> bytes | None:
         for sha, content in ledger.contents.items():
             if isinstance(last, str) and sha in last:
                 return content
-    return ledger.contents.get(deployment.shas[0])
+    shown = ledger.contents.get(deployment.shown[0]) if len(deployment.shown) == 1 else None
+    return shown or ledger.contents.get(deployment.shas[0])
 
 
 def _names(exchange: Exchange, ledger: Ledger) -> tuple[str, str]:

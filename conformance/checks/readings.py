@@ -62,9 +62,9 @@ def _engine_config(exchange: Exchange, ledger: Ledger) -> str:
 
 def _copied(exchange: Exchange, ledger: Ledger) -> str:
     answer = exchange.answer
-    if exchange.intent != "valid" or not isinstance(answer, dict):
+    if exchange.intent != "valid" or not exchange.ok or not isinstance(answer, dict):
         return ""
-    return "parameters" if exchange.ok and "source_pipeline" not in answer else "returns"
+    return "returns" if "source_pipeline" in answer else "parameters"
 
 
 def _copy_is_there(exchange: Exchange, ledger: Ledger) -> str:

@@ -7,6 +7,7 @@ beside, since it is of none itself.
 from __future__ import annotations
 
 import json
+import re
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ METHOD, ASKING, BEYOND, NOWHERE, DOCUMENTATION = "method", "head-or-options", "b
 """Labels of requests of no operation, by what is tried."""
 
 _LARGEST_TEXT = 262_144
+_CUT_SHORT = re.compile(r"received \d+ bytes, expected \d+")
+"""What a failure says of an answer that ended before its Content-Length did."""
 
 
 def about(exchange: Exchange) -> str:
@@ -83,6 +86,9 @@ def documentation(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 def content_length(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Content-Length is the body's length, and stands without Transfer-Encoding (RFC 9112 6.2, 6.3)."""
     response = exchange.response
+    short = _CUT_SHORT.search(exchange.failure) if response is None and exchange.operation else None
+    if short:
+        yield seen(exchange, "declares-the-length-it-has", False, "a body as long as its Content-Length", short[0])
     if response is None or not response.headers_known or not response.body_known or not exchange.operation:
         return
     declared = response.headers.get("content-length")

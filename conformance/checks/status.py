@@ -1,7 +1,8 @@
 """Statuses: valid requests are served, invalid ones refused, and each by a status the document declares.
 
 A sender that knows which promise a request is about says so by a label: `promise:<slug>` on a valid request is judged
-under `<operation>.<slug>` in place of the general row, and `refuses:<slug>` likewise on an invalid one.
+under `<operation>.<slug>` in place of the general row, and `refuses:<slug>` likewise on an invalid one. Without one,
+what a valid request holds says which row it is about.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance import multipart
+from conformance.checks import promises
 from conformance.checks.rules import Findings, Rules, came, is_id, seen
 from conformance.ledger import Ledger, says_absent
 from conformance.model import Exchange, Request
@@ -32,7 +34,9 @@ def valid_is_served(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     if exchange.intent == "valid" and (exchange.status is not None or exchange.response is None):
         if _is_lost(exchange, ledger):
             return
-        for slug in ([] if says_absent(exchange) else _about(exchange, PROMISE)) or ["serves-valid-requests"]:
+        narrow = [] if says_absent(exchange) else _about(exchange, PROMISE) or [promises.about(exchange, ledger)]
+        held = [slug for slug in narrow if slug and rules.holds(f"{exchange.operation}.{slug}")]
+        for slug in held or ["serves-valid-requests"]:
             yield seen(exchange, slug, exchange.ok, "a 2xx status", came(exchange))
 
 

@@ -83,4 +83,4 @@ def broken_by(row: Requirement) -> str:
     from conformance.emulator.faults import FAULTS
 
     faults = [f"{fault.id} ({fault.sentence})" for fault in FAULTS if row.id in fault.breaks]
-    return "; ".join(faults) or str(row.notes.get("no_fault", "none yet"))
+    return "; ".join(faults) or str(row.notes.get("no_fault") or row.notes.get("unresolved") or "none yet")

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from conformance.emulator import deployments, documents, inference, models, pipelines, realm, status, workspaces
 from conformance.emulator.endpoint import Endpoint
-from conformance.emulator.engine import Engine
+from conformance.emulator.engine import Engine, Workshop
 from conformance.emulator.identity import Identity
 from conformance.emulator.settings import Settings
 from conformance.emulator.store import Store
@@ -43,14 +43,16 @@ def create_app(
     *,
     document: Callable[[], Mapping[str, Any]] | None = None,
     arounds: Mapping[str, tuple[Around, ...]] | None = None,
+    workshop: Workshop | None = None,
 ) -> Starlette:
     """One emulated instance as an ASGI application.
 
-    What `document` gives is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step. The
-    lifespan starts and ends the model runtime; where no lifespan is run, call `app.state.world.close()`.
+    What `document` gives is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step; instances
+    may share a `workshop`. The lifespan starts and ends the model runtime; where no lifespan is run, call
+    `app.state.world.close()`.
     """
     settings = settings or Settings()
-    world = _world(settings, arounds or {})
+    world = _world(settings, arounds or {}, workshop)
     app = Starlette(routes=list(_routes(world, document)), lifespan=_lifespan)
     app.router.redirect_slashes = False
     app.router.default = Endpoint(world, "", ("*",), _unknown, secured=False)
@@ -58,10 +60,10 @@ def create_app(
     return app
 
 
-def _world(settings: Settings, arounds: Mapping[str, tuple[Around, ...]]) -> World:
+def _world(settings: Settings, arounds: Mapping[str, tuple[Around, ...]], workshop: Workshop | None) -> World:
     identity = Identity(settings.base_url, settings.token_seconds, settings.data_dir, settings.signing_key)
     store = Store(settings.data_dir, identity.subject, workspaces.timestamp())
-    return World(settings, store, Engine(store.model_path, settings.limits), identity, arounds)
+    return World(settings, store, Engine(store.model_path, settings.limits, workshop), identity, arounds)
 
 
 def _routes(world: World, document: Callable[[], Mapping[str, Any]] | None) -> Iterator[Route]:

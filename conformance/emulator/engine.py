@@ -82,28 +82,23 @@ def _stopped() -> InferenceFailedError:
     return InferenceFailedError("the model took too much time or memory, and was stopped", "ModelStopped")
 
 
-class Engine:
-    """Loads and runs models whose bytes `path_of` finds by SHA-256.
+class Workshop:
+    """A process that has the runtime loaded and forks workers, so that a new one costs milliseconds.
 
-    Workers are forked by a workshop process that has the runtime loaded, so that a new one costs milliseconds; the
-    least recently used goes when there are more than `limits.workers`.
+    It takes part of a second to be ready, which nobody waits for.
     """
 
-    def __init__(self, path_of: Callable[[str], Path], limits: Limits) -> None:
-        self._path_of = path_of
-        self._limits = limits
-        self._workers: OrderedDict[Chain, asyncio.Task[Worker]] = OrderedDict()
-        self._workshop: subprocess.Popen[bytes] | None = None
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._pending: set[asyncio.Task[Any]] = set()
 
     def open(self) -> None:
-        """Start the workshop, if it does not run. It takes part of a second to be ready, which nobody waits for."""
-        if self._workshop is not None and self._workshop.poll() is None:
+        """Start the process, if it does not run."""
+        if self._process is not None and self._process.poll() is None:
             return
         self._control, theirs = socket.socketpair()
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        self._workshop = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-m", "conformance.emulator.workshop", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
@@ -112,6 +107,46 @@ class Engine:
             env=os.environ | single | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
         )
         theirs.close()
+
+    def fork(self, limits: Limits, connection: socket.socket, memory: int) -> None:
+        """A worker at the other end of this connection. Raises `ModelRefusedError` where none can be had."""
+        self.open()
+        assert self._control is not None
+        request = WORKER.pack(limits.worker_bytes, limits.worker_seconds)
+        try:
+            socket.send_fds(self._control, [request], [connection.fileno(), memory])
+        except OSError:
+            raise ModelRefusedError("the model runtime is not available") from None
+
+    def close(self) -> None:
+        """End the process; workers end as their connections do."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            try:
+                self._process.wait(2)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+class Engine:
+    """Loads and runs models whose bytes `path_of` finds by SHA-256.
+
+    The least recently used worker goes when there are more than `limits.workers`. A `workshop` that is given may be
+    shared, and is not closed with the engine.
+    """
+
+    def __init__(self, path_of: Callable[[str], Path], limits: Limits, workshop: Workshop | None = None) -> None:
+        self._path_of = path_of
+        self._limits = limits
+        self._workers: OrderedDict[Chain, asyncio.Task[Worker]] = OrderedDict()
+        self._workshop = workshop or Workshop()
+        self._shared = workshop is not None
+        self._pending: set[asyncio.Task[Any]] = set()
+
+    def open(self) -> None:
+        """Start the workshop, if it does not run."""
+        self._workshop.open()
 
     async def inspect(self, sha: str) -> None:
         """Load the model, and keep it loaded. Raises `ModelRefusedError` where that fails."""
@@ -171,17 +206,14 @@ class Engine:
         return worker
 
     async def _fork(self) -> Worker:
-        self.open()
-        assert self._control is not None
         ours, theirs = socket.socketpair()
         memory = shared_memory()
         worker = Worker(memory)
-        request = WORKER.pack(self._limits.worker_bytes, self._limits.worker_seconds)
         try:
-            socket.send_fds(self._control, [request], [theirs.fileno(), memory])
-        except OSError:
+            self._workshop.fork(self._limits, theirs, memory)
+        except ModelRefusedError:
             ours.close()
-            raise ModelRefusedError("the model runtime is not available") from None
+            raise
         finally:
             theirs.close()
             os.close(memory)
@@ -189,18 +221,13 @@ class Engine:
         return worker
 
     def close(self) -> None:
-        """End the workshop and every worker."""
+        """End every worker, and the workshop where it is this engine's own."""
         for task in self._workers.values():
             task.add_done_callback(_close)
             task.cancel()
         self._workers.clear()
-        if self._control is not None and self._workshop is not None:
-            self._control.close()
-            try:
-                self._workshop.wait(2)
-            except subprocess.TimeoutExpired:
-                self._workshop.kill()
-                self._workshop.wait()
+        if not self._shared:
+            self._workshop.close()
 
 
 def _close(task: asyncio.Task[Worker]) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,15 @@ def _key(folder: Path | None, given: Path | None) -> RSAKey:
             _keep(path, key.as_pem(private=True))
         return key
     try:
-        return RSAKey.import_key(path.read_bytes())
+        return _read(path.read_bytes())
     except (OSError, ValueError, JoseError):
         raise UsageError(f"{path} is no PEM file with an RSA key.") from None
+
+
+@lru_cache(maxsize=4)
+def _read(pem: bytes) -> RSAKey:
+    """The key of a PEM file; reading it proves its numbers, which takes a tenth of a second."""
+    return RSAKey.import_key(pem)
 
 
 def _keep(path: Path, pem: bytes) -> None:

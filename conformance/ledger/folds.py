@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 def _workspace_created(ledger: Ledger, exchange: Exchange) -> Ledger:
     workspace_id = _id(exchange.answer["workspace_id"])
+    if workspace_id in ledger.workspaces:
+        return ledger  # an id given twice: its row tells of it
     return replace(ledger, workspaces=ledger.workspaces.insert(workspace_id, exchange.question["workspace_name"]))
 
 
@@ -128,6 +130,8 @@ def _deployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     new, question = _id(exchange.answer["id"]), exchange.question
     known = ledger.deployments.get(new)
     pk, variant_pk = _version_asked_for(ledger, question)
+    if known is not None and None not in (known.pipeline_pk, pk) and known.pipeline_pk != pk:
+        return ledger  # another deployment's id; its row tells of it
     if known is not None and known.stage is Stage.DEPLOYED:
         return _deployed_again(ledger, known, variant_pk)
     pipeline = ledger.pipelines.get(pk) if isinstance(pk, int) else None
@@ -175,14 +179,18 @@ def _deployed_again(ledger: Ledger, known: Deployment, variant_pk: Any) -> Ledge
 
 def _undeployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     question = exchange.question
-    deployment = ledger.deployments.get(question.get("deployment_id"))
-    if deployment is None and question.get("deployment_id") is None and question.get("pipeline_id") is not None:
-        deployment = ledger.deployment_of(question["pipeline_id"])
-    ledger = replace(ledger, undeploys=ledger.undeploys + 1)
-    if deployment is None or deployment.stage is Stage.GONE:
-        return ledger
-    stopping = replace(deployment, stage=Stage.STOPPING)
-    return replace(ledger, deployments=ledger.deployments.insert(deployment.id, stopping))
+    named, pipeline = question.get("deployment_id"), question.get("pipeline_id")
+    if named is not None:
+        ending = [one for one in (ledger.deployments.get(named),) if one and one.stage is not Stage.GONE]
+    else:
+        ending = [one for one in ledger.live() if one.pipeline_pk == pipeline]
+    # Whether what should have been refused has ended anything is told by nothing: its status is no longer known.
+    doubtful = exchange.intent == "invalid"
+    deployments = ledger.deployments
+    for one in ending:
+        after = replace(one, confirmed=False) if doubtful else replace(one, stage=Stage.STOPPING)
+        deployments = deployments.insert(one.id, after)
+    return replace(ledger, undeploys=ledger.undeploys + 1, deployments=deployments)
 
 
 def _status_seen(ledger: Ledger, exchange: Exchange) -> Ledger:

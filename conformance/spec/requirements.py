@@ -16,7 +16,7 @@ from conformance.model import Basis, Level, Requirement
 from conformance.spec.document import Document
 
 _CORE = {"id", "name", "operations", "text", "level", "basis", "source", "profiles", "unreached", "check"}
-_PER_OPERATION = {"sources", "stands"}
+_PER_OPERATION = {"sources", "stands", "no_faults"}
 FILE = "requirements.toml"
 
 
@@ -126,7 +126,9 @@ def _of_family(family: Mapping[str, Any], operation: str) -> dict[str, Any]:
     row["text"] = family["text"].replace("{operation}", operation)
     row["source"] = family.get("sources", {}).get(operation, family["source"])
     stands = family.get("stands", {}).get(operation)
-    return row | ({"stands": stands} if stands else {}) | {"family": family["name"]}
+    reason = family.get("no_faults", {}).get(operation)
+    notes = ({"stands": stands} if stands else {}) | ({"no_fault": reason} if reason else {})
+    return row | notes | {"family": family["name"]}
 
 
 def _row(requirement_id: str, row: Mapping[str, Any]) -> Requirement:

@@ -15,9 +15,10 @@ from conformance.options import runner_of
 from conformance.patience import Patience
 from conformance.session import Session
 from conformance.settings import DEFAULT_MODEL, EMULATED, Settings
-from conformance.suites.deployments import Deployments, Ground, Running, Uploads
+from conformance.suites.deployments import Deployments
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model
+from conformance.suites.plan import Ground, Running, Uploads
 from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import GONE, until_gone
 
@@ -81,8 +82,11 @@ def uploads(client: PipelineClient, named: Callable[[str], str], workspace_id: i
     """Two versions of one model's name, as list_versions names the ids uploaded; the second computes other numbers."""
     name = named("model")
     first = client.upload_model(name, workspace_id, model.content).value
-    second = client.upload_model(name, workspace_id, model.negated()).value
-    return Uploads(reference_of(client, name, first), first, reference_of(client, name, second), second)
+    second = client.upload_model(name, workspace_id, model.negated())
+    older, newer = reference_of(client, name, first), reference_of(client, name, second.value)
+    if older.version == newer.version:
+        raise ApiError("Two versions are listed under one UUID, so no request can mean one of them.", second.exchange)
+    return Uploads(older, first, newer, second.value)
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +98,12 @@ def deployments(
     workspace_id: int,
     named: Callable[[str], str],
     uploads: Uploads,
+    model: Model,
 ) -> Deployments:
     """The lifecycle's deployments. All that items need is started at once, unless other processes may have some."""
-    ground = Ground(client, workspace_id, named, uploads, copies=session.rules.document.has("pipelines.copy"))
+    ground = Ground(
+        session, client, workspace_id, named, uploads, model, copies=session.rules.document.has("pipelines.copy")
+    )
     apart = settings.worker and settings.workers == 1
     return Deployments(session, ground, settings, [] if apart else _needed(request.session.items))
 
@@ -114,18 +121,23 @@ def running(deployments: Deployments) -> Running:
 
 
 @pytest.fixture(scope="session")
-def elsewhere(client: PipelineClient, named: Callable[[str], str]) -> int:
-    """A second workspace."""
-    return client.create_workspace(named("elsewhere")).value
+def elsewhere(client: PipelineClient, named: Callable[[str], str], workspace_id: int) -> int:
+    """A second workspace. Raises ApiError where it has the first one's id, which its row tells of."""
+    reply = client.create_workspace(named("elsewhere"))
+    if reply.value == workspace_id:
+        raise ApiError("There is no second workspace: it has the first one's id.", reply.exchange)
+    return reply.value
 
 
 def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelReference:
     """How to name an uploaded version. Raises ApiError where list_versions does not show it."""
     reply = client.list_model_versions(model_id=name)
     for row in reply.value:
-        if isinstance(row, dict) and row.get("id") == version_id and {"model_version", "sha"} <= set(row):
-            return ModelReference(name, str(row["model_version"]), str(row["sha"]))
-    raise ApiError(f"list_versions of {name} does not show the uploaded version {version_id}.", reply.exchange)
+        if isinstance(row, dict) and row.get("id") == version_id:
+            version, sha = row.get("model_version"), row.get("sha")
+            if isinstance(version, str) and isinstance(sha, str):
+                return ModelReference(name, version, sha)
+    raise ApiError(f"list_versions of {name} does not name the uploaded version {version_id}.", reply.exchange)
 
 
 def undeploy_all(session: Session) -> list[str]:

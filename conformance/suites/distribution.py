@@ -10,7 +10,7 @@ from pathlib import Path
 from xdist.scheduler import LoadGroupScheduling
 
 _FOLDER = Path(__file__).resolve().parent
-_SHARED = frozenset({"deployments", "running"})
+_SHARED = frozenset({"deployments", "running", "served"})
 """Fixtures that are, or lead to, the deployments of one process."""
 
 _DEPLOYING = _SHARED | {"stage"}

@@ -9,8 +9,8 @@ from typing import Any
 
 from conformance.client import ARROW_FILE, PANDAS_RECORDS, PipelineVersionCreated, arrow_file, infer_path
 from conformance.model import Headers, Request
-from conformance.suites.deployments import Running, Uploads
 from conformance.suites.model import Model
+from conformance.suites.plan import Running, Uploads
 from conformance.suites.requests import INFER, NOT_GIVEN, PATHS, UPLOAD, json_request, upload
 
 WRONG_TYPES: Mapping[type, tuple[Any, ...]] = {str: (7,), int: ("seven", 7.5, True), list: ("seven", {"of": 7})}
@@ -148,8 +148,12 @@ def _unreadable(operation: str) -> Refusal:
     return Refusal(operation, "refuses-what-is-no-request", requests)
 
 
+_SEVENS = {"pipelines.create": "definition", "pipelines.deploy": "engine_config", "pipelines.copy": "pipeline_version"}
+"""Operations that make something, and a field of theirs that is no number, beside names and ids that are good."""
+
+
 def _undescribed(operation: str) -> Refusal:
-    """A text where an object or a form belongs."""
+    """A text where an object or a form belongs; and a number where none may be."""
 
     def requests(yard: Yard) -> Iterator[Request]:
         if operation == UPLOAD:
@@ -158,6 +162,8 @@ def _undescribed(operation: str) -> Refusal:
             yield _inference(yard, b'"a text"')
         else:
             yield json_request(operation, "a text")
+        if operation in _SEVENS:
+            yield json_request(operation, yard.bodies[operation] | {_SEVENS[operation]: 7})
 
     return Refusal(operation, "refuses-invalid-requests", requests)
 

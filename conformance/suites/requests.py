@@ -45,14 +45,15 @@ def plain_body(operation: str, named: Callable[[str], str], workspace_id: int) -
         "models.list-versions": {"model_id": name},
         "workspaces.create": {"workspace_name": name},
         "workspaces.list": {},
-        UPLOAD: {
-            "name": name,
-            "visibility": "private",
-            "workspace_id": workspace_id,
-            "conversion": {"framework": "onnx", "requirements": []},
-        },
+        UPLOAD: metadata_of(name, workspace_id),
     }
     return bodies[operation]
+
+
+def metadata_of(name: str, workspace_id: int) -> dict[str, Any]:
+    """What an upload says of its model."""
+    conversion = {"framework": "onnx", "requirements": []}
+    return {"name": name, "visibility": "private", "workspace_id": workspace_id, "conversion": conversion}
 
 
 def plain_request(operation: str, named: Callable[[str], str], workspace_id: int) -> Request:

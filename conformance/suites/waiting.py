@@ -19,9 +19,12 @@ RUNNING, GONE = "Running", "404"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
-def until_running(client: PipelineClient, name: str, patience: Patience) -> float:
-    """Poll until Running; returns the seconds it took. Raises ApiError with what was seen where it does not come."""
-    began, seconds = time.monotonic(), patience.seconds(RUNNING)
+def until_running(client: PipelineClient, name: str, patience: Patience, since: float | None = None) -> float:
+    """Poll until Running; returns the seconds it took. Raises ApiError with what was seen where it does not come.
+
+    The wait counts from `since` on time.monotonic, by default from now.
+    """
+    began, seconds = time.monotonic() if since is None else since, patience.seconds(RUNNING)
     pause, error_since, seen = _FIRST_PAUSE, None, "nothing"
     polling = replace(client, intent="")
     while True:
@@ -40,9 +43,9 @@ def until_running(client: PipelineClient, name: str, patience: Patience) -> floa
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-def until_gone(client: PipelineClient, name: str, patience: Patience) -> float:
+def until_gone(client: PipelineClient, name: str, patience: Patience, since: float | None = None) -> float:
     """Poll until status answers 404; returns the seconds it took. Raises ApiError where it does not come."""
-    began, seconds = time.monotonic(), patience.seconds(GONE)
+    began, seconds = time.monotonic() if since is None else since, patience.seconds(GONE)
     pause = _FIRST_PAUSE
     while True:
         waited = time.monotonic() - began

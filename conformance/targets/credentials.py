@@ -85,6 +85,10 @@ class FetchedToken:
         """How first tokens are asked for: `password` or `client credentials`."""
         return self._grant.name
 
+    def anew(self) -> str:
+        """Another token of the first grant, which the run does not go on with; empty where the endpoint gives none."""
+        return self._access_token(self._grant.form)
+
     def refreshed(self) -> str:
         """A token that the refresh token buys; empty where there is none to buy it with, or it buys none."""
         with self._lock:

@@ -48,16 +48,19 @@ UNLIMITED = Limits()
 class Breaker:
     """Stops a run whose target fails on everything, or asks us to slow down and goes on asking.
 
-    Ten answers of 5xx in a row are taken for an outage once a harmless read fails too: one operation that is broken,
-    or bad input that is answered by 500 (as recorded), stops nothing.
+    Ten answers of 5xx in a row are taken for an outage once every harmless read fails too: one operation that is
+    broken, or bad input that is answered by 500 (as recorded), stops nothing.
     """
 
     def __init__(self) -> None:
         self._failed = self._slowed = 0
         self._lock = threading.Lock()
 
-    def after(self, exchange: Exchange, probe: Callable[[], Exchange]) -> None:
-        """Count an answer. Raises TargetUnreachableError where it is time to stop."""
+    def after(self, exchange: Exchange, reads: Callable[[], bool]) -> None:
+        """Count an answer. Raises TargetUnreachableError where it is time to stop.
+
+        `reads` says whether any read is still answered well.
+        """
         with self._lock:
             self._slowed = self._slowed + 1 if exchange.status == 429 else 0
             self._failed = self._failed + 1 if (exchange.status or 0) >= 500 else 0
@@ -69,8 +72,8 @@ class Breaker:
                 f"The target answered 429 to {_TRIES_AT_429} requests in a row, however long we waited. "
                 "Run again later, or with a smaller --budget."
             )
-        if failed and (probe().status or 500) >= 500:
+        if failed and not reads():
             raise TargetUnreachableError(
-                f"The target answered {_TRIES_AT_5XX} requests in a row by 5xx (the last by {exchange.status}), and a "
-                "plain workspaces.list after them no better. Run again when it is well."
+                f"The target answered {_TRIES_AT_5XX} requests in a row by 5xx (the last by {exchange.status}), and "
+                "plain reads after them no better. Run again when it is well."
             )

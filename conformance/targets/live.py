@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -39,8 +41,9 @@ def base_url(target: str) -> str:
 
 def http_client(ca_file: Path | None = None) -> httpx.Client:
     """A client that verifies TLS, against `ca_file` where given. Raises UsageError where that is no certificate."""
-    verify: ssl.SSLContext | bool = True
-    if ca_file is not None:
+    if ca_file is None:
+        verify = _trusting(tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))))
+    else:
         try:
             verify = ssl.create_default_context(cafile=str(ca_file))
         except (OSError, ssl.SSLError) as error:
@@ -49,6 +52,12 @@ def http_client(ca_file: Path | None = None) -> httpx.Client:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     mounts = dict.fromkeys(_LOOPBACK)
     return deadlined(httpx.Client(verify=verify, mounts=mounts, limits=httpx.Limits(max_connections=64)))
+
+
+@lru_cache(maxsize=1)
+def _trusting(environ: tuple[str | None, ...]) -> ssl.SSLContext:
+    """What httpx trusts of itself, under these variables; reading all certificates takes longer than many requests."""
+    return httpx.create_ssl_context()
 
 
 def live(

@@ -18,6 +18,9 @@ import httpx
 from conformance.model import Headers, Request, Response
 
 _DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
+_SHORT = re.compile(r"received \d+ bytes, expected \d+")
+"""What h11 says of a body that ends before its Content-Length does."""
+
 _REASON = re.compile(r"certificate verify failed: (?P<why>[^(]+)")
 
 
@@ -68,7 +71,9 @@ def receive(client: httpx.Client, request: Request, bounds: Bounds) -> tuple[Res
     except httpx.TimeoutException:
         return None, f"no answer came within {bounds.seconds:g} s"
     except (httpx.TransportError, httpx.InvalidURL, zlib.error) as error:
-        return None, f"the answer broke off or is not HTTP ({type(error).__name__})"
+        short = _SHORT.search(str(error))
+        what = f": {short[0]}" if short else ""
+        return None, f"the answer broke off or is not HTTP ({type(error).__name__}{what})"
 
 
 def _body(answer: httpx.Response, began: float, bounds: Bounds) -> tuple[bytes, str]:

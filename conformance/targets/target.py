@@ -28,6 +28,9 @@ _ECHO = 10
 _REFUSED = (401, 403)
 _READS = ("workspaces/list", "models/list_versions")
 
+PROBES = (*_READS, "status/get_deployment", "admin/get_pipeline_external_url")
+"""Reads, by path, that any instance of this API answers in some way: an outage is where none of them is."""
+
 Match = Callable[[str, str], tuple[Operation, dict[str, str]] | None]
 
 
@@ -83,7 +86,7 @@ class Target:
         if exchange.status == 401 and ours:
             exchange = self._once_more(exchange, request)
         if self.safeguards and self.safeguards.breaker:
-            self.safeguards.breaker.after(exchange, lambda: self._once(_read(self.url, _READS[0]), True))
+            self.safeguards.breaker.after(exchange, self._reads)
         return exchange
 
     def _once_more(self, exchange: Exchange, request: Request) -> Exchange:
@@ -111,6 +114,10 @@ class Target:
             left -= max(pause, 1.0)
             exchange = self._once(request, authenticated)
         return exchange
+
+    def _reads(self) -> bool:
+        """Whether any of the harmless reads is answered without a server error."""
+        return any((self._once(_read(self.url, path), True).status or 500) < 500 for path in PROBES)
 
     def close(self) -> None:
         """Give back its connections."""

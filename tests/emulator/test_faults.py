@@ -30,6 +30,8 @@ KINDS = {
     "leaks",
     "timing",
     "regressions",
+    "service",
+    "contradictions",
 }
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import inspect
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from conformance import suites
-from conformance.suites import conftest
+from conformance.suites import distribution
 from conformance.suites.distribution import shares_deployments
 
 FOLDER = Path(suites.__file__).resolve().parent
@@ -40,11 +41,15 @@ def test_items_of_others_are_left_to_xdist(tmp_path: Path) -> None:
     assert not shares_deployments("test_lifecycle.py::test_the_tutorials_row_is_computed", tmp_path, live=False)
 
 
-def test_no_other_fixture_leads_to_the_deployments() -> None:
-    leading = {
-        name
-        for name, found in vars(conftest).items()
+def test_every_fixture_that_leads_to_the_deployments_is_known() -> None:
+    modules = [import_module(f"conformance.suites.{file.stem}") for file in FOLDER.glob("*t*.py")]
+    fixtures = {
+        name: set(inspect.signature(found._get_wrapped_function()).parameters)
+        for module in modules
+        for name, found in vars(module).items()
         if type(found).__name__ == "FixtureFunctionDefinition"
-        and {"deployments", "running"} & set(inspect.signature(found._get_wrapped_function()).parameters)
     }
-    assert leading == {"running"}
+    leading = {"deployments"}
+    for _ in fixtures:
+        leading |= {name for name, asked in fixtures.items() if asked & leading}
+    assert leading == distribution._SHARED

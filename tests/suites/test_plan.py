@@ -10,8 +10,8 @@ import numpy as np
 from conformance import data
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
-from conformance.suites.deployments import AGAIN, MOST_ON_LIVE, ON_LIVE, PLAN
 from conformance.suites.model import Model
+from conformance.suites.plan import AGAIN, MOST_ON_LIVE, ON_LIVE, PLAN
 from conformance.suites.refusals import REFUSALS
 from conformance.suites.requests import OPERATIONS, plain_request
 from conformance.tensors import expected_outputs

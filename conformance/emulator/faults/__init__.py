@@ -8,6 +8,7 @@ from conformance.emulator.faults import (
     aftermath,
     bodies,
     copies,
+    forms,
     headers,
     idempotence,
     identity,
@@ -15,11 +16,15 @@ from conformance.emulator.faults import (
     leaks,
     life,
     listings,
+    readings,
     relations,
     results,
+    service,
+    shapes,
     statuses,
     strain,
     unknowns,
+    uploads,
 )
 from conformance.emulator.faults.fault import Fault, arounds_of
 from conformance.errors import UsageError
@@ -38,8 +43,13 @@ FAULTS: tuple[Fault, ...] = (
     *laxness.FAULTS,
     *unknowns.FAULTS,
     *strain.FAULTS,
+    *shapes.FAULTS,
     *aftermath.FAULTS,
     *leaks.FAULTS,
+    *service.FAULTS,
+    *forms.FAULTS,
+    *uploads.FAULTS,
+    *readings.FAULTS,
 )
 
 __all__ = ["FAULTS", "Fault", "arounds_of", "find"]

@@ -84,7 +84,7 @@ FAULTS = (
     ),
     Fault(
         "undeploy-refused-but-undeployed",
-        ("pipelines.undeploy.a-refusal-changes-nothing",),
+        ("pipelines.undeploy.a-refusal-changes-nothing", "status.get-deployment.finds-what-is-deployed"),
         "robustness",
         "An undeploy that is refused has ended what it named.",
         {"pipelines.undeploy": _undeployed_anyway},

@@ -9,6 +9,12 @@ from conformance.emulator.faults.fault import Fault, succeeding
 _GONE = object()
 _STATUS, _INFER, _VERSIONS = "status.get-deployment", "pipelines.infer", "models.list-versions"
 _WORKSPACES, _CREATE, _COPY = "workspaces.list", "pipelines.create", "pipelines.copy"
+_DESCRIBED = "answers-with-the-described-body"
+
+
+def _listed(body: Any) -> Any:
+    return [body]
+
 
 _SPOILT: tuple[tuple[str, str, str, Any, str], ...] = (
     ("create-null-pipeline-id", _CREATE, "pipeline_pk_id", None, "returns-the-pipeline-id"),
@@ -66,6 +72,16 @@ _SPOILT: tuple[tuple[str, str, str, Any, str], ...] = (
     ("infer-one-elapsed-time", _INFER, "*.metadata.elapsed", [1000], "tells-each-records-elapsed-time"),
     ("infer-null-dropped", _INFER, "*.metadata.dropped", None, "tells-each-records-dropped"),
     ("infer-without-partition", _INFER, "*.metadata.partition", _GONE, "tells-each-records-partition"),
+    ("create-answers-a-list", _CREATE, "", _listed, _DESCRIBED),
+    ("deploy-answers-a-list", "pipelines.deploy", "", _listed, _DESCRIBED),
+    ("copy-answers-a-list", _COPY, "", _listed, _DESCRIBED),
+    ("infer-without-metadata", _INFER, "*.metadata", _GONE, _DESCRIBED),
+    ("status-helm-as-number", _STATUS, "helm", 7, _DESCRIBED),
+    ("url-answers-a-list", "admin.get-pipeline-external-url", "", _listed, _DESCRIBED),
+    ("upload-answers-a-list", "models.upload-and-convert", "", _listed, _DESCRIBED),
+    ("versions-file-name-as-number", _VERSIONS, "*.file_name", 7, _DESCRIBED),
+    ("workspace-answers-a-list", "workspaces.create", "", _listed, _DESCRIBED),
+    ("workspaces-answer-a-list", _WORKSPACES, "", lambda body: body["workspaces"], _DESCRIBED),
 )
 """Fault id, operation, the field by its path, what becomes of it, and the requirement that breaks."""
 
@@ -76,11 +92,11 @@ def _spoil(body: Any, path: list[str], value: Any) -> Any:
         return value(body) if callable(value) else value
     if path[0] == "*":
         return [_spoil(item, path[1:], value) for item in body] if isinstance(body, list) else body
-    if not isinstance(body, dict) or path[0] not in body:
+    if not isinstance(body, dict) or (path[0] not in body and path != ["helm"]):
         return body
     if len(path) == 1 and value is _GONE:
         return {name: item for name, item in body.items() if name != path[0]}
-    return body | {path[0]: _spoil(body[path[0]], path[1:], value)}
+    return body | {path[0]: _spoil(body.get(path[0]), path[1:], value)}
 
 
 def _fault(fault_id: str, operation: str, path: str, value: Any, slug: str) -> Fault:
@@ -91,7 +107,14 @@ def _fault(fault_id: str, operation: str, path: str, value: Any, slug: str) -> F
     def alter(body: Any) -> Any:
         return _spoil(body, steps, value)
 
-    return Fault(fault_id, (f"{operation}.{slug}",), "response schema", sentence, {operation: succeeding(alter)})
+    breaks = (f"{operation}.{slug}", *_BESIDES.get(fault_id, ()))
+    return Fault(fault_id, breaks, "response schema", sentence, {operation: succeeding(alter)})
 
+
+_BESIDES = {
+    "undeploy-answers-an-object": ("pipelines.undeploy.returns-nothing-as-null",),
+    "infer-last-model-as-object": ("pipelines.infer.writes-last-model-as-a-text",),
+}
+"""What breaks with a field because it says the same of it: the readings of a contradiction."""
 
 FAULTS = tuple(_fault(*row) for row in _SPOILT)

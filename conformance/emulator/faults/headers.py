@@ -13,7 +13,7 @@ from conformance.emulator.faults.fault import (
     of_operations,
     refusing,
 )
-from conformance.emulator.wire import JSON, Answer, Call, RefusalError
+from conformance.emulator.wire import ARROW_FILE, JSON, Answer, Call, RefusalError
 from conformance.emulator.world import RESPOND, Step, World
 
 KIND = "media types and headers"
@@ -33,11 +33,22 @@ def _too_long(answer: Answer) -> Answer:
     return _with("content-length", str(len(answer.body) + 7))(answer)
 
 
+def _framed_twice(answer: Answer) -> Answer:
+    """In chunks, and with a Content-Length beside them."""
+    length = str(len(answer.body))
+    return replace(answer, headers={**answer.headers, "content-length": length, "transfer-encoding": "chunked"})
+
+
 async def _any_media_type(call: Call, proceed: Step, world: World) -> Answer:
     """Whatever the body is declared to be, it is read as JSON."""
     if call.media_type == JSON or call.operation not in JSON_OPERATIONS:
         return await proceed(call)
     return await proceed(replace(call, headers={**call.headers, "content-type": JSON}))
+
+
+async def _unknown_is_json(call: Call, proceed: Step, world: World) -> Answer:
+    known = call.media_type in (JSON, ARROW_FILE) or "arrow" in call.media_type
+    return await proceed(call if known else replace(call, headers={**call.headers, "content-type": JSON}))
 
 
 async def _no_parameters(call: Call, proceed: Step, world: World) -> Answer:
@@ -83,12 +94,15 @@ FAULTS = (
     ),
     Fault(
         "byte-order-mark",
-        each("writes-its-json-in-utf-8", JSON_OPERATIONS),
+        each("writes-its-json-in-utf-8"),
         KIND,
         "JSON begins with a byte order mark.",
         {
             RESPOND: of_operations(
-                answering(lambda answer: replace(answer, body=b"\xef\xbb\xbf" + answer.body)), JSON_OPERATIONS
+                answering(
+                    lambda answer: replace(answer, body=b"\xef\xbb\xbf" + answer.body),
+                    lambda answer: answer.media_type == JSON,
+                )
             )
         },
     ),
@@ -115,9 +129,23 @@ FAULTS = (
     ),
     Fault(
         "content-length-too-long",
-        each("declares-the-length-it-has", ("workspaces.list",)),
+        ("workspaces.list.declares-the-length-it-has", "workspaces.list.serves-valid-requests"),
         KIND,
         "The list of workspaces is shorter than its Content-Length says.",
         {RESPOND: of_operations(answering(_too_long), ("workspaces.list",))},
+    ),
+    Fault(
+        "framed-twice",
+        each("declares-the-length-it-has"),
+        KIND,
+        "Successes come in chunks, and declare a length as well.",
+        {RESPOND: of_operations(answering(_framed_twice, lambda answer: bool(answer.body)))},
+    ),
+    Fault(
+        "infer-of-any-media-type",
+        ("pipelines.infer.refuses-another-media-type",),
+        KIND,
+        "Rows of an unknown media type are read as JSON.",
+        {"pipelines.infer": _unknown_is_json},
     ),
 )

@@ -28,11 +28,13 @@ async def _second_deployment(call: Call, proceed: Step, world: World) -> Answer:
 
 
 async def _first_deployments_id(call: Call, proceed: Step, world: World) -> Answer:
-    """Every deployment is answered by the id of the first that was made."""
+    """Another pipeline's deployment is answered by the id of the first that was made."""
     answer = await proceed(call)
     if answer.status != 200:
         return answer
-    return with_json(answer, {"id": world.memory.setdefault("deployment", answer.json["id"])})
+    pipeline = question(call)["pipeline_id"]
+    of, made = world.memory.setdefault("deployment", (pipeline, answer.json["id"]))
+    return answer if of == pipeline else with_json(answer, {"id": made})
 
 
 async def _same_name_is_a_new_pipeline(call: Call, proceed: Step, world: World) -> Answer:
@@ -71,12 +73,12 @@ async def _second_undeploy_fails(call: Call, proceed: Step, world: World) -> Ans
 async def _undeploys_its_neighbours(call: Call, proceed: Step, world: World) -> Answer:
     """What else the workspace has deployed ends with it."""
     answer = await proceed(call)
-    number = question(call).get("deployment_id")
-    if answer.status == 200 and isinstance(number, int):
+    if answer.status == 200:
+        body = question(call)
         query = """UPDATE deployment SET stopped = ? WHERE stopped IS NULL AND pipeline_id IN (SELECT id FROM pipeline
             WHERE workspace_id = (SELECT p.workspace_id FROM pipeline p JOIN deployment d ON d.pipeline_id = p.id
-            WHERE d.id = ?))"""
-        world.store.execute(query, world.clock(), number)
+            WHERE d.id = ? OR p.id = ?))"""
+        world.store.execute(query, world.clock(), body.get("deployment_id"), body.get("pipeline_id"))
     return answer
 
 
@@ -94,8 +96,8 @@ def _needs(*names: str) -> Around:
     return around
 
 
-def _fault(fault_id: str, breaks: str, sentence: str, operation: str, around: Around) -> Fault:
-    return Fault(fault_id, (f"{operation}.{breaks}",), KIND, sentence, {operation: around})
+def _fault(fault_id: str, breaks: str, sentence: str, operation: str, around: Around, *others: str) -> Fault:
+    return Fault(fault_id, (f"{operation}.{breaks}", *others), KIND, sentence, {operation: around})
 
 
 FAULTS = (
@@ -109,7 +111,7 @@ FAULTS = (
     _fault(
         "deployments-share-an-id",
         "a-new-deployment-has-its-own-id",
-        "Every deployment is answered by the id of the first.",
+        "Deployments of other pipelines are answered by the id of the first.",
         _DEPLOY,
         _first_deployments_id,
     ),
@@ -154,6 +156,7 @@ FAULTS = (
         "An undeploy without pipeline_id is refused.",
         _UNDEPLOY,
         _needs("pipeline_id"),
+        f"{_UNDEPLOY}.is-asked-by-either-id",
     ),
     _fault(
         "undeploy-needs-the-deployment",
@@ -161,5 +164,6 @@ FAULTS = (
         "An undeploy without deployment_id is refused.",
         _UNDEPLOY,
         _needs("deployment_id"),
+        f"{_UNDEPLOY}.is-asked-by-either-id",
     ),
 )

@@ -69,7 +69,7 @@ def _for_us(token: str) -> bool:
 
 
 def _garbled(token: str, call: Call, world: World) -> bool:
-    return bool(token) and not _part(token, 0)
+    return bool(token) and not _part(token, 0) and not _prefixed(token, call, world)
 
 
 def _truncated(token: str, call: Call, world: World) -> bool:
@@ -94,7 +94,7 @@ def _forged(token: str, call: Call, world: World) -> bool:
 
 
 def _unsigned(token: str, call: Call, world: World) -> bool:
-    return str(_part(token, 0).get("alg")).lower() == "none"
+    return str(_part(token, 0).get("alg", "")).lower() == "none"
 
 
 def _expired(token: str, call: Call, world: World) -> bool:

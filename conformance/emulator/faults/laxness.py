@@ -30,7 +30,7 @@ def _by(field: str, query: str) -> Guess:
 
     def guess(body: dict[str, Any], world: World) -> Any:
         value = body.get(field)
-        row = world.store.one(query, value) if isinstance(value, int) and not isinstance(value, bool) else None
+        row = world.store.one(query, value) if is_of(value, int) or isinstance(value, str) else None
         return row[0] if row else 0
 
     return guess
@@ -52,7 +52,7 @@ _GUESSES: tuple[tuple[str, str, type, Guess], ...] = (
     (_DEPLOY, "pipeline_version_pk_id", int, _by("pipeline_id", "SELECT max(id) FROM variant WHERE pipeline_id = ?")),
     (_COPY, "name", str, _fresh),
     (_COPY, "workspace_id", int, _by("source_pipeline", "SELECT workspace_id FROM pipeline WHERE id = ?")),
-    (_COPY, "source_pipeline", int, _newest("SELECT max(id) FROM pipeline WHERE workspace_id = 10")),
+    (_COPY, "source_pipeline", int, _by("workspace_id", "SELECT max(id) FROM pipeline WHERE workspace_id = ?")),
     (
         _STATUS,
         "name",
@@ -60,7 +60,7 @@ _GUESSES: tuple[tuple[str, str, type, Guess], ...] = (
         _newest("SELECT n.name || '-' || d.id FROM deployment d JOIN deployment_name n ON n.deployment_id = d.id"
                 " WHERE d.stopped IS NULL"),
     ),
-    (_URL, "workspace_id", int, _workspace),
+    (_URL, "workspace_id", int, _by("pipeline_name", "SELECT workspace_id FROM pipeline WHERE name = ?")),
     (
         _URL,
         "pipeline_name",
@@ -78,7 +78,7 @@ def _guessing(field: str, kind: type, guess: Guess, *, missing: bool) -> Around:
     async def around(call: Call, proceed: Step, world: World) -> Answer:
         body = question(call)
         lax = field not in body if missing else field in body and not is_of(body[field], kind)
-        if not body or not lax:
+        if not lax or not call.body.lstrip().startswith(b"{"):
             return await proceed(call)
         return await proceed(asking(call, body | {field: guess(body, world)}))
 

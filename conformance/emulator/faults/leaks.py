@@ -49,6 +49,13 @@ FAULTS = (
         {_INFER: refusing(lambda answer: with_json(answer, [{"error": _TRACE, "error_type": "panic"}]), 500)},
     ),
     Fault(
+        "upload-refuses-without-a-code",
+        (f"{_UPLOAD}.refuses-with-the-described-body",),
+        "response schema",
+        "The JSON body of a refused upload has no code.",
+        {_UPLOAD: refusing(lambda answer: Answer(answer.status, b'{"msg":"refused"}'), 400, 500)},
+    ),
+    Fault(
         "refusals-without-a-code",
         each("refuses-with-the-described-body", JSON_OPERATIONS),
         "response schema",

@@ -44,11 +44,12 @@ async def _first_upload(call: Call, proceed: Step, world: World) -> Answer:
 
 
 async def _same_name_elsewhere(call: Call, proceed: Step, world: World) -> Answer:
-    """A name that another workspace has leads to that one's pipeline."""
-    body = question(call)
-    row = world.store.one("SELECT id FROM pipeline WHERE name = ? AND workspace_id <> ?", *_named(body))
+    """A name leads to the pipeline that had it first, in whichever workspace."""
     answer = await proceed(call)
-    return _under(answer, row["id"], world) if row and answer.status == 200 else answer
+    if answer.status != 200:
+        return answer
+    row = world.store.one("SELECT min(id) AS id FROM pipeline WHERE name = ?", question(call)["pipeline_id"])
+    return _under(answer, row["id"], world) if row and row["id"] != answer.json["pipeline_pk_id"] else answer
 
 
 def _under(answer: Answer, pipeline_id: int, world: World) -> Answer:
@@ -56,11 +57,6 @@ def _under(answer: Answer, pipeline_id: int, world: World) -> Answer:
     body, variant = answer.json, answer.json["pipeline_variant_pk_id"]
     hand_out(world, (pipeline_id, variant), (body["pipeline_pk_id"], variant))
     return with_json(answer, body | {"pipeline_pk_id": pipeline_id})
-
-
-def _named(body: dict[str, Any]) -> tuple[str, int]:
-    name, workspace = body.get("pipeline_id"), body.get("workspace_id")
-    return name if isinstance(name, str) else "", workspace if isinstance(workspace, int) else 0
 
 
 async def _name_is_not_enough(call: Call, proceed: Step, world: World) -> Answer:
@@ -138,7 +134,7 @@ FAULTS = (
         "names-are-shared-between-workspaces",
         ("pipelines.create.the-same-name-elsewhere-is-another-pipeline",),
         KIND,
-        "A name that another workspace has leads to that one's pipeline.",
+        "A name that another workspace had first leads to that one's pipeline.",
         {"pipelines.create": _same_name_elsewhere, "pipelines.deploy": honoured},
     ),
     Fault(

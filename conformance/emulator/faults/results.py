@@ -131,7 +131,7 @@ FAULTS = (
     ),
     _fault(
         "infer-arrow-in-half-precision",
-        "json-equals-arrow",
+        "computes-the-model",
         "Outputs in Arrow have lost half of their bits.",
         _only_in(ARROW_FILE, numbers(lambda row, value: round(value, 2))),
     ),

@@ -89,20 +89,30 @@ async def _unrouted_is_400(call: Call, proceed: Step, world: World) -> Answer:
     return Answer(400, media_type="") if answer.status == 404 and routed is None else answer
 
 
+_OTHERWISE = (
+    ("create", "pipelines.create", 201),
+    ("deploy", "pipelines.deploy", 202),
+    ("undeploy", "pipelines.undeploy", 202),
+    ("copy", "pipelines.copy", 201),
+    ("infer", "pipelines.infer", 203),
+    ("status", "status.get-deployment", 203),
+    ("url", "admin.get-pipeline-external-url", 203),
+    ("list-versions", "models.list-versions", 203),
+    ("create-workspace", "workspaces.create", 201),
+    ("list-workspaces", "workspaces.list", 203),
+)
+"""Operations, what they are called here, and a success that is not theirs."""
+
 FAULTS = (
-    Fault(
-        "create-answers-201",
-        ("pipelines.create.succeeds-with-its-documented-status",),
-        KIND,
-        "A create is answered by 201.",
-        {"pipelines.create": _as(201)},
-    ),
-    Fault(
-        "deploy-answers-202",
-        ("pipelines.deploy.succeeds-with-its-documented-status",),
-        KIND,
-        "A deploy is answered by 202.",
-        {"pipelines.deploy": _as(202)},
+    *(
+        Fault(
+            f"{name}-answers-{status}",
+            (f"{operation}.succeeds-with-its-documented-status",),
+            KIND,
+            f"A success of {operation} is answered by {status}.",
+            {operation: _as(status)},
+        )
+        for name, operation, status in _OTHERWISE
     ),
     Fault(
         "upload-answers-200",
@@ -116,7 +126,7 @@ FAULTS = (
     ),
     Fault(
         "copy-is-gone",
-        ("pipelines.copy.serves-valid-requests",),
+        ("pipelines.copy.serves-valid-requests", "pipelines.copy.stands-where-its-examples-send-to"),
         "regressions",
         "Copy is answered by 404, as in releases since 2024.1.",
         {"pipelines.copy": _copy_is_gone},
@@ -142,7 +152,10 @@ FAULTS = (
     ),
     Fault(
         "bad-input-is-a-500",
-        each("blames-bad-input-on-the-client", JSON_OPERATIONS),
+        (
+            *each("blames-bad-input-on-the-client", JSON_OPERATIONS),
+            *each("no-name-brings-it-down", ("pipelines.create", "pipelines.copy", "workspaces.create")),
+        ),
         KIND,
         "Bad requests are answered by 500.",
         {
@@ -151,6 +164,30 @@ FAULTS = (
                 JSON_OPERATIONS,
             )
         },
+    ),
+    Fault(
+        "infer-redirects-to-a-login",
+        ("pipelines.infer.refuses-with-a-declared-status",),
+        KIND,
+        "Rows that cannot be computed are answered by a redirection to a login page.",
+        {"pipelines.infer": refusing(lambda answer: Answer(303, media_type="", headers={"location": "/login"}), 500)},
+    ),
+    Fault(
+        "infer-blames-itself-for-bad-input",
+        ("pipelines.infer.blames-bad-input-on-the-client",),
+        KIND,
+        "Rows that cannot be computed are answered by 503.",
+        {"pipelines.infer": refusing(lambda answer: Answer(503, media_type=""), 500)},
+    ),
+    Fault(
+        "upload-blames-itself-for-bad-input",
+        (
+            "models.upload-and-convert.blames-bad-input-on-the-client",
+            "models.upload-and-convert.refuses-with-a-declared-status",
+        ),
+        KIND,
+        "Bad uploads are answered by 501.",
+        {"models.upload-and-convert": refusing(lambda answer: replace(answer, status=501), 400)},
     ),
     Fault(
         "any-method-serves",
@@ -196,7 +233,10 @@ FAULTS = (
     ),
     Fault(
         "url-of-the-unknown-is-made-up",
-        ("admin.get-pipeline-external-url.knows-nothing-of-what-never-was",),
+        (
+            "admin.get-pipeline-external-url.knows-nothing-of-what-never-was",
+            "admin.get-pipeline-external-url.is-404-for-the-unknown",
+        ),
         KIND,
         "The URL of a pipeline that never was is answered all the same.",
         {"admin.get-pipeline-external-url": _unknown_url_is_made_up},

@@ -34,7 +34,7 @@ async def _unknown_source_is_the_newest(call: Call, proceed: Step, world: World)
 async def _source_of_any_workspace(call: Call, proceed: Step, world: World) -> Answer:
     body = question(call)
     row = None
-    if is_of(body.get("source_pipeline"), int):
+    if is_of(body.get("source_pipeline"), int) and is_of(body.get("workspace_id"), int):
         row = world.store.one("SELECT workspace_id FROM pipeline WHERE id = ?", body["source_pipeline"])
     return await proceed(asking(call, body | {"workspace_id": row["workspace_id"]}) if row else call)
 
@@ -81,12 +81,16 @@ def _anothers_version(body: dict[str, Any], world: World) -> dict[str, Any] | No
     return kept | {"pipeline_version_pk_id": row["id"]} if row and row["id"] else None
 
 
+def _is_whole(model: Any) -> bool:
+    return isinstance(model, dict) and all(isinstance(model.get(key), str) for key in ("name", "version", "sha"))
+
+
 def _models_that_are(elsewhere: bool) -> Callable[[dict[str, Any], World], dict[str, Any] | None]:
     """Leave out models that nobody uploaded, or those that only another workspace has."""
 
     def applies(body: dict[str, Any], world: World) -> dict[str, Any] | None:
         models = body.get("models")
-        if not isinstance(models, list) or not all(isinstance(each, dict) for each in models):
+        if not isinstance(models, list) or not all(_is_whole(each) for each in models):
             return None
         kept = []
         for each in models:

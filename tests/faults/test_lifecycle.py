@@ -1,0 +1,24 @@
+"""Each fault of what the lifecycle shows breaks what it says, and nothing else that gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from conformance.emulator.faults import FAULTS, Fault
+from tests.measured import Apart, found_by, inexact
+
+HERE = [fault for fault in FAULTS if "lifecycle" in found_by()[fault.id]]
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Apart]:
+    apart = Apart()
+    yield apart
+    apart.close()
+
+
+@pytest.mark.parametrize("fault", HERE, ids=lambda fault: fault.id)
+def test_a_fault_breaks_what_it_says_and_nothing_else_that_gates(fault: Fault, process: Apart) -> None:
+    assert inexact(fault, process.with_fault(fault)) == ""
