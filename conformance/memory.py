@@ -72,7 +72,7 @@ class Memory:
         return self
 
     def _changed(self, exchange: Exchange) -> Memory:
-        if exchange.status is not None and 400 <= exchange.status < 600 and exchange.status not in (401, 403, 429):
+        if exchange.status is not None and 400 <= exchange.status < 600 and exchange.status != 429:
             return replace(self, refused=(*self.refused, exchange)[-_REFUSALS_KEPT:]) if self.reads else self
         # A success changes something; of a request without an answer nobody knows.
         return replace(self, reads=HashTrieMap(), refused=()) if self.reads else self

@@ -25,7 +25,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--conformance-workspace-id", {"type": int, "default": None, "metavar": "N"}),
     (
         "--conformance-timeout",
-        {"type": float, "default": 300.0, "metavar": "S", "help": "longest wait for a deployment"},
+        {"type": float, "default": None, "metavar": "S", "help": "longest wait for a deployment"},
     ),
     ("--conformance-effects", {"default": "", "choices": ["read", "own", "full"], "help": "what may be touched"}),
     ("--conformance-allow-host", {"action": "append", "default": [], "metavar": "HOST"}),
@@ -50,11 +50,12 @@ def runner_of(config: pytest.Config) -> Runner:
 
 
 def _settings(config: pytest.Config) -> Settings:
-    from conformance.settings import Settings
+    from conformance.settings import Settings, longest_wait
 
     option = config.option
+    target, wait = option.target or os.environ.get("CONFORMANCE_TARGET", ""), option.conformance_timeout
     return Settings(
-        target=option.target or os.environ.get("CONFORMANCE_TARGET", ""),
+        target=target,
         profile=option.conformance_profile,
         budget=option.conformance_budget,
         suites=tuple(option.conformance_suite),
@@ -64,7 +65,7 @@ def _settings(config: pytest.Config) -> Settings:
         max_requests=option.conformance_max_requests,
         model=option.conformance_model,
         workspace_id=option.conformance_workspace_id,
-        wait=option.conformance_timeout,
+        wait=longest_wait(target) if wait is None else wait,
         ca_file=option.conformance_ca_file,
         record=option.conformance_record,
         effects=option.conformance_effects,

@@ -16,9 +16,13 @@ class Patience:
         self._vain: set[str] = set()
 
     def seconds(self, end: str) -> float:
-        """How long to wait for that end (`Running`, `404`)."""
+        """How long to wait for that end (`Running`, `404`, `routed`)."""
         return min(self._seconds, _SHORT_SECONDS) if end in self._vain else self._seconds
 
+    def gave_up(self, end: str) -> bool:
+        """Whether a whole wait for that end was in vain."""
+        return end in self._vain
+
     def ran_out(self, end: str) -> None:
-        """A whole wait for that end was in vain."""
+        """Remember that a whole wait for that end was in vain."""
         self._vain.add(end)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance import data
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
@@ -21,6 +22,7 @@ from conformance.targets.reception import Bounds
 from conformance.targets.target import PROBES, Safeguards, Target
 
 EMULATED = "emulated"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BUDGETS = ("quick", "standard", "thorough")
 WORKSPACE = 10
 """The tutorial's workspace, which the emulated instance has from the start."""
@@ -131,6 +133,18 @@ def checked(settings: Settings) -> Settings:
     if settings.wait <= 0:
         raise UsageError("--timeout must be more than 0 seconds.")
     return settings
+
+
+_LONGEST_WAIT, _LONGEST_WAIT_HERE = 300.0, 90.0
+
+
+def longest_wait(target: str) -> float:
+    """Seconds to wait for a deployment where nobody says: a cluster may first have to grow, this machine does not."""
+    try:
+        here = target == EMULATED or urlsplit(target).hostname in LOOPBACK
+    except ValueError:
+        here = False  # no URL, which its own sentence will tell
+    return _LONGEST_WAIT_HERE if here else _LONGEST_WAIT
 
 
 @contextmanager

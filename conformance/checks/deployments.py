@@ -8,6 +8,9 @@ from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen
 from conformance.ledger import Deployment, Ledger, Pipeline, Stage
 from conformance.model import Exchange, Finding
 
+_RUNS = "conformance-"
+"""What every name begins with that a run gives."""
+
 DEADLINE = "deadline"
 """The label of a status poll after which a wait gave up."""
 
@@ -155,7 +158,9 @@ def _is_deployed(exchange: Exchange, ledger: Ledger) -> bool:
 
 def _new_workspaces(exchange: Exchange, ledger: Ledger) -> list[int]:
     rows = objects(exchange.answer.get("workspaces")) if isinstance(exchange.answer, dict) else []
-    return [row["id"] for row in rows if is_id(row.get("id")) and not ledger.knows_workspace(row["id"])]
+    new = [row for row in rows if is_id(row.get("id")) and not ledger.knows_workspace(row["id"])]
+    # Of a run of ours that goes on beside this one, in another process or of somebody else's.
+    return [row["id"] for row in new if not str(row.get("name")).startswith(_RUNS)]
 
 
 def asked_for(exchange: Exchange, ledger: Ledger) -> Deployment | None:

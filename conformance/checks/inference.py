@@ -130,6 +130,10 @@ def output_named(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         yield seen(exchange, "names-the-models-output", wrong is None, f"'{name}' under `out`", wrong)
 
 
+_ARROW_FILE = b"ARROW1"
+"""What an Arrow file begins with."""
+
+
 def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Who sends an Arrow file and accepts only that gets one."""
     request, response = exchange.request, exchange.response
@@ -138,8 +142,11 @@ def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     accept = request.headers.get("accept", "").strip().lower()
     known = response.media_type in {*ARROW_TYPES, "application/json"}  # of any other, its own row tells
     if known and request.media_type in ARROW_TYPES and accept == "application/vnd.apache.arrow.file":
+        # Readers of files do not read streams, which begin otherwise (Arrow columnar format, IPC File Format).
+        whole = response.media_type != accept or response.body.startswith(_ARROW_FILE)
         readable = response.media_type in ARROW_TYPES and rows_answered(response)[1] is not None
-        yield seen(exchange, "answers-arrow-in-arrow", readable, "an Arrow file with the outputs", response.media_type)
+        actual = response.media_type if whole else "an Arrow stream under the media type of a file"
+        yield seen(exchange, "answers-arrow-in-arrow", readable and whole, "an Arrow file with the outputs", actual)
 
 
 def form_accepted(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

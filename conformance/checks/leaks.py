@@ -44,12 +44,22 @@ _INSIDES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+_MAIL = re.compile(rb"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_OF_NUMBERS = frozenset(
+    {"pipelines.create", "pipelines.copy", "pipelines.deploy", "pipelines.undeploy", "workspaces.create",
+     "models.upload-and-convert"}
+)  # fmt: skip
+
+
 def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A refusal shows no stack trace, query, path or secret (CWE-209), and no answer repeats the token it was sent."""
+    """A refusal shows no stack trace, query, path or secret (CWE-209), and no answer repeats the token it was sent.
+
+    An answer of numbers names no person either; lists of what others made may (recorded: creators' addresses).
+    """
     response = exchange.response
     if response is None or not response.body_known or exchange.status is None:
         return
-    found = _repeated_token(exchange)
+    found = _repeated_token(exchange) or _address(exchange)
     if exchange.status >= 400 and not found:
         found = _inside(exchange)
     if exchange.status >= 400 or found:
@@ -72,5 +82,19 @@ def _inside(exchange: Exchange) -> str:
 def _repeated_token(exchange: Exchange) -> str:
     assert exchange.response is not None
     token = exchange.request.headers.get("authorization", "").rpartition(" ")[2]
-    repeated = len(token) > 20 and token.encode("utf-8", "replace") in exchange.response.body[:_LONGEST]
-    return "the token of the request" if repeated else ""
+    if len(token) <= 20:
+        return ""
+    if token.encode("utf-8", "replace") in exchange.response.body[:_LONGEST]:
+        return "the token of the request"
+    named = [name for name, value in exchange.response.headers.fields if token in value]
+    return f"the token of the request, in its header {named[0]}" if named else ""
+
+
+def _address(exchange: Exchange) -> str:
+    """That an answer of numbers holds somebody's address, which is not told again here."""
+    assert exchange.response is not None
+    if exchange.operation not in _OF_NUMBERS:
+        return ""
+    sent = exchange.request.body[:_LONGEST]
+    found = _MAIL.findall(exchange.response.body[:_LONGEST])
+    return "an e-mail address" if any(one not in sent for one in found) else ""

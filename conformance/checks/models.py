@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
@@ -132,12 +131,26 @@ def workspaces_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
     by_id = {row["id"]: row for row in rows}
     ids = [row["id"] for row in rows]
     yield seen(exchange, "lists-each-workspace-once", len(by_id) == len(ids), "each id once", ids)
-    inside = Counter(pipeline.workspace_id for pipeline in ledger.pipelines.values())
+    inside: dict[int | None, set[int]] = {made: set() for made in ledger.workspaces}
+    for pipeline in ledger.pipelines.values():
+        inside.setdefault(pipeline.workspace_id, set()).add(pipeline.pk)
     for made, name in ledger.workspaces.items():
         row = by_id.get(made, {})
         shown = row.get("name")
         if made not in by_id or isinstance(shown, str):
             yield seen(exchange, "lists-what-was-created", shown == name, f"workspace {made} named '{name}'", shown)
         if isinstance(row.get("pipelines"), list):
-            held = len(row["pipelines"]) >= inside[made]
-            yield seen(exchange, "lists-what-is-in-it", held, f"{inside[made]} pipelines at least", row["pipelines"])
+            least = len(inside[made])
+            held = len(row["pipelines"]) >= least
+            yield seen(exchange, "lists-what-is-in-it", held, f"{least} pipelines at least", row["pipelines"])
+            yield from _of_others(exchange, made, row["pipelines"], inside)
+
+
+def _of_others(exchange: Exchange, made: int, listed: list[Any], inside: dict[int | None, set[int]]) -> Findings:
+    """A workspace does not list all that another has. One id alone may be of another kind that has the same number."""
+    shown = {one for one in listed if is_id(one)}
+    others = [(other, pks) for other, pks in inside.items() if other != made and len(pks) > 1]
+    strange = [other for other, pks in others if pks <= shown]
+    if others:
+        expected = f"no pipelines of workspace {strange[0] if strange else others[0][0]} in workspace {made}"
+        yield seen(exchange, "shows-nothing-of-another-workspace", not strange, expected, sorted(shown))

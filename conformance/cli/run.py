@@ -28,7 +28,7 @@ from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.terminal import Progress, show
 from conformance.runner import Gate, Runner, suites_needed
-from conformance.settings import BUDGETS, Settings, checked, model_file
+from conformance.settings import BUDGETS, Settings, checked, longest_wait, model_file
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load
 from conformance.suites.model import Model
@@ -64,8 +64,9 @@ _ALLOCATIONS = 50_000
 @click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option(
-    "--timeout", "wait", type=float, default=300.0, show_default=True,
-    help="Longest wait, in seconds, for a deployment to start or stop; a request waits 30 s at most.",
+    "--timeout", "wait", type=float, default=None, metavar="S",
+    help="Longest wait, in seconds, for a deployment to start or stop; a request waits 30 s at most. "
+    "[default: 300; 90 for an instance on this machine]",
 )  # fmt: skip
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
 @safety_options
@@ -79,6 +80,8 @@ def run(
 
     PYTEST_ARGUMENTS, after --, go to pytest as they are, whose own output is then shown too.
     """
+    if options["wait"] is None:
+        options["wait"] = longest_wait(options["target"])
     settings = Settings(seed=secrets.randbelow(2**31) if seed is None else seed, **options)
     runner = Runner(settings)
     suites_needed(runner.rules.catalogue, settings.suites, settings.only)

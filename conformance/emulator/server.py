@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 
@@ -36,6 +37,10 @@ def url_of(listener: socket.socket) -> str:
     """`http://HOST:PORT` of a bound socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+# The parser's warnings of forms that are none would stand on standard error: the refusal says it to who sent them.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Server(uvicorn.Server):

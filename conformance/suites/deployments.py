@@ -15,7 +15,7 @@ from conformance.model import Exchange
 from conformance.session import Session
 from conformance.settings import Settings
 from conformance.suites.plan import PLAN, Ground, Planned, Running
-from conformance.suites.waiting import until_gone, until_running
+from conformance.suites.waiting import until_gone, until_routed, until_running
 from conformance.targets.guard import RefusedError
 
 
@@ -74,7 +74,7 @@ class Deployments:
             made = self.started(key)
             try:
                 until_running(self._ground.client, made.name, self._session.patience, self._since[key])
-                self._running[key] = replace(made, url=self._url(made))
+                self._running[key] = self._routed(replace(made, url=self._url(made)))
             except ApiError as error:
                 self._running[key] = error
         return _or_raised(self._running[key])
@@ -84,6 +84,14 @@ class Deployments:
         url = self._ground.client.external_url(self._ground.workspace_id, made.pipeline_name).value
         path = infer_path(made.name, made.pipeline_name)
         return url if url.endswith(path) else path
+
+    def _routed(self, running: Running) -> Running:
+        """The deployment once it can be asked. What cannot, the rows of inference tell of."""
+        ground = self._ground
+        until_routed(
+            ground.client, running.url, ground.model.column, ground.model.tutorial_row(), self._session.patience
+        )
+        return running
 
     def lost(self, key: str, exchange: Exchange) -> None:
         """A deployment that a refused request has ended, or spoilt, which its row tells of: nothing more is asked."""
@@ -135,7 +143,7 @@ class Deployments:
         made = promising.deploy(name, before.pipeline, models=[self._ground.uploads.first]).value
         again = replace(before, deployment_id=made, name=f"{name}-{made}")
         until_running(self._ground.client, again.name, self._session.patience)
-        again = replace(again, url=self._url(again))
+        again = self._routed(replace(again, url=self._url(again)))
         self._gone.discard(key)
         del self._ended[key]
         self._started[key] = self._running[key] = again

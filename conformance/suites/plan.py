@@ -171,13 +171,13 @@ def _copied(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
 
 
 def _copied_and_deployed(ground: Ground) -> Running:
-    """Of a copy of a copy, deployed by the copying itself."""
+    """Of a copy of a copy, deployed by the copying itself, or where that deploys nothing, after it."""
     client = ground.client
     source, newer = _source(ground, ground.named("source-of-copies"))
-    made = client.copy_pipeline(
+    first_copy = client.copy_pipeline(
         ground.named("copy-between"), ground.workspace_id, source.pipeline_pk_id, pipeline_version=newer.version
     )
-    between = _own(made, source)
+    between = _own(first_copy, source)
     name = ground.named("copy-of-copy")
     promising = ground.promising("takes-a-copy")
     promising.copy_pipeline(ground.named("copy-of-copy-idle"), ground.workspace_id, between.pipeline_pk_id).value  # noqa: B018
@@ -185,9 +185,10 @@ def _copied_and_deployed(ground: Ground) -> Running:
         name, ground.workspace_id, between.pipeline_pk_id, deploy=name
     )
     copied = _own(reply, source, between)
-    if copied.deployment_id is None:
-        raise ApiError(f"{name} was asked to deploy, and its answer has no deployment.", reply.exchange)
-    return Running(name, copied, copied.deployment_id, f"{name}-{copied.deployment_id}")
+    made = copied.deployment_id
+    if made is None:
+        made = ground.deployed(promising.deploy(name, copied, models=[ground.uploads.second]), copied)
+    return Running(name, copied, made, f"{name}-{made}")
 
 
 def _source(ground: Ground, name: str) -> tuple[PipelineVersionCreated, PipelineVersionCreated]:

@@ -15,6 +15,7 @@ from conformance.settings import Settings
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
 from conformance.suites.plan import ENGINE_CONFIG, Running, Uploads
+from conformance.suites.requests import NOT_GIVEN
 
 Named = Callable[[str], str]
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
@@ -181,8 +182,11 @@ def test_a_version_is_deployed_by_its_uuid(client: PipelineClient, running: Runn
         deploying(client, "takes-a-version-by-its-uuid", named)
 
 
-def test_status_names_pipeline_and_models(client: PipelineClient, running: Running) -> None:
+def test_status_names_pipeline_and_models(client: PipelineClient, running: Running, named: Named) -> None:
     client.deployment_status(running.name)
+    unknown = client.meaning("", NEVER_WAS)
+    unknown.deployment_status(f"{named('never')}-{running.deployment_id}")
+    unknown.deployment_status(f"{running.name.rpartition('-')[0]}-{NOT_GIVEN}")
     body = json.dumps({"id": running.name}).encode()
     asking(client, "reads-name-rather-than-id").post("/v1/api/status/get_deployment", body, {"Content-Type": JSON})
 

@@ -11,6 +11,7 @@ from conformance.checks.deployments import AFTER_REFUSAL
 from conformance.checks.models import RUBBISH
 from conformance.checks.status import PROMISE, REFUSES
 from conformance.client import PipelineClient, steps_of
+from conformance.model import Headers
 from conformance.session import Session
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
@@ -114,6 +115,25 @@ def test_a_refused_undeploy_ends_nothing(
         served = after.infer(running.url, model.column, [model.tutorial_row()])
         if not served.ok:
             deployments.lost("main", served.exchange)
+            return
+
+
+@pytest.mark.needs("main")
+def test_a_strangers_requests_change_nothing(
+    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard
+) -> None:
+    running = deployments.running("main")
+    creating = json_request("pipelines.create", yard.bodies["pipelines.create"])
+    undeploying = json_request("pipelines.undeploy", {"deployment_id": running.deployment_id})
+    for probe, authorization in (("identity:none", {}), ("identity:garbage", {"Authorization": "Bearer not.a.token"})):
+        for request in (creating, undeploying):
+            fields = Headers([*request.headers.fields, *authorization.items()])
+            _read(client, yard)
+            session.send(replace(request, headers=fields), authenticated=False, labels=frozenset({probe}))
+            _read(client, yard)
+        found = client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy").deployment_status(running.name)
+        if not found.ok:
+            deployments.lost("main", found.exchange)
             return
 
 

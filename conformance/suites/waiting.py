@@ -10,11 +10,15 @@ from conformance.checks.deployments import DEADLINE
 from conformance.client import ApiError, PipelineClient
 from conformance.patience import Patience
 
-ERROR_SECONDS = 10.0
-"""How long `Error` may last before the wait gives up; a passing one is recorded as normal."""
+ERROR_SECONDS = 60.0
+"""How long `Error` may last before the wait gives up: recorded while a cluster has no room, and the vendor's client
+waits on through it."""
 
-RUNNING, GONE = "Running", "404"
+RUNNING, GONE, ROUTED = "Running", "404", "routed"
 """What is waited for."""
+
+ROUTING_SECONDS = 10.0
+_NOT_ROUTED = (404, 503)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
@@ -59,6 +63,22 @@ def until_gone(client: PipelineClient, name: str, patience: Patience, since: flo
             came = reply.exchange.failure or f"HTTP status {reply.status}"
             raise ApiError(f"{name} was not gone {waited:.0f} s after its undeploy; last seen: {came}.", reply.exchange)
         time.sleep(min(pause, max(0.0, seconds - waited)))
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def until_routed(client: PipelineClient, url: str, column: str, row: list[float], patience: Patience) -> None:
+    """Ask for one row until that is no longer refused as of what is not there yet, for ten seconds at most.
+
+    The gateway may learn of a deployment a moment after its status says Running: 404 and 503, both without a body, were
+    recorded. What is refused later is judged.
+    """
+    began, pause = time.monotonic(), _FIRST_PAUSE
+    seconds = 0.0 if patience.gave_up(ROUTED) else min(ROUTING_SECONDS, patience.seconds(ROUTED))
+    while client.meaning("").infer(url, column, [row]).status in _NOT_ROUTED:
+        if time.monotonic() - began >= seconds:
+            patience.ran_out(ROUTED)
+            return
+        time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 

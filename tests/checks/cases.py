@@ -46,6 +46,7 @@ from tests.checks.built import (
 
 ERROR = {"msg": "Bad request: no", "code": 400}
 OURS = {"id": 10, "name": "ours"}
+THEIRS = {"id": 11, "name": "theirs", "pipelines": []}
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,10 @@ CASES = (
     Case("workspaces.list.lists-each-workspace-once", listed_workspaces(OURS), listed_workspaces(OURS, OURS), MADE[:1]),
     Case("workspaces.list.lists-what-is-in-it",
          listed_workspaces(OURS), listed_workspaces(OURS | {"pipelines": []}), MADE),
+    Case("workspaces.list.shows-nothing-of-another-workspace",
+         listed_workspaces(OURS | {"pipelines": [25, 28]}, THEIRS),
+         listed_workspaces(OURS | {"pipelines": [25, 28]}, THEIRS | {"pipelines": [25, 28]}),
+         (workspace(), workspace(11, "theirs"), created(), created(28, 29, UUIDS[3], name="q"))),
     Case("pipelines.create.same-name-keeps-the-pipeline", created(25, 27, UUIDS[2]), created(26, 27, UUIDS[2]), MADE),
     Case("pipelines.create.another-name-is-another-pipeline", created(26, 27, UUIDS[2], name="q"),
          created(25, 27, UUIDS[2], name="q"), MADE),

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.checks import Rules, judge
+from conformance.checks.deployments import AFTER_REFUSAL
+from conformance.client import arrow_stream
 from conformance.model import Exchange, Finding
-from tests.checks.built import COLUMN, ROWS, SERVING, after, infer, post, record
-from tests.checks.cases import CASES, Case
+from tests.checks.built import (
+    ARROW,
+    COLUMN,
+    DATE,
+    ROWS,
+    SERVING,
+    after,
+    arrow_request,
+    infer,
+    listed_workspaces,
+    post,
+    record,
+    workspace,
+)
+from tests.checks.cases import CASES, ERROR, OURS, THEIRS, Case
 
 RULES = Rules.of()
 
@@ -54,3 +71,44 @@ def test_rows_of_several_columns_are_judged_by_the_models_own() -> None:
     found = judge(infer(records, question=question), after(*SERVING), RULES)
     assert [finding for finding in found if not finding.held] == []
     assert "pipelines.infer.computes-the-model" in {finding.requirement for finding in found}
+
+
+def test_an_arrow_stream_is_no_arrow_file() -> None:
+    stream = arrow_stream("dense_1", [[0.5]])
+    asked = {"question": arrow_request(), "kind": ARROW, "sent": {"Accept": ARROW}}
+    exchange = infer(stream, headers={"content-type": ARROW, "date": DATE}, **asked)
+    broken = {finding.requirement for finding in judge(exchange, after(*SERVING), RULES) if not finding.held}
+    assert "pipelines.infer.answers-arrow-in-arrow" in broken
+
+
+def test_a_workspace_of_a_run_of_ours_is_no_sign_of_a_refusal_that_was_carried_out() -> None:
+    before = (workspace(), listed_workspaces(OURS), post("workspaces.create", {}, ERROR, 400))
+    label = f"{AFTER_REFUSAL}workspaces.create"
+    for name, held in (("conformance-0123abcd-gw1-workspace", True), ("untitled", False)):
+        exchange = replace(listed_workspaces(OURS, THEIRS | {"name": name}), labels=frozenset({label}))
+        found = judge(exchange, after(*before), RULES)
+        told = [
+            one.held
+            for one in found
+            if one.requirement == "workspaces.create.a-refusal-changes-nothing"
+            and one.expected.startswith("no workspace")
+        ]
+        assert told == [held]
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "headers", "leaks"),
+    [
+        ("pipelines.deploy", {"id": 14}, {}, False),
+        ("pipelines.deploy", {"id": 14, "owner": "jo@example.com"}, {}, True),
+        ("workspaces.list", {"workspaces": [{"created_by": "jo@example.com"}]}, {}, False),
+        ("pipelines.deploy", {"id": 14}, {"x-echo": "Bearer " + "t" * 40}, True),
+    ],
+)
+def test_an_answer_of_numbers_names_nobody_and_no_header_repeats_a_token(
+    operation: str, answer: object, headers: dict[str, str], leaks: bool
+) -> None:
+    exchange = post(operation, {}, answer, headers={"content-type": "application/json", "date": DATE, **headers})
+    found = [one for one in judge(exchange, after(), RULES) if one.requirement.endswith("keeps-its-insides-to-itself")]
+    assert [one.held for one in found] == ([False] if leaks else [])
+    assert not any("jo@" in one.actual for one in found)

@@ -92,6 +92,11 @@ async def _workspaces_without_new(call: Call, proceed: Step, world: World) -> An
     return with_json(answer, {"workspaces": answer.json["workspaces"][:1]})
 
 
+def _workspaces_poured_together(body: Any) -> Any:
+    every = sorted({pipeline for each in body["workspaces"] for pipeline in each["pipelines"]})
+    return {"workspaces": [each | {"pipelines": every} for each in body["workspaces"]]}
+
+
 def _workspaces_emptied(body: Any) -> Any:
     return {"workspaces": [each | {"models": [], "pipelines": []} for each in body["workspaces"]]}
 
@@ -155,6 +160,13 @@ FAULTS = (
         KIND,
         "Each workspace is listed twice.",
         {_WORKSPACES: succeeding(lambda body: {"workspaces": body["workspaces"] * 2})},
+    ),
+    Fault(
+        "workspaces-show-one-another",
+        (f"{_WORKSPACES}.shows-nothing-of-another-workspace",),
+        KIND,
+        "Each listed workspace shows the pipelines of all.",
+        {_WORKSPACES: succeeding(_workspaces_poured_together)},
     ),
     Fault(
         "workspaces-seem-empty",

@@ -9,7 +9,7 @@ from conformance.patience import Patience
 from conformance.session import Session
 from conformance.suites.generation.stage import Stage
 from conformance.suites.model import Model
-from conformance.suites.waiting import until_gone, until_running
+from conformance.suites.waiting import until_gone, until_routed, until_running
 
 _ROWS = 12
 
@@ -68,6 +68,7 @@ def _served(
         deployed.append((name, deployment_id, f"{name}-{deployment_id}"))
     for name, deployment_id, deployment in deployed:
         until_running(client, deployment, patience)
+        until_routed(client, infer_path(deployment, name), column, rows[0], patience)
         client.infer(infer_path(deployment, name), column, rows)
         client.undeploy(deployment_id=deployment_id)
     for name, _, deployment in deployed:

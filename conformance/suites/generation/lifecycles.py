@@ -33,7 +33,7 @@ from conformance.suites.generation.drawing import keep_out_of_the_way
 from conformance.suites.generation.refusing import UNKNOWN
 from conformance.suites.generation.serving import number
 from conformance.suites.generation.stage import Stage
-from conformance.suites.waiting import until_gone, until_running
+from conformance.suites.waiting import until_gone, until_routed, until_running
 from conformance.targets.guard import RefusedError
 
 ANY = st.integers(0, 2**16)
@@ -71,6 +71,7 @@ class World:
     made: list[Made] = field(default_factory=list)
     deployed: list[Deployed] = field(default_factory=list)
     ended: list[Deployed] = field(default_factory=list)
+    routed: set[int] = field(default_factory=set)
     deployments: int = 0
 
     def room(self) -> bool:
@@ -206,7 +207,7 @@ class Lifecycle(RuleBasedStateMachine):
     def wait(self, deployment: int) -> None:
         deployed = _of(self.world.deployed, deployment)
         if deployed:
-            _tolerant(lambda: until_running(self.valid, deployed.name, self.world.session.patience))
+            self._until_served(deployed)
 
     @rule(deployment=ANY, count=st.integers(1, 4), kind=st.integers(0, 5), rows=st.integers(0, 5))
     def infer(self, deployment: int, count: int, kind: int, rows: int) -> None:
@@ -271,9 +272,16 @@ class Lifecycle(RuleBasedStateMachine):
         client.external_url(world.stage.workspace_id, world.stage.names.fresh("none"))
         self.invalid.create_pipeline(world.stage.names.fresh("none"), UNKNOWN, {})
 
+    def _until_served(self, deployed: Deployed) -> None:
+        world, patience = self.world, self.world.session.patience
+        if _tolerant(lambda: until_running(self.valid, deployed.name, patience)) and deployed.made.models:
+            model, url = world.stage.model, infer_path(deployed.name, deployed.made.name)
+            until_routed(self.valid, url, model.column, model.rows(1)[0], patience)
+            world.routed.add(deployed.id)
+
     def _serves(self, deployed: Deployed) -> bool:
         known = self.world.session.ledger.deployments.get(deployed.id)
-        return bool(deployed.made.models and known and known.running and known.stage is Standing.DEPLOYED)
+        return deployed.id in self.world.routed and bool(known and known.stage is Standing.DEPLOYED)
 
     def _known(self, deployed: Deployed) -> bool:
         known = self.world.session.ledger.deployments.get(deployed.id)

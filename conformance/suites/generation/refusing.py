@@ -128,6 +128,7 @@ def _nowhere(stage: Stage) -> Iterator[Request]:
         (f"{stage.pipeline_name}-{UNKNOWN}", stage.pipeline_name),
         (stage.deployment[0], stage.pipelines[1][0]),
         (stage.names.fresh("none") + "-1", stage.pipeline_name),
+        (f"{stage.names.fresh('none')}-{stage.deployment[1]}", stage.pipeline_name),
     ):
         yield Request("POST", infer_path(deployment, pipeline), Headers({"Content-Type": PANDAS_RECORDS}), content)
 

@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 from conformance.errors import NoVerdictError
 from conformance.model import Exchange, Finding, Request
 from conformance.session import Session, Trace
-from conformance.settings import Settings
+from conformance.settings import LOOPBACK, Settings
 from conformance.suites.generation.budget import budget_of
 from conformance.suites.generation.replaying import NotAgainError, Replayer, shown_by
 from conformance.suites.generation.tokens import Token, gives, made_name, uses
 from conformance.targets.guard import RefusedError
 
 _COSTLY = frozenset({"pipelines.deploy"})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def shrink_all(session: Session, settings: Settings) -> None:
@@ -50,7 +49,7 @@ class _Shrinker:
     def __init__(self, session: Session, replayer: Replayer, settings: Settings, until: float) -> None:
         self._session, self._replayer, self._until = session, replayer, until
         # What runs on this machine costs nobody money.
-        self._may_deploy = settings.kind != "live" or urlsplit(session.target.url).hostname in _LOOPBACK
+        self._may_deploy = settings.kind != "live" or urlsplit(session.target.url).hostname in LOOPBACK
 
     def shrunk(self, trace: Trace) -> Finding | None:
         finding = trace.finding

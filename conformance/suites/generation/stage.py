@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from conformance.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
 from conformance.patience import Patience
 from conformance.suites.model import Model
-from conformance.suites.waiting import until_running
+from conformance.suites.waiting import until_routed, until_running
 
 _LONGEST_NAME = 63
 """The vendor's client refuses names of 64 characters and more (its checks.py); up to here a name must be taken."""
@@ -66,9 +66,11 @@ def stage_of(
     deployment_id = client.deploy(served, created, models=[models[0]]).value
     deployment = f"{served}-{deployment_id}"
     until_running(client, deployment, patience)
-    return Stage(
+    stage = Stage(
         workspace_id, model, names, models, ids, pipelines, (deployment, deployment_id, created), served, deploys
     )
+    until_routed(client, stage.url, model.column, model.rows(1)[0], patience)
+    return stage
 
 
 def own_workspace(client: PipelineClient, names: Names) -> int:
