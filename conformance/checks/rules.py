@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,6 +47,19 @@ class Rules:
         """Whether the document declares a status, by itself, by its class or by default."""
         declared = self._responses(operation_id)
         return str(status) in declared or f"{status // 100}XX" in declared or "default" in declared
+
+    def is_integer(self, operation_id: str, field: str) -> bool:
+        """Whether the document has an integer and nothing else at a field (`$.workspaces[].id`) of a success."""
+        responses = self._responses(operation_id)
+        for status in self.success_statuses(operation_id):
+            content = self.document.resolved(responses[str(status)]).get("content", {})
+            schema: Any = content.get("application/json", {}).get("schema", {})
+            for name in re.findall(r"\w+|\[\]", field.removeprefix("$")):
+                schema = self.document.resolved(schema)
+                schema = schema.get("items", {}) if name == "[]" else schema.get("properties", {}).get(name, {})
+            if self.document.resolved(schema).get("type") == "integer":
+                return True
+        return False
 
     def media_types(self, operation_id: str, status: int) -> frozenset[str]:
         """Media types, without parameters, that the document declares for a status; empty where it has no body."""

@@ -16,12 +16,16 @@ from tests.checks.built import (
     DATE,
     ROWS,
     SERVING,
+    UUIDS,
     after,
     arrow_request,
+    created,
     infer,
+    listed,
     listed_workspaces,
     post,
     record,
+    version,
     workspace,
 )
 from tests.checks.cases import CASES, ERROR, OURS, THEIRS, Case
@@ -112,3 +116,17 @@ def test_an_answer_of_numbers_names_nobody_and_no_header_repeats_a_token(
     found = [one for one in judge(exchange, after(), RULES) if one.requirement.endswith("keeps-its-insides-to-itself")]
     assert [one.held for one in found] == ([False] if leaks else [])
     assert not any("jo@" in one.actual for one in found)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "row"),
+    [
+        (created(25.0, 26, UUIDS[0]), "pipelines.create.returns-the-pipeline-id"),
+        (listed(version() | {"id": 5.0}), "models.list-versions.tells-each-id"),
+        (listed_workspaces(OURS, THEIRS | {"id": 11.0}), "workspaces.list.tells-each-id"),
+        (infer([record(row, time=1.7e12) for row in ROWS]), "pipelines.infer.tells-each-records-time"),
+    ],
+)
+def test_an_integer_is_written_as_one(exchange: Exchange, row: str) -> None:
+    broken = {one.requirement for one in judge(exchange, after(*SERVING), RULES) if not one.held}
+    assert row in broken
