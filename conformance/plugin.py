@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not ours or config.option.collectonly:
         return
     from conformance.errors import SuiteError
-    from conformance.runner import suites_needed
+    from conformance.scope import suites_needed
 
     runner = runner_of(config)
     try:
@@ -70,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _leave_out(runner: Runner, items: list[pytest.Item]) -> None:
     """Skip, and say why, what is about an operation or a requirement that this release does not have."""
-    from conformance.runner import lacks
+    from conformance.scope import lacks
 
     rules = runner.rules
     for item in items:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from conformance import baseline, plain
+from conformance import baseline
 from conformance.checks import Rules
 from conformance.custody import Custody, in_advance, terminations_interrupt
-from conformance.errors import UsageError
-from conformance.model import Effect, Exchange, Finding, Requirement, Waiver
+from conformance.model import Waiver
 from conformance.patience import Patience
 from conformance.reach import reached_of
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
-from conformance.session import Session, Sightings
+from conformance.scope import lacks, only_read, scope_in_words, scope_of
+from conformance.session import Session
 from conformance.settings import (
     EMULATED,
     Settings,
@@ -32,63 +30,14 @@ from conformance.settings import (
     open_target,
     require_answer,
 )
-from conformance.spec.requirements import Catalogue, nearest
+from conformance.tally import Tally, of_sightings
 from conformance.targets.live import base_url
 from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
 from conformance.verdict import Inherited, conclude
 
-DEFAULT_SUITE = "lifecycle"
 _INCIDENTS_SHOWN = 3
 _SHORT_WAIT = 15.0
-
-
-@dataclass
-class Tally:
-    """What all items of a run saw, added up from their reports."""
-
-    findings: list[Finding] = field(default_factory=list)
-    held: Counter[tuple[str, str]] = field(default_factory=Counter)
-    reached: Counter[tuple[str, int]] = field(default_factory=Counter)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    witnesses: dict[str, Exchange] = field(default_factory=dict)
-    incidents: list[str] = field(default_factory=list)
-    suites: dict[str, dict[str, Any]] = field(default_factory=dict)
-    marks: Counter[str] = field(default_factory=Counter)
-    observed: dict[str, str] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
-    requests: int = 0
-
-    def absorb(self, seen: Mapping[str, Any]) -> None:
-        """Add what one item's report carries (`of_sightings`)."""
-        self.findings += [plain.to_finding(finding) for finding in seen["broken"]]
-        for requirement, operation, count in seen["held"]:
-            self.held[requirement, operation] += count
-        for operation, status, count in seen["reached"]:
-            self.reached[operation, status] += count
-        self.events += seen["events"]
-        self.marks.update(seen["marks"])
-        self.observed |= seen["observed"]
-        self.witnesses = {n: plain.to_exchange(e) for n, e in seen["witnesses"].items()} | self.witnesses
-        self.requests += seen["requests"]
-
-    def broken(self) -> set[str]:
-        """Ids of requirements seen broken so far."""
-        return {finding.requirement for finding in self.findings}
-
-
-def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
-    """Sightings as plain data."""
-    return {
-        "marks": dict(sightings.marks),
-        "observed": dict(sightings.observed),
-        "witnesses": {name: plain.of_exchange(exchange) for name, exchange in sightings.witnesses.items()},
-        "broken": [plain.of_finding(finding) for finding in sightings.broken],
-        "held": [[requirement, operation, n] for (requirement, operation), n in sightings.held.items()],
-        "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
-        "events": list(sightings.events),
-        "requests": requests,
-    }
 
 
 @dataclass(frozen=True)
@@ -326,78 +275,3 @@ def _first_of(incidents: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(incidents))
     more = len(distinct) - _INCIDENTS_SHOWN
     return " ".join([*distinct[:_INCIDENTS_SHOWN], *([f"({more} more of the kind.)"] if more > 0 else [])])
-
-
-def lacks(rules: Rules, name: str) -> str:
-    """Why a release leaves out what is about this operation or requirement; empty where it has it."""
-    document = rules.document
-    if document.has(name) or rules.holds(name):
-        return ""
-    for operation, rows in rules.catalogue.left_out.items():
-        if name == operation or name in rows:
-            return f"Release {document.profile} has no {operation}."
-    return f"Release {document.profile} does not promise {name}."
-
-
-def known_suites() -> tuple[str, ...]:
-    """Names of the suites there are: the modules `test_NAME` beside each other."""
-    folder = Path(__file__).resolve().parent / "suites"
-    return tuple(sorted(path.stem.removeprefix("test_") for path in folder.glob("test_*.py")))
-
-
-def suite_of(row: Requirement) -> str:
-    """The suite that must exercise a requirement: the row's own word, else the lifecycle."""
-    return str(row.notes.get("suite", DEFAULT_SUITE))
-
-
-def scope_of(catalogue: Catalogue, suites: Sequence[str], only: Sequence[str]) -> frozenset[str] | None:
-    """Requirement ids a narrowed run is about; None where nothing narrows it. Raises UsageError on an unknown id."""
-    if not suites and not only:
-        return None
-    for suite in suites:
-        if suite not in known_suites():
-            raise UsageError(
-                f"There is no suite '{suite}'{nearest(suite, known_suites())}; there are {', '.join(known_suites())}."
-            )
-    chosen = {row.id for row in catalogue.rows if not suites or suite_of(row) in suites}
-    if only:
-        chosen &= {row.id for pattern in only for row in _matching(catalogue, pattern)}
-    return frozenset(chosen)
-
-
-def suites_needed(catalogue: Catalogue, suites: Sequence[str], only: Sequence[str]) -> frozenset[str] | None:
-    """Suites whose items a narrowed run takes; None for all."""
-    scope = scope_of(catalogue, suites, only)
-    if scope is None:
-        return None
-    return frozenset(suites) or frozenset(suite_of(row) for row in catalogue.rows if row.id in scope)
-
-
-def only_read(rules: Rules, scope: frozenset[str] | None) -> tuple[tuple[Requirement, ...], frozenset[str]]:
-    """The rows and the scope of a run that may only read: what reads promise, as far as nothing must be made for it."""
-    reading = {one.id for one in rules.document.operations if one.effect is Effect.READ}
-    ids = frozenset(row.id for row in rules.catalogue.rows if row.operation in reading)
-    why = "It takes something of this run's own, and a run that may only read makes nothing."
-    rows = tuple(
-        replace(row, unreached=dict.fromkeys(("live", "emulated"), why) | dict(row.unreached)) if row.id in ids else row
-        for row in rules.catalogue.rows
-    )
-    return rows, ids if scope is None else ids & scope
-
-
-def scope_in_words(suites: Sequence[str], only: Sequence[str], *, reading: bool = False) -> str:
-    """The scope as a phrase for people."""
-    parts = ["reading only"] if reading else []
-    if suites:
-        parts.append("suite " + ", ".join(suites))
-    if only:
-        parts.append("only " + ", ".join(only))
-    return "; ".join(parts) or "everything"
-
-
-def _matching(catalogue: Catalogue, pattern: str) -> list[Requirement]:
-    rows = [row for row in catalogue.rows if pattern in (row.id, row.operation) or fnmatchcase(row.id, pattern)]
-    if not rows:
-        known = [*catalogue.by_id, *dict.fromkeys(row.operation for row in catalogue.rows)]
-        raise UsageError(f"--only {pattern} names no requirement and no operation{nearest(pattern, known)}.")
-    return rows

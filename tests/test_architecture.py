@@ -32,6 +32,8 @@ LAYERS: tuple[frozenset[str], ...] = (
             "journal",
             "reach",
             "patience",
+            "scope",
+            "tally",
             "cleaning",
             "custody",
         }

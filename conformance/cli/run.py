@@ -27,7 +27,8 @@ from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.terminal import Progress, show
-from conformance.runner import Gate, Runner, suites_needed
+from conformance.runner import Gate, Runner
+from conformance.scope import suites_needed
 from conformance.settings import BUDGETS, Settings, checked, longest_wait, model_file
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load

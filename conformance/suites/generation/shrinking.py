@@ -14,8 +14,17 @@ from conformance.model import Exchange, Finding, Request
 from conformance.session import Session, Trace
 from conformance.settings import LOOPBACK, Settings
 from conformance.suites.generation.budget import budget_of
+from conformance.suites.generation.history import (
+    collapsed,
+    dependents,
+    givers,
+    kept_operations,
+    touching,
+    with_body,
+    without_models,
+)
 from conformance.suites.generation.replaying import NotAgainError, Replayer, shown_by
-from conformance.suites.generation.tokens import Token, gives, made_name, uses
+from conformance.suites.generation.tokens import made_name
 from conformance.targets.guard import RefusedError
 
 _COSTLY = frozenset({"pipelines.deploy"})
@@ -71,18 +80,18 @@ class _Shrinker:
         finally:
             shown, sent = shown_by(life.session, finding), tuple(kept)
             life.end()
-        return replace(shown, evidence=_without_polls(sent), shrunk=True) if shown else None
+        return replace(shown, evidence=tuple(collapsed(sent)), shrunk=True) if shown else None
 
     def _fewest(self, trace: Trace) -> list[Exchange] | None:
         """The givers of what the finding's exchanges use; if that is not enough, what speaks of the same things too."""
         finding = trace.finding
-        history = _collapsed([*self._session.log[: trace.before], *finding.evidence])
-        needed = _givers(history, finding.evidence)
+        history = collapsed([*self._session.log[: trace.before], *finding.evidence])
+        needed = givers(history, finding.evidence)
         if self._cannot(needed):
             return None
         if self._shows(needed, finding):
             return self._without_each(needed, finding, keep={id(e) for e in finding.evidence[-1:]})
-        wider = _touching(history, needed)
+        wider = touching(history, needed)
         if len(wider) == len(needed) or self._cannot(wider) or not self._shows(wider, finding):
             return None
         return self._without_each(wider, finding, keep={id(e) for e in finding.evidence[-1:]})
@@ -94,10 +103,10 @@ class _Shrinker:
 
     def _plainer(self, sequence: list[Exchange], finding: Finding) -> list[Exchange]:
         """The sequence with pipelines of no steps and deploys of no models, where that shows the finding too."""
-        plain = [_without_models(exchange) for exchange in sequence]
+        plain = [without_models(exchange) for exchange in sequence]
         if all(one is other for one, other in zip(plain, sequence, strict=True)):
             return sequence
-        plain = _givers(plain, [*_kept(plain), plain[-1]])
+        plain = givers(plain, [*kept_operations(plain), plain[-1]])
         try:
             return plain if self._shows(plain, finding) else sequence
         except NoVerdictError:
@@ -114,7 +123,7 @@ class _Shrinker:
         for exchange in list(reversed(exchanges)):
             if id(exchange) in keep or not any(e is exchange for e in exchanges):
                 continue
-            gone = _dependents(exchanges, exchange)
+            gone = dependents(exchanges, exchange)
             if any(id(e) in keep for e in gone):
                 continue
             fewer = [e for e in exchanges if not any(e is other for other in gone)]
@@ -163,24 +172,24 @@ def smallest(request: Request, shows: Callable[[Request], bool]) -> Request:
     except (ValueError, RecursionError):
         return request
     if isinstance(body, list) and len(body) > 1:
-        count = fewest(len(body), lambda n: shows(_with(request, body[:n])))
-        return _with(request, body[:count])
+        count = fewest(len(body), lambda n: shows(with_body(request, body[:n])))
+        return with_body(request, body[:count])
     if not isinstance(body, dict):
         return request
     for key in list(body):
         without = {name: value for name, value in body.items() if name != key}
-        if len(body) > 1 and shows(_with(request, without)):
+        if len(body) > 1 and shows(with_body(request, without)):
             body = without
     for key, value in list(body.items()):
         for simpler in _simpler(value):
-            if shows(_with(request, body | {key: simpler})):
+            if shows(with_body(request, body | {key: simpler})):
                 body = body | {key: simpler}
                 break
         if isinstance(body[key], str) and len(body[key]) >= 50:
             text = body[key]
-            length = fewest(len(text), lambda n: shows(_with(request, body | {key: text[:n]})), least=50)  # noqa: B023
+            length = fewest(len(text), lambda n: shows(with_body(request, body | {key: text[:n]})), least=50)  # noqa: B023
             body = body | {key: text[:length]}
-    return _with(request, body)
+    return with_body(request, body)
 
 
 def fewest(most: int, holds: Callable[[int], bool], least: int = 1) -> int:
@@ -197,137 +206,6 @@ def fewest(most: int, holds: Callable[[int], bool], least: int = 1) -> int:
     return high
 
 
-def _without_models(exchange: Exchange) -> Exchange:
-    """A create or deploy that speaks of no model; any other exchange as it is."""
-    question = exchange.question
-    fields = {"pipelines.create": ("definition",), "pipelines.deploy": ("models", "model_ids", "model_configs")}
-    named = [
-        name for name in fields.get(exchange.operation or "", ()) if isinstance(question, dict) and name in question
-    ]
-    if not named:
-        return exchange
-    plain = {key: value for key, value in question.items() if key not in named}
-    return replace(exchange, request=_with(exchange.request, plain))
-
-
-def _kept(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    return [e for e in exchanges if e.operation not in ("models.list-versions", "models.upload-and-convert")]
-
-
 def _simpler(value: Any) -> Iterator[Any]:
     if isinstance(value, dict | list) and value:
         yield type(value)()
-
-
-def _with(request: Request, body: Any) -> Request:
-    return replace(request, body=json.dumps(body).encode())
-
-
-def _collapsed(exchanges: Sequence[Exchange]) -> list[Exchange]:
-    """Each exchange once, and of the polls of one deployment in a row the last."""
-    seen: set[int] = set()
-    kept: list[Exchange] = []
-    for exchange in exchanges:
-        if id(exchange) in seen:
-            continue
-        seen.add(id(exchange))
-        polled = kept and exchange.operation == kept[-1].operation == "status.get-deployment"
-        if polled and exchange.request.body == kept[-1].request.body:
-            kept.pop()
-        kept.append(exchange)
-    return kept
-
-
-def _without_polls(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
-    return tuple(_collapsed(exchanges))
-
-
-def _tokens_given(exchange: Exchange) -> set[Token]:
-    found: set[Token] = {token for token in gives(exchange) if isinstance(token[1], int | str)}
-    name = made_name(exchange)
-    return found | ({name} if name and exchange.ok else set())
-
-
-def _needs(exchange: Exchange, wanted: set[Token]) -> set[Token]:
-    """What an exchange cannot do without. Of a list of versions that is the uploads whose rows are wanted of it."""
-    if exchange.operation == "models.list-versions" and exchange.ok:
-        rows = exchange.answer if isinstance(exchange.answer, list) else []
-        ours = {("model_version", row.get("model_version")): row.get("id") for row in rows if isinstance(row, dict)}
-        picked = {("model", ours[token]) for token in wanted if token in ours}
-        if picked:
-            return picked
-    used = uses(exchange.request)
-    # A model is named by its version; a name of its own is needed where nothing else leads to what it names.
-    return used if exchange.operation in _BY_NAME else {token for token in used if token[0] != "name"}
-
-
-_BY_NAME = frozenset({"models.list-versions", "admin.get-pipeline-external-url"})
-
-
-def _givers(history: Sequence[Exchange], chosen: Sequence[Exchange]) -> list[Exchange]:
-    """The chosen exchanges and what they cannot do without: the first giver of each id they use, and theirs."""
-    first: dict[Token, int] = {}
-    for index, exchange in enumerate(history):
-        for token in _tokens_given(exchange):
-            first.setdefault(token, index)
-    place = {id(exchange): index for index, exchange in enumerate(history)}
-    kept: set[int] = set()
-    wanted: set[Token] = set()
-    waiting = [place[id(exchange)] for exchange in chosen if id(exchange) in place]
-    while waiting:
-        index = max(waiting)
-        waiting.remove(index)
-        if index in kept:
-            continue
-        kept.add(index)
-        needs = _needs(history[index], wanted)
-        wanted |= needs
-        waiting += [first[token] for token in needs if token in first and first[token] < index]
-        if history[index].operation == "pipelines.infer":
-            waiting += _running_poll(history, index)
-    return [history[index] for index in sorted(kept)]
-
-
-def _running_poll(history: Sequence[Exchange], before: int) -> list[int]:
-    """Where the deployment that an inference is sent to was last seen Running before it."""
-    served = {token for token in uses(history[before].request) if token[0] == "deployment"}
-    polls = [
-        index for index, exchange in enumerate(history[:before])
-        if exchange.operation == "status.get-deployment" and _runs(exchange) and uses(exchange.request) & served
-    ]  # fmt: skip
-    return polls[-1:]
-
-
-def _runs(exchange: Exchange) -> bool:
-    answer = exchange.answer
-    return exchange.ok and isinstance(answer, dict) and answer.get("status") == "Running"
-
-
-def _touching(history: Sequence[Exchange], needed: Sequence[Exchange]) -> list[Exchange]:
-    """Those, and others that speak of the same things as the last: of each operation the first and the last two."""
-    last = needed[-1]
-    about = {token for token in uses(last.request) | _tokens_given(last) if token[0] in _TOLD}
-    extra: dict[str, list[Exchange]] = {}
-    for exchange in history:
-        if any(exchange is one for one in needed) or exchange.operation in _BY_NAME:
-            continue
-        if (uses(exchange.request) | _tokens_given(exchange)) & about:
-            extra.setdefault(exchange.operation or "", []).append(exchange)
-    some = [e for same in extra.values() for e in {id(e): e for e in (*same[:1], *same[-2:])}.values()]
-    return _givers(history, [*needed, *some])
-
-
-_TOLD = frozenset({"pipeline", "deployment", "name", "variant"})
-
-
-def _dependents(exchanges: Sequence[Exchange], removed: Exchange) -> list[Exchange]:
-    """The exchange and every later one that uses what only it gave."""
-    gone = [removed]
-    lost = set(_tokens_given(removed))
-    place = next(index for index, exchange in enumerate(exchanges) if exchange is removed)
-    for exchange in exchanges[place + 1 :]:
-        others = {t for e in exchanges if not any(e is g for g in gone) for t in _tokens_given(e)}
-        if (uses(exchange.request) & lost) - others:
-            gone.append(exchange)
-            lost |= _tokens_given(exchange)
-    return gone
