@@ -44,6 +44,7 @@ _INSIDES: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 
 
+_SECRETS = _INSIDES[-1:]
 _MAIL = re.compile(rb"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _OF_NUMBERS = frozenset(
     {"pipelines.create", "pipelines.copy", "pipelines.deploy", "pipelines.undeploy", "workspaces.create",
@@ -52,7 +53,7 @@ _OF_NUMBERS = frozenset(
 
 
 def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A refusal shows no stack trace, query, path or secret (CWE-209), and no answer repeats the token it was sent.
+    """A refusal shows no stack trace, query, path or secret (CWE-209), no answer a secret or the token it was sent.
 
     An answer of numbers names no person either; lists of what others made may (recorded: creators' addresses).
     """
@@ -60,19 +61,20 @@ def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if response is None or not response.body_known or exchange.status is None:
         return
     found = _repeated_token(exchange) or _address(exchange)
-    if exchange.status >= 400 and not found:
-        found = _inside(exchange)
-    if exchange.status >= 400 or found:
+    refused = exchange.status >= 400
+    if not found and (refused or exchange.operation != "pipelines.infer"):
+        found = _inside(exchange, _INSIDES if refused else _SECRETS)
+    if refused or found:
         expected = "an answer without the server's insides"
         yield seen(exchange, "keeps-its-insides-to-itself", not found, expected, found)
 
 
-def _inside(exchange: Exchange) -> str:
+def _inside(exchange: Exchange, kinds: tuple[tuple[str, re.Pattern[str]], ...]) -> str:
     """The kind of insides shown, and where; what the request itself contained is no leak."""
     assert exchange.response is not None
     text = exchange.response.body[:_LONGEST].decode("utf-8", "replace").replace("\\n", "\n").replace('\\"', '"')
     sent = exchange.request.body[:_LONGEST].decode("utf-8", "replace") + exchange.request.path
-    for kind, pattern in _INSIDES:
+    for kind, pattern in kinds:
         match = pattern.search(text)
         if match and match[0] not in sent:
             return f"{kind}: {match[0].strip()[:80]}"

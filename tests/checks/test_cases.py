@@ -107,6 +107,8 @@ def test_a_workspace_of_a_run_of_ours_is_no_sign_of_a_refusal_that_was_carried_o
         ("pipelines.deploy", {"id": 14, "owner": "jo@example.com"}, {}, True),
         ("workspaces.list", {"workspaces": [{"created_by": "jo@example.com"}]}, {}, False),
         ("pipelines.deploy", {"id": 14}, {"x-echo": "Bearer " + "t" * 40}, True),
+        ("workspaces.list", {"workspaces": [], "debug": "-----BEGIN RSA PRIVATE KEY-----"}, {}, True),
+        ("workspaces.list", {"workspaces": [{"name": "/srv/app/main.py"}]}, {}, False),
     ],
 )
 def test_an_answer_of_numbers_names_nobody_and_no_header_repeats_a_token(
