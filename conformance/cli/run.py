@@ -51,7 +51,10 @@ _ALLOCATIONS = 50_000
 @click.option("--profile", default="2023.4", show_default=True, help="The release it should conform to.")
 @click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; repeatable.")
 @click.option("--only", multiple=True, metavar="ID", help="Only this requirement or operation; repeatable.")
-@click.option("--budget", type=click.Choice(BUDGETS), default="standard", show_default=True)
+@click.option(
+    "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,
+    help="How much is drawn: quick for a look, standard for a gate, thorough for a night.",
+)  # fmt: skip
 @click.option("--strict", is_flag=True, help="Everything broken gates, warnings too.")
 @click.option("--seed", type=int, default=None, help="Draw the same requests as a run of that seed did.")
 @click.option("--max-requests", type=click.IntRange(50), default=None, help="Send no more requests than this.")
