@@ -169,7 +169,7 @@ class Session:
             )
 
     def _sent(self, exchange: Exchange, intent: str, labels: frozenset[str]) -> Exchange:
-        exchange = replace(exchange, intent=intent, labels=labels | self._labels)
+        exchange = replace(exchange, intent=intent, labels=exchange.labels | labels | self._labels)
         if (exchange.response is None or exchange.status in _GATEWAY_DOWN) and not self.answers():
             came = exchange.failure or f"status {exchange.status}"
             raise TargetUnreachableError(

@@ -46,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     leaks.insides_shown,
     timing.in_time,
     auth.stranger_is_refused,
+    auth.taken_each_time,
     auth.granted,
     models.uploaded,
     models.uploaded_rubbish,

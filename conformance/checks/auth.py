@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.checks.rules import Findings, Rules, came, seen
 from conformance.ledger import Ledger, is_of_absence
 from conformance.model import Exchange
+from conformance.targets.target import TURNED_AWAY
 
 PROBES = {
     "identity:none": "refuses-a-request-without-a-token",
@@ -41,6 +42,14 @@ def stranger_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     for label, slug in PROBES.items():
         if label in exchange.labels and (exchange.status is not None or exchange.response is None):
             yield seen(exchange, slug, exchange.status in REFUSALS, "status 401 or 403", came(exchange))
+
+
+def taken_each_time(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A token that has time left is not refused by a request and taken by the next (RFC 6750 3.1)."""
+    if exchange.ok and "authorization" in exchange.request.headers:
+        held = TURNED_AWAY not in exchange.labels
+        actual = "status 401 to one token that had time left, and none to the next"
+        yield seen(exchange, "takes-a-good-token-each-time", held, "no 401 to a token that has time left", actual)
 
 
 def granted(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

@@ -19,6 +19,9 @@ from conformance.targets.limits import UNLIMITED, Breaker, Limits
 from conformance.targets.reception import BOUNDS, Bounds, receive
 
 USER_AGENT = "wallaroo-conformance"
+TURNED_AWAY = "turned-away"
+"""Label of an exchange whose request was refused with one good token, and answered with the next."""
+
 _MOST_WAITING = 60.0
 """Seconds that one request waits in all because the target says 429."""
 
@@ -94,6 +97,8 @@ class Target:
         assert self._credentials is not None
         if self._credentials.renew():
             exchange = self._once(request, True)
+            if exchange.status not in (401, None):
+                return replace(exchange, labels=exchange.labels | {TURNED_AWAY})
         if exchange.status == 401:
             statuses = [self._once(_read(self.url, path), True).status for path in _READS]
             if all(status in _REFUSED for status in statuses):

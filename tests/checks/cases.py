@@ -164,6 +164,7 @@ CASES = (
     Case("workspaces.list.lists-each-workspace-once", listed_workspaces(OURS), listed_workspaces(OURS, OURS), MADE[:1]),
     Case("workspaces.list.lists-what-is-in-it",
          listed_workspaces(OURS), listed_workspaces(OURS | {"pipelines": []}), MADE),
+    Case("pipelines.deploy.takes-a-good-token-each-time", deployed(), deployed(labels=["turned-away"]), MADE),
     Case("workspaces.list.shows-nothing-of-another-workspace",
          listed_workspaces(OURS | {"pipelines": [25, 28]}, THEIRS),
          listed_workspaces(OURS | {"pipelines": [25, 28]}, THEIRS | {"pipelines": [25, 28]}),

@@ -37,6 +37,23 @@ def _admitting(known: Callable[[str, Call, World], bool]) -> Around:
     return around
 
 
+async def _not_each_time(call: Call, proceed: Step, world: World) -> Answer:
+    """Of three calls of an operation one is refused, if its token was taken before."""
+    answer = await proceed(call)
+    if answer.status != 200:
+        return answer
+    calls: dict[str, int] = world.memory.setdefault("calls", {})
+    taken: set[str] = world.memory.setdefault("tokens taken", set())
+    token = call.headers.get("authorization", "")
+    calls[call.operation] = calls.get(call.operation, 0) + 1
+    known = token in taken
+    taken.add(token)
+    if not known or calls[call.operation] % 3 != 2:
+        return answer
+    nobody = {name: value for name, value in call.headers.items() if name != "authorization"}
+    return await proceed(replace(call, headers=nobody))
+
+
 def _part(token: str, index: int) -> dict[str, Any]:
     """Header (0) or claims (1) of a token, unverified; empty where there are none."""
     try:
@@ -155,6 +172,13 @@ FAULTS = (
     _open("lets-in-early", "refuses-a-token-not-yet-valid", "The start of a token's time is not looked at.", _early),
     _open(
         "lets-in-anothers", "refuses-a-token-for-another-audience", "A token's audience is not looked at.", _for_another
+    ),
+    Fault(
+        "good-tokens-not-each-time",
+        each("takes-a-good-token-each-time"),
+        KIND,
+        "Of three calls of an operation one is refused although its token is good.",
+        {AUTHENTICATE: _not_each_time},
     ),
     Fault(
         "password-tokens-are-worthless",
