@@ -77,7 +77,15 @@ def _measured(fault: Fault, budget: str, future: Future[Seen]) -> Measured:
 
 
 def seen_with(fault_id: str, budget: str, seed: int) -> Seen:
-    """One whole run against an instance with that fault, in this process; findings are not shrunk."""
+    """One whole run against an instance with that fault, in this process; findings are not shrunk.
+
+    What the run and the instance say of it is kept quiet: some faults are crashes.
+    """
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        return _seen_with(fault_id, budget, seed)
+
+
+def _seen_with(fault_id: str, budget: str, seed: int) -> Seen:
     with _instance(find(fault_id)) as (url, key):
         settings = Settings(
             "emulated", emulated_url=url, signing_key=key, budget=budget, seed=seed, wait=_WAIT_SECONDS, shrink=False
@@ -85,8 +93,7 @@ def seen_with(fault_id: str, budget: str, seed: int) -> Seen:
         runner = Runner(settings)
         try:
             runner.prepare()
-            with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-                result = judged(runner, ["-q"])
+            result = judged(runner, ["-q"])
         except SuiteError:
             return Seen(frozenset(), 3, None)
         finally:
