@@ -114,6 +114,14 @@ def touching(history: Sequence[Exchange], needed: Sequence[Exchange]) -> list[Ex
     """Those, and others that speak of the same things as the last: of each operation the first and the last two."""
     last = needed[-1]
     about = {token for token in uses(last.request) | _tokens_given(last) if token[0] in _TOLD}
+    # What was deployed of it is of the same: an undeploy may name that alone.
+    about |= {
+        token
+        for exchange in history
+        if uses(exchange.request) & about
+        for token in _tokens_given(exchange)
+        if token[0] == "deployment"
+    }
     extra: dict[str, list[Exchange]] = {}
     for exchange in history:
         if any(exchange is one for one in needed) or exchange.operation in _BY_NAME:
