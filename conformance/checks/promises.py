@@ -1,4 +1,4 @@
-"""What a valid request is about: the row that promises that it is served, read off the request itself.
+"""What a request is about: the row that promises that it is served, or refused, read off the request itself.
 
 A refusal is told under the narrowest promise that it breaks, so that one defect breaks one row. Where the sender says
 by a label what a request is about, that goes before what is read here.
@@ -6,12 +6,14 @@ by a label what a request is about, that goes before what is read here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from conformance.checks.rules import is_id
+from conformance.checks.rules import Rules, is_id
 from conformance.ledger import Ledger, Pipeline, Stage, models_named
 from conformance.model import Exchange
+from conformance.spec.problems import Kind
 
 LONGEST_NAME = 63
 """Characters that a name may have in any case (the vendor's client refuses more)."""
@@ -25,6 +27,27 @@ def about(exchange: Exchange, ledger: Ledger) -> str:
         return _of_infer(exchange)
     read = _READERS.get(exchange.operation or "")
     return read(exchange.question, ledger) if read and isinstance(exchange.question, dict) else ""
+
+
+_INDEX = re.compile(r"\[\d+\]")
+_FORMS = ("a-text", "an-integer", "a-list")
+
+
+def broken_by(exchange: Exchange, rules: Rules) -> str:
+    """The slug of the row that an invalid request breaks, where one field is missing or of another type and that is all
+    that is wrong; empty where more is, or where that field has no row of its own."""
+    problems = [one for one in rules.validator.request_problems(exchange) if one.kind is not Kind.SECURITY]
+    # That none of several forms fits says no more than what is wrong with a field of one of them.
+    problems = [one for one in problems if one.keyword != "anyOf"] or problems
+    if len({(one.where, one.keyword) for one in problems}) != 1:
+        return ""
+    field = _INDEX.sub("", problems[0].where).removeprefix("$.").replace(".", "-").replace("_", "-")
+    possible = {
+        "required": [f"requires-{field}"],
+        "anyOf": ["requires-an-id"],
+        "type": [*(f"takes-{field}-as-{form}-only" for form in _FORMS), "takes-ids-as-integers-only"],
+    }.get(problems[0].keyword, [])
+    return next((slug for slug in possible if rules.holds(f"{exchange.operation}.{slug}")), "")
 
 
 def _of_create(question: dict[str, Any], ledger: Ledger) -> str:

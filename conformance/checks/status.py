@@ -53,7 +53,8 @@ def invalid_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
     """What the sender knows to be invalid is not answered by a success."""
     if exchange.intent == "invalid" and (exchange.status is not None or exchange.response is None):
         refused = exchange.response is not None and not exchange.ok
-        for slug in _about(exchange, REFUSES) or ["refuses-invalid-requests"]:
+        read = promises.broken_by(exchange, rules) if exchange.ok else ""
+        for slug in _about(exchange, REFUSES) or [read or "refuses-invalid-requests"]:
             yield seen(exchange, slug, refused, "a refusal (4xx)", came(exchange))
 
 

@@ -132,3 +132,25 @@ def test_an_answer_of_numbers_names_nobody_and_no_header_repeats_a_token(
 def test_an_integer_is_written_as_one(exchange: Exchange, row: str) -> None:
     broken = {one.requirement for one in judge(exchange, after(*SERVING), RULES) if not one.held}
     assert row in broken
+
+
+@pytest.mark.parametrize(
+    ("operation", "question", "row"),
+    [
+        ("pipelines.create", {"pipeline_id": "p"}, "requires-workspace-id"),
+        ("pipelines.create", {"pipeline_id": 7, "workspace_id": 10}, "takes-pipeline-id-as-a-text-only"),
+        ("admin.get-pipeline-external-url", {"workspace_id": 10, "pipeline_name": []},
+         "takes-pipeline-name-as-a-text-only"),
+        ("pipelines.undeploy", {"deployment_id": "14"}, "takes-ids-as-integers-only"),
+        ("pipelines.undeploy", {}, "requires-an-id"),
+        ("pipelines.create", {"pipeline_id": 7, "workspace_id": "10"}, "refuses-invalid-requests"),
+        ("pipelines.create", [], "refuses-invalid-requests"),
+    ],
+)  # fmt: skip
+def test_an_invalid_request_that_is_served_breaks_the_row_of_what_is_wrong_with_it(
+    operation: str, question: object, row: str
+) -> None:
+    found = judge(post(operation, question, {}, intent="invalid"), after(), RULES)
+    assert {one.requirement for one in found if not one.held} & {f"{operation}.{row}"}
+    refused = judge(post(operation, question, ERROR, 400, intent="invalid"), after(), RULES)
+    assert [one.held for one in refused if one.requirement == f"{operation}.refuses-invalid-requests"] == [True]
