@@ -255,7 +255,7 @@ def test_rows_are_computed_in_order(
     client: PipelineClient, settings: Settings, running: Running, model: Model, count: int
 ) -> None:
     if count > 1_000 and settings.budget == "quick":
-        pytest.skip("as many rows as JSON are for the standard budget; Arrow has them here")
+        pytest.skip("So many rows as JSON are for the standard budget; Arrow has them here.")
     few = promising(client, "takes-pandas-records").infer(running.url, model.column, model.rows(min(count, 51)))
     if few.ok and count > 51:
         promising(client, "takes-many-rows").infer(running.url, model.column, model.rows(count))
