@@ -56,17 +56,16 @@ def failures(fault: str, examples: int) -> tuple[Failures, float]:
 def main(every: int, examples: int) -> None:
     chosen, workers = FAULTS[::every], os.cpu_count() or 1
     plain, _ = failures("", examples)
+    names = [fault.id for fault in chosen]
     with ThreadPoolExecutor(workers) as pool:
-        seen = dict(
-            zip(chosen, pool.map(partial(failures, examples=examples), [one.id for one in chosen]), strict=True)
-        )
-    ours = {one.fault: one for one in measure(chosen, "standard", SEED, workers)}
+        seen = dict(zip(names, pool.map(partial(failures, examples=examples), names), strict=True))
+    ours = {one.fault.id: one for one in measure(chosen, "standard", SEED, workers)}
     count, theirs, own = Counter[str](), Counter[str](), Counter[str]()
     for fault in chosen:
         for kind in (fault.kind, "all"):
             count[kind] += 1
-            theirs[kind] += bool(seen[fault][0] - plain)
-            own[kind] += bool(ours[fault].found)
+            theirs[kind] += bool(seen[fault.id][0] - plain)
+            own[kind] += bool(ours[fault.id].found)
     print(
         f"Each of {len(chosen)} faults; schemathesis took {sum(s for _, s in seen.values()) / len(seen):.0f} s a run.\n"
     )
