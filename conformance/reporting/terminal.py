@@ -193,20 +193,23 @@ class Progress:
     def __init__(self, file: IO[str], clock: Any = time.monotonic) -> None:
         self._console = console_for(file)
         self._clock = clock
-        self._started: dict[str, float] = {}
+        self._spent: dict[str, float] = {}
+        self._updated: float | None = None
         self._drawn = 0.0
         self._open = ""
 
     def update(self, suite: str, done: int, total: int, broken: int) -> None:
         """Say that `done` of `total` items of a suite have run and `broken` requirements have shown."""
         now = self._clock()
-        started = self._started.setdefault(suite, now)
+        # The time since the item before, whichever suite that was of: some items of a suite come after all others.
+        spent = self._spent.get(suite, 0.0) + (0.0 if self._updated is None else now - self._updated)
+        self._spent[suite], self._updated = spent, now
         finished = done >= total
         if self._console.is_terminal and (finished or suite != self._open or now - self._drawn > 0.1):
-            self._redraw(suite, _line(suite, done, total, broken, now - started), finished=finished)
+            self._redraw(suite, _line(suite, done, total, broken, spent), finished=finished)
             self._drawn = now
         elif finished and not self._console.is_terminal:
-            self._console.print(_line(suite, done, total, broken, now - started))
+            self._console.print(_line(suite, done, total, broken, spent))
 
     def close(self) -> None:
         """End a line that is still open."""

@@ -127,3 +127,13 @@ def test_progress_redraws_in_place_on_a_terminal() -> None:
     assert tty.getvalue().count("\r") == 3
     progress.close()
     assert tty.getvalue().endswith("\n")
+
+
+def test_the_time_of_a_suite_is_that_of_its_own_items() -> None:
+    file, clock = io.StringIO(), iter((0.0, 1.0, 8.0, 10.0))
+    progress = terminal.Progress(file, clock=lambda: next(clock))
+    for suite, done, total in (("identity", 0, 2), ("identity", 1, 2), ("generated", 1, 1), ("identity", 2, 2)):
+        progress.update(suite, done, total, 0)
+    generated, identity = file.getvalue().splitlines()
+    assert "7.0 s" in generated
+    assert "3.0 s" in identity
