@@ -41,6 +41,7 @@ def options_table(name: str) -> str:
             given = {"integer": "N", "integer range": "N", "float": "S", "float range": "S"}.get(
                 option.type.name, "TEXT"
             )
+        given = given.replace("\\|", "|").replace("|", "\\|")  # in a table a bar ends the cell
         spelled = f"`{option.opts[0]}{' ' + given if given else ''}`"
         default = f" (default {option.default})" if option.show_default and not option.is_flag else ""
         rows.append(f"| {spelled} | {' '.join((option.help or '').split())}{default} |")

@@ -19,7 +19,10 @@ from conformance.settings import Settings, checked
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to record.")
 @click.option("--output", required=True, metavar="DIR|FILE.har", help="A new or empty folder of recordings, or a HAR.")
 @click.option("--profile", default="2023.4", show_default=True, help="The release it is of.")
-@click.option("--suite", "suites", multiple=True, default=("lifecycle",), show_default=True, metavar="NAME")
+@click.option(
+    "--suite", "suites", multiple=True, default=("lifecycle",), metavar="NAME",
+    help="The suite to run; repeatable. [default: lifecycle]",
+)  # fmt: skip
 @click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option("--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds.")

@@ -31,7 +31,7 @@ _OPTIONS: tuple[Callable[[Function], Function], ...] = (
         help="Deployments of the run at once. [default: 8 on a live target]",
     ),
     click.option(
-        "--max-minutes", type=click.FloatRange(0, min_open=True), default=None,
+        "--max-minutes", type=click.FloatRange(0, min_open=True), default=None, metavar="N",
         help="Minutes that deployments run, added up. [default: 120 on a live target]",
     ),
     click.option(
