@@ -154,3 +154,12 @@ def test_an_invalid_request_that_is_served_breaks_the_row_of_what_is_wrong_with_
     assert {one.requirement for one in found if not one.held} & {f"{operation}.{row}"}
     refused = judge(post(operation, question, ERROR, 400, intent="invalid"), after(), RULES)
     assert [one.held for one in refused if one.requirement == f"{operation}.refuses-invalid-requests"] == [True]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_whoever_was_refused_nothing_may_have_changed_by_it(status: int) -> None:
+    before = (workspace(), listed_workspaces(OURS), post("pipelines.create", {}, b"", status))
+    for listed_now, held in ((OURS, True), (OURS | {"pipelines": [25, 26]}, False)):
+        found = judge(listed_workspaces(listed_now), after(*before), RULES)
+        told = [one.held for one in found if one.requirement == "pipelines.create.a-refusal-changes-nothing"]
+        assert told == [held]

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from conformance.emulator.faults import FAULTS, Fault
 from tests.measured import WRITTEN, Apart, found_by, inexact, seen_with
 
 HERE = [fault for fault in FAULTS if "lifecycle" not in found_by()[fault.id]]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[Apart]:
-    apart = Apart()
-    yield apart
-    apart.close()
 
 
 @pytest.mark.parametrize("fault", HERE, ids=lambda fault: fault.id)
