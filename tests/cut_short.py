@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.client import PipelineClient
+from conformance.api.client import PipelineClient
 from conformance.spec.document import Document
 from conformance.targets.emulated import emulated_at, emulator_process
 

@@ -26,9 +26,9 @@ from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import PROFILES, Limits
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.model import Exchange
-from conformance.runner import Runner
-from conformance.scope import suite_of
-from conformance.settings import Settings
+from conformance.run.run import Runner
+from conformance.run.scope import suite_of
+from conformance.run.settings import Settings
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
 from conformance.targets.tokens import issuers_key

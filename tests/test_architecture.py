@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,35 +14,17 @@ PACKAGE = Path(__file__).resolve().parent.parent / "conformance"
 # Each layer may import itself and what stands below it; a room not named here stands in no layer and fails the test.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
-    frozenset({"plugin", "plugin_recorded"}),
+    frozenset({"compare", "rehearse", "load"}),
     frozenset({"suites"}),
-    frozenset({"options"}),
-    frozenset({"runner"}),
-    frozenset(
-        {
-            "client",
-            "reporting",
-            "recording",
-            "drift",
-            "session",
-            "settings",
-            "replay",
-            "timeline",
-            "baseline",
-            "waivers",
-            "journal",
-            "reach",
-            "patience",
-            "scope",
-            "tally",
-            "cleaning",
-            "custody",
-        }
-    ),
+    frozenset({"run"}),
+    frozenset({"reporting", "drift"}),
+    frozenset({"recording"}),
     frozenset({"checks", "targets"}),
-    frozenset({"spec", "ledger", "memory", "verdict", "emulator", "plain", "leaks"}),
-    frozenset({"model", "data", "multipart", "tensors", "redaction", "sensitive"}),
-    frozenset({"errors"}),
+    frozenset({"ledger"}),
+    frozenset({"spec", "api", "emulator"}),
+    frozenset({"redaction", "sensitive"}),
+    frozenset({"model"}),
+    frozenset({"errors", "data"}),
 )
 
 # A tool and the rooms that may import it.
@@ -52,7 +35,7 @@ TOOLS = {
     "uvicorn": {"emulator"},
     "joserfc": {"emulator"},
     "schemathesis": {"suites"},
-    "respx": {"targets", "plugin_recorded"},  # the latter is its pytest side
+    "respx": {"targets", "recording"},  # the latter has its pytest side
     "openapi_core": {"spec"},
     "click": {"cli"},
 }
@@ -106,3 +89,42 @@ def test_the_emulator_imports_nothing_that_judges_it(path: Path) -> None:
 def test_a_tool_lives_in_its_rooms(tool: str) -> None:
     users = {room_of(path) for path in modules() for name in imports_of(path) if name.split(".")[0] == tool}
     assert users <= TOOLS[tool]
+
+
+@cache
+def graph_of_modules() -> dict[str, set[str]]:
+    """Each module's file with the files it imports, imports under TYPE_CHECKING and inside functions included."""
+    names = {".".join(("conformance", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in modules()}
+    files = {name.removesuffix(".__init__"): str(path.relative_to(PACKAGE)) for name, path in names.items()}
+    graph: dict[str, set[str]] = {file: set() for file in files.values()}
+    for name, path in names.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                wanted = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                inner = [f"{node.module}.{alias.name}" for alias in node.names]
+                wanted = [full if full in files else node.module for full in inner]
+            else:
+                continue
+            own = files[name.removesuffix(".__init__")]
+            graph[own] |= {files[other] for other in wanted if other in files} - {own}
+    return graph
+
+
+def cycle_through(file: str, graph: dict[str, set[str]]) -> list[str]:
+    """The shortest way from a file back to itself along imports, empty where there is none."""
+    ways = [[file, other] for other in sorted(graph[file])]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == file:
+            return way
+        if way[-1] not in seen:
+            seen.add(way[-1])
+            ways += [[*way, other] for other in sorted(graph[way[-1]])]
+    return []
+
+
+@pytest.mark.parametrize("file", sorted(graph_of_modules()))
+def test_no_module_imports_itself_by_way_of_others(file: str) -> None:
+    assert " → ".join(cycle_through(file, graph_of_modules())) == ""

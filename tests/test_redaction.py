@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.redaction import Redaction
 from tests.secrets_planted import planted

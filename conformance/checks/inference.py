@@ -6,10 +6,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from conformance.checks.rules import Findings, Rules, came, objects, seen, told
-from conformance.ledger import Deployment, Ledger, Stage
-from conformance.model import Exchange
-from conformance.tensors import (
+from conformance.api.tensors import (
     ARROW_TYPES,
     Rows,
     column_sent,
@@ -19,6 +16,9 @@ from conformance.tensors import (
     rows_answered,
     rows_sent,
 )
+from conformance.checks.rules import Findings, Rules, came, objects, seen, told
+from conformance.ledger import Deployment, Ledger, Stage
+from conformance.model import Exchange
 
 TOLERANCE = 1e-6
 """Absolute: onnx.reference and onnxruntime differ by at most 1.1e-7 over 1,000 rows of the tutorial's model."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from conformance.api.tensors import expected_outputs
 from conformance.checks.rules import Findings, Rules, came
 from conformance.ledger import Ledger, Pipeline
-from conformance.memory import READS, Answered, answered_rows, projection
+from conformance.ledger.memory import READS, Answered, answered_rows, projection
 from conformance.model import Exchange, Finding
-from conformance.tensors import expected_outputs
 
 TOLERANCE = 1e-6
 """Absolute. A batch may be computed in another order of additions than a single row."""

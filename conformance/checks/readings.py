@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.checks.pipelines import is_uuid
 from conformance.checks.rules import Findings, Rules, is_id, objects, told
 from conformance.checks.status import STATUS_INFERRED

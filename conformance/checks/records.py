@@ -6,13 +6,13 @@ import json
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from conformance.api.tensors import records_answered
 from conformance.checks.inference import served_by
 from conformance.checks.pipelines import is_uuid
 from conformance.checks.pods import elsewhere, shas_of_other_versions
 from conformance.checks.rules import Findings, Rules, is_id, seen, told
 from conformance.ledger import Ledger
 from conformance.model import Exchange
-from conformance.tensors import records_answered
 
 EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
 """2020 and 2100 as epoch milliseconds: a `time` in seconds or nanoseconds falls outside."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.checks import promises
 from conformance.checks.rules import Findings, Rules, came, is_id, seen
 from conformance.ledger import Ledger, says_absent

@@ -16,7 +16,7 @@ from conformance.recording.traffic import read
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.result import RunFacts, result_of
 from conformance.reporting.terminal import show
-from conformance.verdict import conclude
+from conformance.run.verdict import conclude
 
 
 @click.command()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from conformance.cleaning import clean as cleaned_by
 from conformance.errors import NoVerdictError, UsageError
-from conformance.journal import Entry, Journal, default_folder, entries
-from conformance.settings import EMULATED, Settings, checked, open_target, require_answer
-from conformance.targets.guard import Guard
-from conformance.targets.holdings import Holdings
+from conformance.run.settings import EMULATED, Settings, checked, open_target, require_answer
 from conformance.targets.live import base_url
+from conformance.targets.safety.cleanup import clean as cleaned_by
+from conformance.targets.safety.guard import Guard
+from conformance.targets.safety.holdings import Holdings
+from conformance.targets.safety.journal import Entry, Journal, default_folder, entries
 from conformance.targets.target import Safeguards
 
 

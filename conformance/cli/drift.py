@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from conformance.cli.exercise import exchanges_of, exercised
-from conformance.drift.behaviour import advice_for
-from conformance.drift.comparison import BREAKING, NONE, Comparison
-from conformance.drift.forms import FORMS
-from conformance.drift.forms.sections import (
+from conformance.drift.openapi.behaviour import advice_for
+from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
+from conformance.drift.report import FORMS
+from conformance.drift.report.sections import (
     Section,
     becoming_section,
     notes_section,
@@ -22,12 +22,12 @@ from conformance.drift.forms.sections import (
     table_section,
     usage_section,
 )
-from conformance.drift.ignoring import leave_out, read_ignored
-from conformance.drift.prose import contradictions
-from conformance.drift.sources import comparison_of, narrowed, sdk_source, source_of, table_for, upgrade
+from conformance.drift.sources.collection import comparison_of, narrowed, sdk_source, source_of, table_for, upgrade
+from conformance.drift.sources.ignoring import leave_out, read_ignored
+from conformance.drift.sources.prose import contradictions
 from conformance.drift.usage import read_usage
 from conformance.errors import NoVerdictError, UsageError
-from conformance.settings import Settings
+from conformance.run.settings import Settings
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance.cli.run import judged
-from conformance.drift.served import Served
-from conformance.drift.sources import served_by
+from conformance.drift.sources.collection import served_by
+from conformance.drift.sources.served import Served
 from conformance.model import Exchange
 from conformance.recording.traffic import read
-from conformance.runner import Runner
-from conformance.settings import Settings, checked, open_target
+from conformance.run.run import Runner
+from conformance.run.settings import Settings, checked, open_target
 from conformance.spec.document import Document
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conformance.settings import BUDGETS
+from conformance.run.settings import BUDGETS
 
 if TYPE_CHECKING:
     from conformance.emulator.faults import Fault

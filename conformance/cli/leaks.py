@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from conformance.leaks import scan
+from conformance.recording.leaks import scan
 
 _SHOWN = 200
 

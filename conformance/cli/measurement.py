@@ -18,8 +18,8 @@ from conformance.emulator.faults import Fault, arounds_of, find
 from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.errors import SuiteError
-from conformance.runner import Runner
-from conformance.settings import BUDGETS, Settings
+from conformance.run.run import Runner
+from conformance.run.settings import BUDGETS, Settings
 from conformance.spec.document import Document
 from conformance.targets.tokens import issuers_key
 

@@ -11,8 +11,8 @@ from conformance.cli.run import judged
 from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
-from conformance.runner import Runner
-from conformance.settings import Settings, checked
+from conformance.run.run import Runner
+from conformance.run.settings import Settings, checked
 
 
 @click.command()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from conformance.baseline import compare, read_result, require_comparable
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.terminal import show
+from conformance.run.baseline import compare, read_result, require_comparable
 
 
 @click.command()

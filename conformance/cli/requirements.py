@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from conformance.baseline import read_result
-from conformance.journal import default_folder
 from conformance.model import Requirement
+from conformance.run.baseline import read_result
+from conformance.targets.safety.journal import default_folder
 
 LAST_RESULT = "last-result.json"
 """The file of the user's state folder that keeps what the last run concluded."""

@@ -19,21 +19,21 @@ import click
 import pytest
 
 from conformance import suites as suites_package
-from conformance.baseline import read_result, require_comparable
 from conformance.cli.requirements import remember
 from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError, UsageError
-from conformance.options import RUNNER
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.terminal import Progress, show
-from conformance.runner import Gate, Runner
-from conformance.scope import suites_needed
-from conformance.settings import BUDGETS, Settings, checked, longest_wait, model_file
+from conformance.run.baseline import read_result, require_comparable
+from conformance.run.options import RUNNER
+from conformance.run.run import Gate, Runner
+from conformance.run.scope import suites_needed
+from conformance.run.settings import BUDGETS, Settings, checked, longest_wait, model_file
+from conformance.run.waivers import read_waivers
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load
 from conformance.suites.model import Model
-from conformance.waivers import read_waivers
 
 _SUITES = Path(suites_package.__file__).parent
 _IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
@@ -189,7 +189,7 @@ class _Given:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if self._progress is None or report.when != "teardown":
             return
-        from conformance.plugin import suite_name
+        from conformance.run.plugin import suite_name
 
         name = suite_name(report.nodeid)
         done = self._done.setdefault(name, set())

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from conformance.baseline import read_result
 from conformance.model import Requirement
 from conformance.reporting.files import write_whole
+from conformance.run.baseline import read_result
+from conformance.run.waivers import LONGEST_DAYS, expired, propose, read_waivers
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load
-from conformance.waivers import LONGEST_DAYS, expired, propose, read_waivers
 
 
 @click.group()

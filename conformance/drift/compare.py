@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.drift import servers
-from conformance.drift.bodies import Place, Sides, change
-from conformance.drift.comparison import Change, Comparison
-from conformance.drift.dialect import is_ambiguous, is_old, modern
-from conformance.drift.operations import operation
-from conformance.drift.references import Description
-from conformance.drift.surface import Offer, Surface
-from conformance.drift.values import key_of
+from conformance.drift.openapi import servers
+from conformance.drift.openapi.bodies import Place, Sides, change
+from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.openapi.dialect import is_ambiguous, is_old, modern
+from conformance.drift.openapi.operations import operation
+from conformance.drift.openapi.surface import Offer, Surface
+from conformance.drift.schema.references import Description
+from conformance.drift.schema.values import key_of
 from conformance.errors import UsageError
 
 _FRAMES = 60_000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.ledger.entries import (
     Deployment,
     Listing,

@@ -11,7 +11,7 @@ from rpds import HashTrieMap
 
 from conformance.ledger.entries import Deployment, Listing, ModelVersion, Pipeline, Stage
 from conformance.ledger.folds import FOLDS
-from conformance.memory import Memory
+from conformance.ledger.memory import Memory
 from conformance.model import Exchange
 
 _DEPLOYMENT = re.compile(r"^(?P<deploy_id>.*)-(?P<id>\d+)$", re.DOTALL)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Request, Response
 from conformance.spec.document import Document
 

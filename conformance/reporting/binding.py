@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange
 from conformance.reporting.call import PLACEHOLDER, Call, call_of, placeholder
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from conformance import multipart, redaction
+from conformance import redaction
+from conformance.api import multipart
 from conformance.model import Request
 
 _SHOWN_HEADERS = (

@@ -7,7 +7,8 @@ import re
 import shlex
 from urllib.parse import urlsplit
 
-from conformance import multipart, redaction
+from conformance import redaction
+from conformance.api import multipart
 from conformance.model import Exchange
 from conformance.reporting.call import BINARY_LIMIT, CLOSE, OPEN, PLACEHOLDER, Call, alternate, call_of, file_of
 

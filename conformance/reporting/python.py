@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from conformance import multipart, redaction
+from conformance import redaction
+from conformance.api import multipart
 from conformance.model import Exchange
 from conformance.reporting.call import BINARY_LIMIT, PLACEHOLDER, Call, alternate, call_of, file_of
 

@@ -15,7 +15,7 @@ from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, Wa
 from conformance.reporting import sequences
 from conformance.reporting.curl import curl_of
 from conformance.reporting.python import python_of
-from conformance.timeline import condensed
+from conformance.reporting.timeline import condensed
 
 _LONGEST = 4_000
 """Characters kept of one expected or actual text."""
@@ -31,7 +31,7 @@ class RunFacts:
     `target_kind` is live, emulated or recorded. `scope` is a phrase for people, "everything" when nothing narrowed it.
     `reached` counts answers by operation and status (`{"pipelines.deploy": {"200": 4}}`), `requests` all requests sent.
     `started` is ISO 8601 in UTC and `seconds` the wall time. `suites` are `{"name", "items", "failed", "seconds"}`,
-    `timeline` the events conformance.timeline.event_of made, `drift` and `baseline` the output of a comparison.
+    `timeline` the events of reporting.timeline.event_of, `drift` and `baseline` the output of a comparison.
     `witnesses` holds by requirement id an exchange in which it was seen to hold; `extra` adds keys to the result.
     """
 

@@ -81,7 +81,7 @@ def pytest_of(exchanges: Sequence[Exchange], finding: Finding) -> str:
     It reads CONFORMANCE_TARGET and the credentials from the environment, and undeploys what it deployed.
     """
     name = re.sub(r"\W+", "_", finding.requirement).strip("_")
-    lines = [f'"""{_docstring(finding)}"""', "", "from conformance.replay import Replay", "", ""]
+    lines = [f'"""{_docstring(finding)}"""', "", "from conformance.run.replay import Replay", "", ""]
     lines += [f"def test_{name}() -> None:", "    with Replay.from_environment() as target:"]
     for number, step in enumerate(steps_of(exchanges), 1):
         lines += [f"        {line}" for line in _python_step(number, step)]

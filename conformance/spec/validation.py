@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Operation, Request, Response
 from conformance.spec import content
 from conformance.spec.document import Document

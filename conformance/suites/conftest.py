@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from conformance.client import ApiError, ModelReference, PipelineClient
+from conformance.api.client import ApiError, ModelReference, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
-from conformance.options import runner_of
-from conformance.patience import Patience
-from conformance.session import Session
-from conformance.settings import DEFAULT_MODEL, EMULATED, Settings
+from conformance.run.options import runner_of
+from conformance.run.patience import Patience
+from conformance.run.session import Session
+from conformance.run.settings import DEFAULT_MODEL, EMULATED, Settings
 from conformance.suites.deployments import Deployments
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.model import Model

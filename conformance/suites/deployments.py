@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from conformance.client import ApiError, infer_path
+from conformance.api.client import ApiError, infer_path
 from conformance.model import Exchange
-from conformance.session import Session
-from conformance.settings import Settings
+from conformance.run.session import Session
+from conformance.run.settings import Settings
 from conformance.suites.plan import PLAN, Ground, Planned, Running
 from conformance.suites.waiting import until_gone, until_routed, until_running
-from conformance.targets.guard import RefusedError
+from conformance.targets.safety.guard import RefusedError
 
 
 class Deployments:

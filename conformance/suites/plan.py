@@ -6,10 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.checks.inference import BEFORE_RUNNING
-from conformance.checks.readings import READING
-from conformance.checks.status import PROMISE
-from conformance.client import (
+from conformance.api.client import (
     ApiError,
     ModelReference,
     PipelineClient,
@@ -18,7 +15,10 @@ from conformance.client import (
     infer_path,
     steps_of,
 )
-from conformance.session import Session
+from conformance.checks.inference import BEFORE_RUNNING
+from conformance.checks.readings import READING
+from conformance.checks.status import PROMISE
+from conformance.run.session import Session
 from conformance.suites.model import Model
 
 MOST_ON_LIVE = 8

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.client import ARROW_FILE, PANDAS_RECORDS, PipelineVersionCreated, arrow_file, infer_path
+from conformance.api.client import ARROW_FILE, PANDAS_RECORDS, PipelineVersionCreated, arrow_file, infer_path
 from conformance.model import Headers, Request
 from conformance.suites.model import Model
 from conformance.suites.plan import Running, Uploads

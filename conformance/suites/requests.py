@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conformance import multipart
-from conformance.client import JSON, PANDAS_RECORDS, infer_path
+from conformance.api import multipart
+from conformance.api.client import JSON, PANDAS_RECORDS, infer_path
 from conformance.model import Headers, Request
 
 NOT_GIVEN = 2_147_000_001

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.client import PipelineClient
-from conformance.session import Session
-from conformance.settings import Settings
+from conformance.api.client import PipelineClient
+from conformance.run.session import Session
+from conformance.run.settings import Settings
 from conformance.suites.generation.budget import Budget, budget_of
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from conformance.api.client import PANDAS_RECORDS, infer_path
 from conformance.checks.auth import PROBES
-from conformance.client import PANDAS_RECORDS, infer_path
 from conformance.model import Exchange, Headers, Request
-from conformance.session import Session
-from conformance.settings import Settings
+from conformance.run.session import Session
+from conformance.run.settings import Settings
 from conformance.suites.requests import NOT_GIVEN, OPERATIONS, json_request, plain_request
 from conformance.targets.credentials import Credentials, FetchedToken, client_credentials
 from conformance.targets.tokens import Claims, Key, strangers_key

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from conformance.api.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, arrow_stream, infer_path, steps_of
 from conformance.checks.deployments import ELSEWHERE, NEVER_WAS
 from conformance.checks.readings import READING
 from conformance.checks.status import PROMISE, REFUSES
-from conformance.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, arrow_stream, infer_path, steps_of
-from conformance.settings import Settings
+from conformance.run.settings import Settings
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
 from conformance.suites.plan import ENGINE_CONFIG, Running, Uploads

@@ -7,19 +7,19 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.api.client import PipelineClient, steps_of
 from conformance.checks.deployments import AFTER_REFUSAL
 from conformance.checks.models import RUBBISH
 from conformance.checks.status import PROMISE, REFUSES
-from conformance.client import PipelineClient, steps_of
 from conformance.model import Headers
-from conformance.session import Session
+from conformance.run.session import Session
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
 from conformance.suites.plan import Uploads
 from conformance.suites.refusals import REFUSALS, Refusal, Yard
 from conformance.suites.releases import each
 from conformance.suites.requests import INFER, json_request, upload
-from conformance.targets.guard import RefusedError
+from conformance.targets.safety.guard import RefusedError
 
 Named = Callable[[str], str]
 

@@ -18,7 +18,7 @@ from conformance.ledger import Ledger
 from conformance.model import Exchange
 from conformance.recording.sequence import in_order
 from conformance.recording.traffic import read
-from conformance.settings import Settings
+from conformance.run.settings import Settings
 
 _RECORDINGS = FIXTURES / "recordings"
 

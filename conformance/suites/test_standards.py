@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.checks.standards import ABOUT, ASKING, BEYOND, DOCUMENTATION, METHOD, NOWHERE
 from conformance.checks.status import DESCRIBED, PROMISE, REFUSES
-from conformance.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.model import Headers, Request
-from conformance.session import Session
-from conformance.settings import EMULATED, Settings
+from conformance.run.session import Session
+from conformance.run.settings import EMULATED, Settings
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
 from conformance.suites.plan import Uploads

@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from conformance.api.client import ApiError, PipelineClient
 from conformance.checks.deployments import DEADLINE
-from conformance.client import ApiError, PipelineClient
-from conformance.patience import Patience
+from conformance.run.patience import Patience
 
 ERROR_SECONDS = 60.0
 """How long `Error` may last before the wait gives up: recorded while a cluster has no room, and the vendor's client

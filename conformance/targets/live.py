@@ -15,10 +15,10 @@ import httpx
 from conformance.errors import UsageError
 from conformance.spec.document import Document
 from conformance.targets.credentials import Credentials, from_environment
-from conformance.targets.guard import Guard
-from conformance.targets.holdings import Holdings
-from conformance.targets.limits import Breaker
 from conformance.targets.reception import BOUNDS, Bounds, deadlined
+from conformance.targets.safety.guard import Guard
+from conformance.targets.safety.holdings import Holdings
+from conformance.targets.safety.limits import Breaker
 from conformance.targets.target import Safeguards, Target
 
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import httpx
 import respx
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.errors import SuiteError
 from conformance.model import Exchange, Headers, Request
 from conformance.redaction import redact_text, redact_value

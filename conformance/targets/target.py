@@ -13,10 +13,10 @@ import httpx
 from conformance.errors import CredentialsRefusedError, RequestsSpentError
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.targets.credentials import Credentials
-from conformance.targets.guard import Guard, RefusedError, plain_path, token_may_go
-from conformance.targets.holdings import Holdings
-from conformance.targets.limits import UNLIMITED, Breaker, Limits
 from conformance.targets.reception import BOUNDS, Bounds, receive
+from conformance.targets.safety.guard import Guard, RefusedError, plain_path, token_may_go
+from conformance.targets.safety.holdings import Holdings
+from conformance.targets.safety.limits import UNLIMITED, Breaker, Limits
 
 USER_AGENT = "wallaroo-conformance"
 TURNED_AWAY = "turned-away"

@@ -22,7 +22,7 @@ from pathlib import Path
 from conformance.checks import Rules
 from conformance.cli.measurement import measure
 from conformance.emulator.faults import FAULTS
-from conformance.settings import Settings, open_target
+from conformance.run.settings import Settings, open_target
 from conformance.targets.emulated import emulator_process
 
 Failures = frozenset[tuple[str, str]]

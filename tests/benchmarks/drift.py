@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from conformance.drift.compare import compare
-from conformance.drift.document import load
+from conformance.drift.openapi.document import load
 
 Node = dict[str, Any]
 

@@ -17,13 +17,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from conformance.api.client import PipelineClient
 from conformance.checks import Rules, judge
-from conformance.client import PipelineClient
 from conformance.data import FIXTURES
 from conformance.ledger import Ledger
 from conformance.model import Exchange
-from conformance.session import Session
-from conformance.settings import Settings, open_target
+from conformance.run.session import Session
+from conformance.run.settings import Settings, open_target
 from conformance.suites.generation import asking, lifecycles, refusing, serving
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of

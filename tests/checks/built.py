@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import pyarrow as pa
 
-from conformance import multipart
-from conformance.client import PANDAS_RECORDS, arrow_file
+from conformance.api import multipart
+from conformance.api.client import PANDAS_RECORDS, arrow_file
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.spec.document import Document

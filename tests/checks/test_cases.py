@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.api.client import arrow_stream
 from conformance.checks import Rules, judge
 from conformance.checks.deployments import AFTER_REFUSAL
-from conformance.client import arrow_stream
 from conformance.model import Exchange, Finding
 from tests.checks.built import (
     ARROW,

@@ -17,7 +17,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 
 from conformance import data
 from conformance.cli import main
-from conformance.leaks import scan
+from conformance.recording.leaks import scan
 from tests.reporting import sample
 
 KINDS = {"json": "r.json", "junit": "r.xml", "html": "r.html", "markdown": "r.md", "sarif": "r.sarif"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.document import check
+from conformance.drift.openapi.document import check
 from tests.drift.pairs import document_pairs, schema_pairs
 
 PAIRS = list(document_pairs())

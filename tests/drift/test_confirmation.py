@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.values import ABSENT
+from conformance.drift.schema.values import ABSENT
 from tests.drift.pairs import VERDICTS, schema_pairs
 
 SIDED = ("readOnly", "writeOnly", "format", "nullable")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.document import bundle, load
-from conformance.drift.syntax import lines, parse
+from conformance.drift.openapi.document import bundle, load
+from conformance.drift.openapi.syntax import lines, parse
 from conformance.errors import UsageError
 
 HEAD = 'openapi: 3.1.0\ninfo: {title: T, version: "1"}\n'

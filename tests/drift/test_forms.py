@@ -13,9 +13,9 @@ from markdown_it import MarkdownIt
 
 from conformance.data import SPECS
 from conformance.drift.compare import compare
-from conformance.drift.comparison import Comparison
-from conformance.drift.forms import FORMS, render
-from conformance.drift.ignoring import Ignored, leave_out
+from conformance.drift.openapi.comparison import Comparison
+from conformance.drift.report import FORMS, render
+from conformance.drift.sources.ignoring import Ignored, leave_out
 from tests.drift.pairs import description, document_pairs, edited
 
 EVIL = "<script>alert(1)</script>`*|\"'&"

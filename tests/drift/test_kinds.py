@@ -7,7 +7,7 @@ import pytest
 
 from conformance.data import SPECS
 from conformance.drift.compare import compare
-from conformance.drift.kinds import KINDS, Kind
+from conformance.drift.openapi.kinds import KINDS, Kind
 from tests.drift.pairs import document_pairs, schema_pairs
 
 PACKAGE = Path(__file__).parents[2] / "conformance" / "drift"

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from conformance.drift import languages
 from conformance.drift.compare import compare
-from conformance.drift.patterns import NotRegularError, language_of
+from conformance.drift.schema import languages
+from conformance.drift.schema.patterns import NotRegularError, language_of
 from tests.drift.pairs import description
 
 NESTED = "^(a{1,1000}){1,1000}$"

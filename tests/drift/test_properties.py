@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.drift.compare import compare
-from conformance.drift.confirmation import Validators
-from conformance.drift.references import Description
-from conformance.drift.schemas import Comparer
-from conformance.drift.space import Space
+from conformance.drift.schema.confirmation import Validators
+from conformance.drift.schema.references import Description
+from conformance.drift.schema.schemas import Comparer
+from conformance.drift.schema.space import Space
 from tests.drift.pairs import description
 from tests.drift.random_schemas import mutated, schema, value
 from tests.drift.rewriting import rewritten

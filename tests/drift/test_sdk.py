@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from conformance.drift.sdk import is_sdk, read_sdk
+from conformance.drift.sources.sdk import is_sdk, read_sdk
 from conformance.errors import UsageError
 
 from .generated_clients import NEWER, OLDER, RELEASES, SDKS, real, unpack

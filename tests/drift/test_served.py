@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conformance.drift.served import PAGES, PLACES, served_document
+from conformance.drift.sources.served import PAGES, PLACES, served_document
 from conformance.model import Headers, Response
 
 BASE = "https://api.example"

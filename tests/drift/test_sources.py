@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.drift.comparison import Change, Comparison
-from conformance.drift.sources import (
+from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.sources.collection import (
     comparison_of,
     fetch_through,
     narrowed,

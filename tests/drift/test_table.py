@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from conformance.drift.behaviour import advice_for
-from conformance.drift.comparison import Comparison
-from conformance.drift.forms.sections import render_with, table_section
-from conformance.drift.prose import _PLACES, contradictions
-from conformance.drift.served import Served
-from conformance.drift.sources import Source, Table, table_for
-from conformance.drift.table import AGREES, DIFFERS, SILENT, UNEXERCISED, Contradiction, Row
+from conformance.drift.openapi.behaviour import advice_for
+from conformance.drift.openapi.comparison import Comparison
+from conformance.drift.report.sections import render_with, table_section
+from conformance.drift.sources.collection import Source, Table, table_for
+from conformance.drift.sources.prose import _PLACES, contradictions
+from conformance.drift.sources.served import Served
+from conformance.drift.sources.table import AGREES, DIFFERS, SILENT, UNEXERCISED, Contradiction, Row
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.spec.document import Document
 from conformance.spec.requirements import load

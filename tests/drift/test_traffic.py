@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.drift.traffic import Observed, observe
+from conformance.drift.sources.traffic import Observed, observe
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.spec.document import Document
 

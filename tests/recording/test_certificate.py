@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from conformance.api.client import PipelineClient
 from conformance.checks import Rules
-from conformance.client import PipelineClient
 from conformance.data import FIXTURES
 from conformance.model import Response
 from conformance.recording import folder
@@ -18,7 +18,7 @@ from conformance.recording.certificate import Reproduction, certificate, reprodu
 from conformance.recording.comparison import Aspect
 from conformance.recording.identities import Identities
 from conformance.recording.traffic import ordered
-from conformance.session import Session
+from conformance.run.session import Session
 from conformance.targets.emulated import emulated_at, emulator_process
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models" / "ccfraud.onnx"

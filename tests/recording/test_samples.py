@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conformance.checks import Rules
-from conformance.leaks import scan
 from conformance.recording.judgement import Tally, judge_traffic
+from conformance.recording.leaks import scan
 from conformance.recording.traffic import read
 
 DATA = Path(__file__).parent / "data"

@@ -18,7 +18,7 @@ from conformance.model import (
     Waiver,
 )
 from conformance.reporting.result import RunFacts, result_of
-from conformance.verdict import conclude
+from conformance.run.verdict import conclude
 
 TODAY = datetime.date(2024, 5, 1)
 BASE = "http://127.0.0.1:8080"

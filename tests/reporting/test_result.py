@@ -13,7 +13,7 @@ from conformance import data
 from conformance.model import Finding
 from conformance.reporting import json as json_report
 from conformance.reporting.result import RunFacts, result_of, said
-from conformance.verdict import conclude
+from conformance.run.verdict import conclude
 from tests.reporting import sample
 
 SCHEMA = json.loads((data.SPECS / "result.schema.json").read_text(encoding="utf-8"))

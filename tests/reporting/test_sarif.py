@@ -12,8 +12,8 @@ import pytest
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifLog
 
 from conformance import data
-from conformance.baseline import compare
 from conformance.reporting import sarif
+from conformance.run.baseline import compare
 from tests.reporting import sample
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Finding, Headers, Request, Response
 from conformance.reporting.binding import steps_of
 from conformance.reporting.sequences import bash_of, pytest_of

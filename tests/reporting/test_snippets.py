@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.reporting.curl import curl_of
 from conformance.reporting.python import python_of

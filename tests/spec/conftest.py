@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.spec.content import is_json
 from conformance.spec.crosscheck import DocumentValidator

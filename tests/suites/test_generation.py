@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from conformance.api.client import PipelineClient
 from conformance.checks import Rules
-from conformance.client import PipelineClient
 from conformance.data import FIXTURES
 from conformance.model import Exchange
-from conformance.session import Session
-from conformance.settings import Settings, open_target
+from conformance.run.session import Session
+from conformance.run.settings import Settings, open_target
 from conformance.suites.generation import lifecycles, refusing, serving
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.stage import Names, own_workspace, stage_of

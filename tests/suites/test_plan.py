@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from conformance import data
+from conformance.api.tensors import expected_outputs
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
 from conformance.suites.model import Model
 from conformance.suites.plan import AGAIN, MOST_ON_LIVE, ON_LIVE, PLAN
 from conformance.suites.refusals import REFUSALS
 from conformance.suites.requests import OPERATIONS, plain_request
-from conformance.tensors import expected_outputs
 from tests.measured import apart, deployed_on_live
 
 SAMPLE = next(iter(sorted((data.FIXTURES / "models").glob("*.onnx"))), Path("none"))

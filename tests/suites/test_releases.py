@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from conformance.checks import Rules
-from conformance.scope import lacks
+from conformance.run.scope import lacks
 from conformance.suites.test_replayed import _releases
 from tests.measured import Seen, apart, seen_with
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.api.client import PipelineClient, steps_of
 from conformance.checks import Rules
 from conformance.checks.status import DESCRIBED
-from conformance.client import PipelineClient, steps_of
 from conformance.data import FIXTURES
 from conformance.model import Exchange, Request
-from conformance.session import Session
-from conformance.settings import Settings, open_target
+from conformance.run.session import Session
+from conformance.run.settings import Settings, open_target
 from conformance.suites.generation import shrinking
 from conformance.suites.generation.budget import budget_of
 from conformance.suites.generation.shrinking import fewest, shrink_all, smallest

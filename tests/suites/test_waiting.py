@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from conformance.api.client import ApiError, PipelineClient
 from conformance.checks.deployments import DEADLINE
-from conformance.client import ApiError, PipelineClient
 from conformance.model import Exchange, Headers, Request, Response
-from conformance.patience import Patience
+from conformance.run.patience import Patience
 from conformance.suites import waiting
 from conformance.suites.waiting import ROUTED, RUNNING, until_gone, until_routed, until_running
 

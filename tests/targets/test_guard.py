@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.spec.document import Document
-from conformance.targets.guard import NEVER_GIVEN, Effects, Guard, RefusedError, plain_path, token_may_go
-from conformance.targets.holdings import Holdings
+from conformance.targets.safety.guard import NEVER_GIVEN, Effects, Guard, RefusedError, plain_path, token_may_go
+from conformance.targets.safety.holdings import Holdings
 
 OURS = "conformance-1234-"
 JSON = Headers({"Content-Type": "application/json"})

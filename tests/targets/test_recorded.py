@@ -15,7 +15,7 @@ from conformance.model import Exchange, Headers, Request, Response
 from conformance.recording import folder
 from conformance.recording.replay import recorded_transport
 from conformance.recording.traffic import ordered
-from conformance.session import Session
+from conformance.run.session import Session
 from conformance.spec.document import Document
 from conformance.targets.recorded import NoRecordingError, Recorded, recorded
 

@@ -12,10 +12,10 @@ from conformance.errors import CredentialsRefusedError
 from conformance.model import Headers, Request
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
-from conformance.targets.guard import Guard, RefusedError
-from conformance.targets.holdings import Holdings
-from conformance.targets.limits import Breaker, Limits
 from conformance.targets.reception import Bounds
+from conformance.targets.safety.guard import Guard, RefusedError
+from conformance.targets.safety.holdings import Holdings
+from conformance.targets.safety.limits import Breaker, Limits
 from conformance.targets.target import Safeguards, Target
 
 BASE = "https://api.a.example"

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.api.multipart import decode
 from conformance.drift.usage.calls import Call, Fields, Use, sent
 from conformance.drift.usage.cells import SHELL, Cell, Place, cells_of, files_of
 from conformance.drift.usage.curl import curl_request, joined
@@ -16,7 +17,6 @@ from conformance.drift.usage.expressions import evaluation
 from conformance.drift.usage.programs import Program
 from conformance.drift.usage.senders import send_curl
 from conformance.model import Exchange
-from conformance.multipart import decode
 from conformance.spec.document import Document
 
 _MAGIC = re.compile(r"^(?P<before>\s*(?:[\w, ]+=\s*)?)(?P<mark>!|%)(?P<command>.*)$")

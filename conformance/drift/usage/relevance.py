@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from conformance.drift.behaviour import without_status
-from conformance.drift.comparison import Change
+from conformance.drift.openapi.behaviour import without_status
+from conformance.drift.openapi.comparison import Change
 from conformance.drift.usage.calls import CALL, Use
 from conformance.drift.usage.reading import Usage
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.client import PipelineClient, PipelineVersionCreated, infer_path, steps_of
-from conformance.patience import Patience
-from conformance.session import Session
+from conformance.api.client import PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.run.patience import Patience
+from conformance.run.session import Session
 from conformance.suites.generation.stage import Stage
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_gone, until_routed, until_running

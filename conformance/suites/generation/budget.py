@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from conformance.settings import Settings
+from conformance.run.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from json import dumps
 from typing import Any
 
-from conformance.client import arrow_file, steps_of
+from conformance.api.client import arrow_file, steps_of
 from conformance.spec.document import Document
 from conformance.suites.generation.requests import body_schema
 from conformance.suites.generation.stage import Stage

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from conformance.client import (
+from conformance.api.client import (
     ARROW_FILE,
     ApiError,
     ModelReference,
@@ -25,16 +25,16 @@ from conformance.client import (
 )
 from conformance.errors import RequestsSpentError
 from conformance.ledger import Stage as Standing
-from conformance.reach import JUDGED
-from conformance.session import Session
-from conformance.settings import Settings
+from conformance.run.reach import JUDGED
+from conformance.run.session import Session
+from conformance.run.settings import Settings
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.drawing import keep_out_of_the_way
 from conformance.suites.generation.refusing import UNKNOWN
 from conformance.suites.generation.serving import number
 from conformance.suites.generation.stage import Stage
 from conformance.suites.waiting import until_gone, until_routed, until_running
-from conformance.targets.guard import RefusedError
+from conformance.targets.safety.guard import RefusedError
 
 ANY = st.integers(0, 2**16)
 """Drawn in place of a resource; taken modulo how many there are."""

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from json import dumps
 from typing import Any
 
-from conformance.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, infer_path, steps_of
+from conformance.api.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, infer_path, steps_of
 from conformance.model import Headers, Operation, Request
-from conformance.reach import JUDGED
-from conformance.session import Session
+from conformance.run.reach import JUDGED
+from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.drawing import draw
 from conformance.suites.generation.edges import bad_rows, broken
 from conformance.suites.generation.requests import Builder
 from conformance.suites.generation.serving import number
 from conformance.suites.generation.stage import Stage
-from conformance.targets.guard import RefusedError
+from conformance.targets.safety.guard import RefusedError
 
 UNKNOWN = 2_147_480_000
 """An id that no instance has given yet."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conformance.client import ApiError, PipelineClient
+from conformance.api.client import ApiError, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.model import Exchange, Finding, Headers, Request
-from conformance.patience import Patience
-from conformance.reach import JUDGED
-from conformance.session import CLEANING, Session
+from conformance.run.patience import Patience
+from conformance.run.reach import JUDGED
+from conformance.run.session import CLEANING, Session
 from conformance.suites.generation.tokens import Token, renewed, rewritten
 from conformance.suites.waiting import GONE, RUNNING, until_gone, until_running
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conformance import multipart
-from conformance.client import JSON, PANDAS_RECORDS, steps_of
+from conformance.api import multipart
+from conformance.api.client import JSON, PANDAS_RECORDS, steps_of
 from conformance.model import Exchange, Headers, Operation, Request
 from conformance.spec.document import Document
 from conformance.spec.problems import Problem

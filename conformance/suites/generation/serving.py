@@ -6,17 +6,17 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from conformance.api.client import ARROW_FILE, PANDAS_RECORDS, PipelineClient
 from conformance.checks.status import DESCRIBED
-from conformance.client import ARROW_FILE, PANDAS_RECORDS, PipelineClient
 from conformance.model import Operation, Request
-from conformance.reach import JUDGED
-from conformance.session import Session
+from conformance.run.reach import JUDGED
+from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.drawing import draw
 from conformance.suites.generation.edges import NAME_LENGTHS, whole
 from conformance.suites.generation.requests import Builder
 from conformance.suites.generation.stage import Stage
-from conformance.targets.guard import RefusedError
+from conformance.targets.safety.guard import RefusedError
 
 _NAMED = {
     "pipelines.create": "pipeline_id",

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from conformance.errors import NoVerdictError
 from conformance.model import Exchange, Finding, Request
-from conformance.session import Session, Trace
-from conformance.settings import LOOPBACK, Settings
+from conformance.run.session import Session, Trace
+from conformance.run.settings import LOOPBACK, Settings
 from conformance.suites.generation.budget import budget_of
 from conformance.suites.generation.history import (
     collapsed,
@@ -25,7 +25,7 @@ from conformance.suites.generation.history import (
 )
 from conformance.suites.generation.replaying import NotAgainError, Replayer, shown_by
 from conformance.suites.generation.tokens import made_name
-from conformance.targets.guard import RefusedError
+from conformance.targets.safety.guard import RefusedError
 
 _COSTLY = frozenset({"pipelines.deploy"})
 

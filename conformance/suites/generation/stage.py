@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conformance.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
-from conformance.patience import Patience
+from conformance.api.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.run.patience import Patience
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_routed, until_running
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from conformance.client import JSON, PANDAS_RECORDS, PipelineClient, steps_of
+from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, steps_of
 from conformance.model import Headers, Request
-from conformance.reach import JUDGED
-from conformance.session import Session
+from conformance.run.reach import JUDGED
+from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.requests import Builder
 from conformance.suites.generation.stage import Stage

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from conformance import multipart
+from conformance.api import multipart
 from conformance.model import Exchange, Headers, Request
 
 Token = tuple[str, Any]

@@ -1,0 +1,183 @@
+"""Compares schemas where they stand in an operation: changes of their differences, with confirmed witnesses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conformance.drift.openapi.comparison import Change
+from conformance.drift.openapi.kinds import KINDS
+from conformance.drift.schema.atoms import ANYTHING, Array, Atom, ItemShape, Number, Single, Term, Text
+from conformance.drift.schema.confirmation import Validators
+from conformance.drift.schema.differences import Difference, shown
+from conformance.drift.schema.references import Description, Twins
+from conformance.drift.schema.schemas import Comparer
+from conformance.drift.schema.space import REQUEST, RESPONSE, Space
+from conformance.drift.schema.values import ABSENT, is_number, key_of
+
+BESIDE_VALUES = ("default", "discriminator", "deprecated")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is compared: the operation's name, the location, and the pointers in both descriptions."""
+
+    operation: str | None
+    location: str
+    base: str = ""
+    revision: str = ""
+
+    def at(self, location: str, base: str = "", revision: str = "") -> Place:
+        """Another location of the same operation."""
+        return Place(self.operation, location, base or self.base, revision or self.revision)
+
+
+def change(place: Place, kind: str, detail: str = "", **more: Any) -> Change:
+    """A change of this kind at this place, at the catalogue's level unless told otherwise."""
+    row = KINDS[kind]
+    message = f"{row.sentence.rstrip('.')} ({detail})." if detail else row.sentence
+    standard = {"breaking": row.breaking, "contested": bool(row.contested), "direction": row.direction}
+    return Change(
+        place.operation,
+        place.location,
+        kind,
+        message=message,
+        base=place.base,
+        revision=place.revision,
+        **(standard | more),
+    )
+
+
+_Judged = tuple[Any, Any, tuple[tuple[Difference, bool], ...]]
+"""The two schemas, kept so that their identity stays theirs; each difference, and whether its witness was confirmed."""
+
+
+class Sides:
+    """Both sides of the wire of one comparison: their comparers and validators, with every answer kept."""
+
+    def __init__(self, base: Description, revision: Description) -> None:
+        self.base, self.revision = base, revision
+        twins = Twins()
+        self.comparers = {side: Comparer(Space(side, twins)) for side in (REQUEST, RESPONSE)}
+        self._validators = {side: Validators(side) for side in (REQUEST, RESPONSE)}
+        self._judgements: dict[tuple[str, int, int, bool], _Judged] = {}
+
+    def schemas(self, place: Place, side: str, base: Any, revision: Any, on_the_wire: bool = False) -> Iterator[Change]:
+        """The changes from one schema to another. `on_the_wire`: values are written as text, not as JSON."""
+        comparer = self.comparers[side]
+        base = comparer.space.target(self.base, base)
+        revision = comparer.space.target(self.revision, revision)
+        terms = comparer.space.term(self.base, base), comparer.space.term(self.revision, revision)
+        key = (side, id(base), id(revision), on_the_wire)
+        if key not in self._judgements:
+            judged = tuple(self._judged(comparer, terms, base, revision, on_the_wire))
+            self._judgements[key] = (base, revision, judged)
+        for one, confirmed in self._judgements[key][2]:
+            yield self._change(place, one, confirmed)
+
+    def default(self, place: Place, side: str, base: Any, revision: Any) -> Iterator[Change]:
+        """The change of what leaving the value out means."""
+        comparer = self.comparers[side]
+        terms = comparer.space.term(self.base, base), comparer.space.term(self.revision, revision)
+        for one in comparer.default(*terms):
+            yield self._change(place, one, False)
+
+    def _change(self, place: Place, one: Difference, confirmed: bool) -> Change:
+        detail = one.detail
+        beside = any(word in one.kind for word in BESIDE_VALUES)
+        if one.breaking and not beside:
+            found = f"for instance {shown(one.witness)}" if confirmed else "no witness was found"
+            detail = f"{detail}; {found}" if detail else found
+        return change(
+            place.at(f"{place.location}{one.path}"),
+            one.kind,
+            detail,
+            breaking=one.breaking,
+            witness=one.witness if one.breaking else ABSENT,
+            confirmed=confirmed,
+        )
+
+    def _judged(
+        self, comparer: Comparer, terms: tuple[Term, Term], base: Any, revision: Any, on_the_wire: bool
+    ) -> Iterator[tuple[Difference, bool]]:
+        found = _as_written(comparer, terms) if on_the_wire else comparer.compare(*terms)
+        sender, receiver = (0, 1) if comparer.is_request else (1, 0)
+        schemas = ((self.base, base), (self.revision, revision))
+        for one in found:
+            if not one.breaking or any(word in one.kind for word in BESIDE_VALUES):
+                yield replace(one, witness=ABSENT), False
+                continue
+            values = self._candidates(comparer, one, terms[sender])
+            witness = next(
+                (v for v in values if self._shows(comparer, schemas[sender], schemas[receiver], v, on_the_wire)), ABSENT
+            )
+            yield replace(one, witness=witness), witness is not ABSENT
+
+    def _candidates(self, comparer: Comparer, one: Difference, sender: Term) -> Iterator[Any]:
+        first = [one.witness] if one.witness is not ABSENT else []
+        return itertools.chain(first, comparer.instances.several_of(sender, 2, 24))
+
+    def _shows(self, comparer: Comparer, sender: Any, receiver: Any, value: Any, on_the_wire: bool) -> bool:
+        validators = self._validators[comparer.space.side]
+        if validators.admits(sender[0], sender[1], value) is not True:
+            return False
+        spellings = list(read_as(value)) if on_the_wire else [value]
+        return all(validators.admits(receiver[0], receiver[1], one) is False for one in spellings)
+
+
+def _as_written(comparer: Comparer, terms: tuple[Term, Term]) -> list[Difference]:
+    """The differences that show where values are written as text."""
+    texts = written(comparer.space, terms[0]), written(comparer.space, terms[1])
+    found = comparer.compare(*terms)
+    if comparer.breaks(*texts):
+        return found
+    beside = [one for one in found if any(word in one.kind for word in BESIDE_VALUES)]
+    if comparer.same(*texts):
+        return beside
+    found = [replace(one, safe=True) for one in found if not one.breaking and one not in beside]
+    return [*beside, *(found or [replace(comparer.relation("type", *texts), safe=True)])]
+
+
+def read_as(value: Any) -> Iterator[Any]:
+    """Every JSON value the text of a parameter may be read as."""
+    yield value
+    if isinstance(value, bool) or is_number(value):
+        yield json.dumps(value)
+    elif isinstance(value, str):
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            return
+        if isinstance(parsed, bool) or is_number(parsed):
+            yield parsed
+    elif isinstance(value, list):
+        yield from (list(one) for one in itertools.islice(itertools.product(*(list(read_as(v)) for v in value)), 16))
+
+
+def written(space: Space, term: Term) -> Term:
+    """The term with every value that a parameter writes alike: the number 5 and the text "5" are one on the wire."""
+    atoms = space.expand(term)
+    found: list[Atom] = []
+    for atom in atoms:
+        if isinstance(atom, Array) and atom.shapes:
+            shapes = tuple(
+                ItemShape(tuple(written(space, t) for t in s.prefix), written(space, s.others)) for s in atom.shapes
+            )
+            found.append(replace(atom, shapes=shapes) if shapes != atom.shapes else atom)
+        else:
+            found.append(atom)
+    if any(
+        isinstance(a, Text) and not (a.low > 1 or a.high or a.patterns or a.tags or a.denied or a.rest) for a in atoms
+    ):
+        found.extend([Number(), *(Single(v, key_of(v)) for v in (True, False))])
+    singles = {a.key: a for a in atoms if isinstance(a, Single)}
+    for single in list(singles.values()):
+        for value in read_as(single.value):
+            if not isinstance(value, list) and key_of(value) not in singles:
+                singles[key_of(value)] = Single(value, key_of(value))
+                found.append(singles[key_of(value)])
+    same = len(found) == len(atoms) and all(one is two for one, two in zip(found, atoms, strict=True))
+    return term if same or term == ANYTHING else space.of_atoms(tuple(found))

@@ -1,0 +1,183 @@
+"""Compares two operations: what they are asked, what they answer, who may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.drift.openapi import security
+from conformance.drift.openapi.bodies import Place, Sides, change
+from conformance.drift.openapi.comparison import Change
+from conformance.drift.openapi.replies import replies
+from conformance.drift.openapi.surface import Content, Field, Offer, is_json
+from conformance.drift.schema.atoms import Array, Object
+from conformance.drift.schema.space import REQUEST, RESPONSE
+from conformance.drift.schema.values import key_of
+
+_TEXTUAL = ("text/", "multipart/", "application/x-www-form-urlencoded", "application/xml")
+_LABELLED = ("label", "matrix")
+"""Styles that mark even a single value on the wire."""
+
+
+def operation(
+    sides: Sides, base: Offer, revision: Offer, name: str | None = None, flipped: bool = False
+) -> Iterator[Change]:
+    """Every change of one operation. `flipped`: the server sends the request (webhooks, callbacks)."""
+    place = Place(name or base.name, "operation", base.pointer, revision.pointer)
+    asked, answered = (RESPONSE, REQUEST) if flipped else (REQUEST, RESPONSE)
+    yield from _itself(place, base, revision)
+    yield from _security(place, base, revision)
+    yield from fields(sides, place, asked, base.parameters, revision.parameters, "request")
+    yield from _body(sides, place, asked, base, revision)
+    yield from replies(sides, place, answered, base.replies, revision.replies)
+    yield from _callbacks(sides, place, base, revision, flipped)
+
+
+def _itself(place: Place, base: Offer, revision: Offer) -> Iterator[Change]:
+    if base.deprecated != revision.deprecated:
+        yield change(place, "operation-deprecated" if revision.deprecated else "operation-no-longer-deprecated")
+    if base.id != revision.id:
+        yield change(place, "operation-id-changed", f"from {base.id or 'none'} to {revision.id or 'none'}")
+    changed = [word for word, text in base.texts.items() if revision.texts[word] != text]
+    if changed:
+        yield change(place, "operation-text-changed", ", ".join(changed))
+
+
+def _security(place: Place, base: Offer, revision: Offer) -> Iterator[Change]:
+    word = security.relation(base.security, revision.security)
+    if word:
+        told = f"from {security.told(base.security)} to {security.told(revision.security)}"
+        yield change(place.at("security"), f"security-{word}", told)
+
+
+def fields(
+    sides: Sides, place: Place, side: str, base: dict[Any, Field], revision: dict[Any, Field], prefix: str
+) -> Iterator[Change]:
+    """The changes of parameters, or of a response's headers. `prefix` begins their locations."""
+    noun = f"{side}-parameter" if side == REQUEST else f"{side}-header"
+    required_noun = noun.replace("-", "-required-", 1)
+    for key in [*base, *(key for key in revision if key not in base)]:
+        old, new = base.get(key), revision.get(key)
+        shown = old or new
+        assert shown is not None
+        here = place.at(f"{prefix}.{shown.place}.{shown.name}", old.pointer if old else "", new.pointer if new else "")
+        if old is not None and new is not None:
+            yield from _field(sides, here, side, noun, old, new)
+        elif new is not None:
+            needed = new.required and side == REQUEST
+            yield change(here, f"{required_noun if needed else noun}-added")
+        else:
+            promised = shown.required and side == RESPONSE
+            yield change(here, f"{required_noun if promised else noun}-removed")
+
+
+def _field(sides: Sides, place: Place, side: str, noun: str, old: Field, new: Field) -> Iterator[Change]:
+    if old.required != new.required:
+        yield change(place, f"{noun}-became-{'required' if new.required else 'optional'}")
+    if old.deprecated != new.deprecated:
+        yield change(place, f"{noun}-{'' if new.deprecated else 'no-longer-'}deprecated")
+    if _serialization(sides, side, old, new):
+        yield change(place, f"{noun}-serialization-changed")
+    if old.characters != new.characters and side == REQUEST:
+        lost = any(before and not after for before, after in zip(old.characters, new.characters, strict=True))
+        yield change(place, f"{noun}-characters-{'tightened' if lost else 'loosened'}")
+    yield from sides.schemas(place, side, old.schema, new.schema, on_the_wire=not old.media and not new.media)
+    if not (old.required or new.required):
+        yield from sides.default(place, side, old.schema, new.schema)
+
+
+def _serialization(sides: Sides, side: str, old: Field, new: Field) -> bool:
+    if old.media or new.media:
+        return old.media != new.media
+    space = sides.comparers[side].space
+    pairs = ((sides.base, old), (sides.revision, new))
+    composite = [
+        any(isinstance(atom, (Array, Object)) for atom in space.expand(space.term(description, one.schema)))
+        for description, one in pairs
+    ]
+    if composite[0] != composite[1]:
+        return False  # the schema's own change
+    if composite[0]:
+        return (old.style, old.explode) != (new.style, new.explode)
+    return old.style != new.style and (old.style in _LABELLED or new.style in _LABELLED)
+
+
+def _body(sides: Sides, place: Place, side: str, base: Offer, revision: Offer) -> Iterator[Change]:
+    here = place.at("request.body", f"{base.pointer}/requestBody", f"{revision.pointer}/requestBody")
+    if base.body is None and revision.body is None:
+        return
+    if side == RESPONSE:
+        yield from contents(sides, here, side, base.body or {}, revision.body or {}, "request")
+    elif base.body is None:
+        yield change(here, "request-required-body-added" if revision.body_required else "request-body-added")
+    elif revision.body is None:
+        yield change(here, "request-body-removed")
+    else:
+        if base.body_required != revision.body_required:
+            yield change(here, f"request-body-became-{'required' if revision.body_required else 'optional'}")
+        yield from contents(sides, here, side, base.body, revision.body, "request")
+
+
+def contents(
+    sides: Sides, place: Place, side: str, base: dict[str, Content], revision: dict[str, Content], prefix: str
+) -> Iterator[Change]:
+    """The changes of a body's media types and their schemas; a range stands for the types it covers."""
+    seen: set[tuple[str, str]] = set()
+    for media in [*base, *(media for media in revision if media not in base)]:
+        old, new = base.get(media) or _covering(base, media), revision.get(media) or _covering(revision, media)
+        here = place.at(f"{prefix}.content.{media}", old.pointer if old else "", new.pointer if new else "")
+        if old is not None and new is not None:
+            body = here.at(f"{prefix}.body")
+            for one in _content(sides, body, side, old, new):
+                if (one.kind, one.location) not in seen:
+                    seen.add((one.kind, one.location))
+                    yield one
+        if media not in revision and (new is None or side == RESPONSE):
+            yield change(here, f"{side}-media-type-removed")
+        elif media not in base and (old is None or side == REQUEST):
+            yield change(here, f"{side}-media-type-added")
+
+
+def _covering(contents: dict[str, Content], media: str) -> Content | None:
+    kind = media.partition(";")[0]
+    return contents.get(f"{kind.partition('/')[0]}/*") or contents.get("*/*")
+
+
+def _content(sides: Sides, place: Place, side: str, old: Content, new: Content) -> Iterator[Change]:
+    yield from sides.schemas(place, side, _as_sent(old), _as_sent(new))
+    if key_of(_encoding(old)) != key_of(_encoding(new)):
+        yield change(place, f"{side}-encoding-changed")
+
+
+def _as_sent(content: Content) -> Any:
+    """The schema; of raw bytes, which 3.0 calls a binary string and 3.1 leaves without a schema, anything."""
+    raw = not is_json(content.media) and not content.media.startswith(_TEXTUAL)
+    schema = content.schema
+    text = raw and isinstance(schema, dict) and schema.get("type") == "string"
+    return True if text and (schema.get("format") == "binary" or schema.get("contentMediaType")) else schema
+
+
+def _encoding(content: Content) -> dict[str, Any]:
+    """Each property's encoding without what the specification assumes anyway."""
+    found = {}
+    for name, node in content.encoding.items():
+        told = {
+            "contentType": sorted(part.strip().lower() for part in str(node.get("contentType", "")).split(",")),
+            "style": node.get("style", "form"),
+            "explode": node.get("explode", node.get("style", "form") == "form"),
+            "headers": sorted(node.get("headers") or {}),
+        }
+        if told != {"contentType": [""], "style": "form", "explode": True, "headers": []}:
+            found[name] = told
+    return found
+
+
+def _callbacks(sides: Sides, place: Place, base: Offer, revision: Offer, flipped: bool) -> Iterator[Change]:
+    for key in [*base.callbacks, *(key for key in revision.callbacks if key not in base.callbacks)]:
+        old, new = base.callbacks.get(key), revision.callbacks.get(key)
+        if old is not None and new is not None:
+            name = old.id or f"{place.operation} callback {key}"
+            yield from operation(sides, old, new, name, not flipped)
+        else:
+            kind = "callback-added" if old is None else "callback-removed"
+            yield change(place.at("operation", old.pointer if old else "", new.pointer if new else ""), kind, key)

@@ -1,0 +1,1 @@
+"""Schemas compared by the values they admit."""

@@ -1,0 +1,138 @@
+"""Confirms a witness with an independent validator: the sender's schema must admit it, the receiver's must not.
+
+The validator is jsonschema-rs over the description's own schemas, not over atoms: an error in how atoms are read cannot
+confirm itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema_rs
+
+from conformance.drift.schema import formats
+from conformance.drift.schema.annotations import HIDDEN, is_hidden, own_schemas
+from conformance.drift.schema.references import DATA, Description
+
+_MAPS = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_DROPPED = frozenset({"$id", "$anchor", "$dynamicAnchor", "$schema", "discriminator", "xml", "externalDocs"})
+
+
+def _check(name: str) -> Callable[[str], bool]:
+    return lambda text: formats.fits(name, text)
+
+
+_CHECKS = {name: _check(name) for name in ("byte", "base64url")}
+
+
+class Validators:
+    """Validators of one side of the wire, made when asked for."""
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+        self._made: dict[int, tuple[Any, jsonschema_rs.Draft202012Validator | None]] = {}
+        self._copiers: dict[int, _Copier] = {}
+
+    def admits(self, description: Description, schema: Any, value: Any) -> bool | None:
+        """Whether the schema admits the value; formats are asserted, the other side's properties left out.
+
+        None where the validator cannot take the schema: a `pattern` that is none, or that is too large for it.
+        """
+        if id(schema) not in self._made:
+            self._made[id(schema)] = (schema, self._make(description, schema))
+        validator = self._made[id(schema)][1]
+        return None if validator is None else bool(validator.is_valid(value))
+
+    def _make(self, description: Description, schema: Any) -> jsonschema_rs.Draft202012Validator | None:
+        copier = self._copiers.setdefault(id(description), _Copier(description, self.side))
+        try:
+            return jsonschema_rs.Draft202012Validator(copier.whole(schema), validate_formats=True, formats=_CHECKS)
+        except jsonschema_rs.ValidationError:
+            return None
+
+
+class _Copier:
+    """Copies schemas into ones that stand alone: references led into `$defs`, numeric formats written as bounds."""
+
+    def __init__(self, description: Description, side: str) -> None:
+        self.description, self.side = description, side
+        self._definitions: dict[str, Any] = {}
+        self._needs: dict[str, set[str]] = {"": set()}
+        self._names: dict[tuple[int, frozenset[str]], str] = {}
+        self._within = ""
+        self._hides = description.says(HIDDEN[side])
+
+    def whole(self, schema: Any) -> dict[str, Any]:
+        """The schema with every definition it needs, and no other."""
+        self._needs[""] = set()
+        root = self.copy(schema, frozenset())
+        needed, queue = set[str](), [*self._needs[""]]
+        while queue:
+            name = queue.pop()
+            if name not in needed:
+                needed.add(name)
+                queue.extend(self._needs[name])
+        return {"allOf": [root], "$defs": {name: self._definitions[name] for name in sorted(needed)}}
+
+    def copy(self, node: Any, hidden: frozenset[str]) -> Any:
+        if not isinstance(node, dict):
+            return node
+        if self._hides:
+            hidden = hidden | self._hidden(node)
+        copied: dict[str, Any] = {}
+        for key, child in node.items():
+            if key in ("$ref", "$dynamicRef") and isinstance(child, str):
+                copied["$ref"] = f"#/$defs/{self._definition(self.description.resolve(child), hidden)}"
+            elif key not in _DROPPED:
+                copied[key] = self._member(key, child, hidden)
+        self._leave_out(copied, hidden)
+        return self._with_format(copied)
+
+    def _hidden(self, node: dict[str, Any]) -> frozenset[str]:
+        return frozenset(
+            name
+            for own in own_schemas(self.description, node)
+            for name, schema in (own.get("properties") or {}).items()
+            if is_hidden(self.description, schema, self.side)
+        )
+
+    def _definition(self, target: Any, hidden: frozenset[str]) -> str:
+        key = (id(target), hidden)
+        if key not in self._names:
+            self._names[key] = name = f"d{len(self._names)}"
+            outer, self._within = self._within, name
+            self._needs[name] = set()
+            self._definitions[name] = self.copy(target, hidden)
+            self._within = outer
+        self._needs[self._within].add(self._names[key])
+        return self._names[key]
+
+    def _member(self, key: str, child: Any, hidden: frozenset[str]) -> Any:
+        if key in DATA:
+            return child
+        if key in _MAPS and isinstance(child, dict):
+            return {name: self.copy(schema, frozenset()) for name, schema in child.items()}
+        if isinstance(child, list):
+            same_value = key in ("allOf", "anyOf", "oneOf")
+            return [self.copy(item, hidden if same_value else frozenset()) for item in child]
+        return self.copy(child, frozenset()) if isinstance(child, dict) else child
+
+    def _leave_out(self, copied: dict[str, Any], hidden: frozenset[str]) -> None:
+        if not hidden:
+            return
+        if isinstance(copied.get("properties"), dict):
+            copied["properties"] = {name: s for name, s in copied["properties"].items() if name not in hidden}
+        if isinstance(copied.get("required"), list):
+            copied["required"] = [name for name in copied["required"] if name not in hidden]
+
+    def _with_format(self, copied: dict[str, Any]) -> dict[str, Any]:
+        parts = []
+        if copied.get("format") in formats.RANGES:
+            low, high, step = formats.RANGES[copied.pop("format")]
+            bounds = {"minimum": int(low), "maximum": int(high), **({"multipleOf": 1} if step else {})}
+            parts.append({"if": {"type": "number"}, "then": bounds})
+        if copied.get("contentEncoding") in ("base64", "base64url"):
+            name = "byte" if copied["contentEncoding"] == "base64" else "base64url"
+            parts.append({"if": {"type": "string"}, "then": {"format": name}})
+        return {**copied, "allOf": [*copied.get("allOf", ()), *parts]} if parts else copied

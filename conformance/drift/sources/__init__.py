@@ -1,0 +1,1 @@
+"""Where descriptions come from: files, instances, traffic, the vendor's SDK."""

@@ -1,0 +1,223 @@
+"""Where descriptions come from, and what must be set aside so that only what both speak of is compared.
+
+A generated client says nothing of tokens, hosts, texts, links and headers: their absence there is no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from conformance.drift.compare import compare
+from conformance.drift.openapi import document as documents
+from conformance.drift.openapi.bareness import bare
+from conformance.drift.openapi.behaviour import advice, advice_for, behaviours
+from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.sources.declared import Declared, declared
+from conformance.drift.sources.facts import change_of
+from conformance.drift.sources.sdk import is_sdk, read_sdk
+from conformance.drift.sources.served import Fetch, Served, served_document
+from conformance.drift.sources.table import SDK, SERVED, TRAFFIC, Contradiction, Sources, Table, table_of
+from conformance.drift.sources.traffic import Observed, observe
+from conformance.drift.usage import Usage
+from conformance.drift.usage.relevance import Concern, concerns
+from conformance.errors import UsageError
+from conformance.model import Exchange, Request, Response
+from conformance.spec.document import METHODS, Document
+
+_INFERENCE = "pipelines.infer"
+_TITLES = {SERVED: "The served document", SDK: "The SDK", TRAFFIC: "Traffic"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A description and where it is from. `generated` says that it was read out of an SDK."""
+
+    title: str
+    document: dict[str, Any]
+    generated: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Sender(Protocol):
+    """What asking an instance for its description needs of a target."""
+
+    url: str
+
+    def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
+        """Send one request and return the exchange."""
+
+
+def source_of(place: str, spec: Document, allow_remote: bool = False) -> Source:
+    """What a command's argument names: an OpenAPI file, a folder of an unpacked SDK wheel, or a wheel.
+
+    Raises UsageError, one sentence, where it is none of them.
+    """
+    path = Path(place)
+    if path.is_dir() or is_sdk(path):
+        return sdk_source(path, spec)
+    return Source(place, documents.load(place, allow_remote))
+
+
+def release_source(profile: str) -> Source:
+    """Our own description of a release."""
+    return Source(f"release {profile}", dict(Document.load(profile).raw))
+
+
+def sdk_source(place: Path | None, spec: Document) -> Source:
+    """The operations of our description as an SDK's generated client and template describe them, by our ids."""
+    infer = next((one for one in spec.operations if one.id == _INFERENCE), None)
+    parameters = _path_parameters(spec) if infer else []
+    contract = read_sdk(place, [one.path for one in spec.operations], infer.path if infer else "", parameters)
+    ids = {(one.path, one.method.lower()): one.id for one in spec.operations}
+    for path, item in contract.document["paths"].items():
+        for method in METHODS:
+            if method in item and (path, method) in ids:
+                item[method]["operationId"] = ids[path, method]
+    title = f"SDK {contract.release}".strip()
+    return Source(title, contract.document, True, contract.notes)
+
+
+def _path_parameters(spec: Document) -> list[Any]:
+    parameters = spec.definition(_INFERENCE).get("parameters", ())
+    return [one for one in parameters if one.get("in") == "path"]
+
+
+def comparison_of(base: Source, revision: Source) -> Comparison:
+    """The changes from one source to another, without what a generated client cannot speak of."""
+    first, second = _comparable(base, revision)
+    return replace(compare(first, second), sources={"base": base.title, "revision": revision.title})
+
+
+def _comparable(base: Source, revision: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+    if not base.generated and not revision.generated:
+        return base.document, revision.document
+    first, second = bare(base.document, revision.document), bare(revision.document, base.document)
+    if base.generated != revision.generated:
+        described = (base if base.generated else revision).document["paths"]
+        for one in (first, second):
+            one["paths"] = {
+                path: item for path, item in one["paths"].items() if "/infer/" not in path or path in described
+            }
+    return first, second
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The way from one release to another: what changed, schemas or not, and what calls must become, by change id."""
+
+    comparison: Comparison
+    becomes: Mapping[str, str]
+    unless: Mapping[str, str]
+
+
+def upgrade(old: str, new: str) -> Upgrade:
+    """What an upgrading user meets between two releases there are profiles of. Raises UsageError for an unknown one.
+
+    What the description says of itself (its version, its texts) is left out: no call changes by it.
+    """
+    base, revision = Document.load(old), Document.load(new)
+    found = compare(dict(base.raw), dict(revision.raw))
+    schemas = [change for change in found.changes if change.kind != "info-changed"]
+    told = behaviours(base, revision)
+    changes = sorted([*schemas, *(one.change for one in told)], key=lambda change: not change.breaking)
+    known = advice(revision)
+    becomes = {change.id: advice_for(change, known) for change in changes}
+    becomes |= {one.change.id: one.now for one in told if one.now}
+    sources = {"base": f"release {old}", "revision": f"release {new}"}
+    unless = {one.change.id: one.unless for one in told if one.unless}
+    return Upgrade(Comparison(tuple(changes), sources=sources), becomes, unless)
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """A comparison narrowed to what files touch. `not_seen` are changes nothing in them touches; no more is said."""
+
+    comparison: Comparison
+    concerns: tuple[Concern, ...]
+    not_seen: tuple[Change, ...]
+    usage: Usage
+
+
+def narrowed(comparison: Comparison, usage: Usage, unless: Mapping[str, str] | None = None) -> Narrowed:
+    """The changes that concern a use in the files; the verdict is of these alone."""
+    found = concerns(comparison.changes, usage, unless)
+    seen = {one.change.id for one in found}
+    rest = tuple(change for change in comparison.changes if change.id not in seen)
+    return Narrowed(replace(comparison, changes=tuple(one.change for one in found)), found, rest, usage)
+
+
+def fetch_through(sender: Sender) -> Fetch:
+    """GETs through a target: without a token first, and with one where that is refused."""
+
+    def fetch(url: str) -> Response:
+        response: Response | None = None
+        for authenticated in (False, True):
+            response = sender.send(Request("GET", url), authenticated=authenticated).response
+            if response is None or response.status not in (401, 403):
+                break
+        return response or Response(None)
+
+    return fetch
+
+
+def served_by(sender: Sender, place: str = "", spec: Document | None = None) -> Served:
+    """The description an instance serves; `spec` is our own, which is known to be valid where it serves just that."""
+    return served_document(sender.url, fetch_through(sender), place, None if spec is None else dict(spec.raw))
+
+
+def served_drift(sender: Sender, spec: Document) -> Comparison | None:
+    """The changes from our description to the one an instance serves at a usual place; None where it serves none."""
+    served = served_by(sender, spec=spec)
+    if served.document is None:
+        return None
+    try:
+        return comparison_of(Source("our description", dict(spec.raw)), Source(served.url, served.document))
+    except UsageError:
+        return None
+
+
+def table_for(
+    spec: Document,
+    served: Served | None = None,
+    sdk: Source | None = None,
+    exchanges: Iterable[Exchange] | None = None,
+    prose: Sequence[Contradiction] | None = None,
+) -> tuple[Table, tuple[Change, ...]]:
+    """The table of our description beside what is given, and the changes of all sources, each naming its source.
+
+    The tutorial's prose is a column and no source of changes: it says nothing of an instance.
+    """
+    ours = Source("our description", dict(spec.raw))
+    sources = Sources(declared(ours.document), prose=prose)
+    if served is not None and served.document is not None:
+        there = Source(served.url, served.document)
+        sources.described[SERVED] = (comparison_of(ours, there), _by_our_ids(spec, served.document))
+    if sdk is not None:
+        sources.described[SDK] = (comparison_of(ours, sdk), _by_our_ids(spec, sdk.document))
+    if exchanges is not None:
+        sources.observed = observe(exchanges, spec)
+    comparisons = {name: comparison for name, (comparison, _) in sources.described.items()}
+    return table_of(sources), instance_changes(comparisons, sources.observed)
+
+
+def _by_our_ids(spec: Document, document: dict[str, Any]) -> dict[str, Declared]:
+    """What a document declares, by our operation ids where method and path are the same."""
+    ids = {(one.method, one.path): one.id for one in spec.operations}
+    return {ids.get((one.method, one.path), one.id): one for one in declared(document).values()}
+
+
+def instance_changes(
+    comparisons: Mapping[str, Comparison], observed: Mapping[str, Observed] | None
+) -> tuple[Change, ...]:
+    """The changes of all sources together, breaking ones first; each message names the source it is of."""
+    changes = [
+        replace(change, message=f"{_TITLES[name]}: {change.message}")
+        for name, comparison in comparisons.items()
+        for change in comparison.changes
+    ]
+    facts = [fact for one in (observed or {}).values() for fact in one.facts]
+    changes += [replace(one, message=f"{_TITLES[TRAFFIC]}: {one.message}") for one in map(change_of, facts) if one]
+    return tuple(sorted(changes, key=lambda change: not change.breaking))

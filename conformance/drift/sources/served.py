@@ -1,0 +1,172 @@
+"""The description an instance serves of itself, wherever it keeps it: at a usual place, or one a Swagger UI page names.
+
+Only the instance's own host is asked: a page may name any URL, and what is sent may hold a token.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from conformance.drift.openapi.document import bundle, check
+from conformance.drift.openapi.syntax import parse
+from conformance.errors import UsageError
+from conformance.model import Response
+
+PLACES = (
+    "/v1/api/openapi.json",
+    "/openapi.json",
+    "/v1/api/docs/openapi.json",
+    "/v1/api/api-docs/openapi.json",
+    "/v1/api/swagger.json",
+    "/api-docs/openapi.json",
+    "/swagger.json",
+    "/v1/api/openapi.yaml",
+    "/openapi.yaml",
+    "/v1/api/api-docs",
+    "/v3/api-docs",
+)
+"""Where descriptions usually stand. No source says where this API's does; the tutorial names the page alone."""
+
+PAGES = ("/v1/api/docs", "/v1/api/docs/", "/docs", "/v1/api/swagger-ui/", "/swagger-ui/", "/swagger-ui/index.html")
+"""Where Swagger UI usually stands, the tutorial's own page first."""
+
+Fetch = Callable[[str], Response]
+"""GETs an absolute URL; raises SuiteError where no answer comes."""
+
+_MOST = 30
+_LARGEST = 32 * 2**20
+_SCRIPT = re.compile(r"<script[^>]*\ssrc\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
+_INITIALIZER = re.compile(r"(init|start|index|config|main)[^/]*\.js(\?|$)", re.IGNORECASE)
+_LIBRARY = re.compile(r"bundle|preset|standalone|\.min\.", re.IGNORECASE)
+_KEY = r"[\"']?\b{name}\b[\"']?\s*[:=]\s*"
+_NAMED = re.compile(_KEY.format(name=r"(?:url|configUrl|specUrl|definitionURL)") + r"[\"'`]([^\"'`]+)[\"'`]")
+_ATTRIBUTE = re.compile(r"\b(?:spec-url|data-url|apiDescriptionUrl|data-configuration-url)\s*=\s*[\"']([^\"']+)[\"']")
+_INLINE = re.compile(_KEY.format(name=r"(?:spec|swaggerDoc|content)") + r"(?=\{)")
+
+
+@dataclass(frozen=True)
+class Served:
+    """What was found: the description and its URL, both empty where there is none, and every place that was tried with
+    what came of it."""
+
+    document: dict[str, Any] | None
+    url: str
+    tried: tuple[tuple[str, str], ...]
+
+
+def served_document(base: str, fetch: Fetch, place: str = "", valid: Mapping[str, Any] | None = None) -> Served:
+    """The description served at `place` (a path or URL: the description or a page that shows it), else at a usual one.
+
+    `base` is the instance's URL without `/v1/api`. What is served but is no valid description counts as not found, with
+    the reason; whether that matters is the caller's to say. `valid` is a description that is known to be valid.
+    """
+    search = _Search(base.rstrip("/"), fetch, valid)
+    starts = (place,) if place else (*PLACES, *PAGES)
+    for start in starts:
+        document = search.at(f"{search.base}{start}" if start.startswith("/") else start)
+        if document is not None:
+            return Served(document, search.found, tuple(search.tried.items()))
+    return Served(None, "", tuple(search.tried.items()))
+
+
+class _Search:
+    """One search: no URL is asked twice, none of another host, and none after the thirtieth."""
+
+    def __init__(self, base: str, fetch: Fetch, valid: Mapping[str, Any] | None) -> None:
+        self.base = base
+        self._valid = valid
+        self.tried: dict[str, str] = {}
+        self.found = ""
+        self._fetch = fetch
+
+    def at(self, url: str, depth: int = 3) -> dict[str, Any] | None:
+        """The description at the URL, or at one that the page or script there names."""
+        url = urldefrag(url).url
+        if url in self.tried or len(self.tried) >= _MOST:
+            return None
+        if urlsplit(url).netloc != urlsplit(self.base).netloc or urlsplit(url).scheme not in ("http", "https"):
+            self.tried[url] = f"it is of another host than {self.base}, which alone is asked"
+            return None
+        response = self._fetch(url)
+        self.tried[url] = outcome = _outcome(response)
+        if outcome:
+            return None
+        text = response.body.decode("utf-8", "replace")
+        if response.media_type == "text/html" or text.lstrip()[:1] == "<" or "javascript" in response.media_type:
+            return self._named(url, text, depth) if depth else None
+        return self._description(url, text) or (self._configured(url, text, depth) if depth else None)
+
+    def _description(self, url: str, text: str) -> dict[str, Any] | None:
+        try:
+            root = parse(text, url)
+            if not isinstance(root, dict) or not {"openapi", "swagger"} & root.keys():
+                self.tried[url] = "no OpenAPI description"
+                return None
+            root = bundle(root, url, url)
+            if root != self._valid:
+                check(root, url)
+        except UsageError as error:
+            self.tried[url] = f"no description that can be used: {error}"
+            return None
+        self.tried[url], self.found = "an OpenAPI description", url
+        return root
+
+    def _named(self, url: str, text: str, depth: int) -> dict[str, Any] | None:
+        """A page or script: the description inside it, those it names, those the scripts it loads name."""
+        self.tried[url] = "a page"
+        for match in _INLINE.finditer(text):
+            inline = _object_at(text, match.end())
+            if inline is not None and (document := self._description(url, inline)) is not None:
+                return document
+        self.tried[url] = "a page"
+        named = [*_NAMED.findall(text), *_ATTRIBUTE.findall(text)]
+        scripts = [one for one in _SCRIPT.findall(text) if not _LIBRARY.search(one)]
+        scripts.sort(key=lambda one: _INITIALIZER.search(one) is None)
+        for reference in dict.fromkeys([*named, *scripts]):
+            document = self.at(urljoin(url, reference.replace("\\/", "/")), depth - 1)
+            if document is not None:
+                return document
+        return None
+
+    def _configured(self, url: str, text: str, depth: int) -> dict[str, Any] | None:
+        """A Swagger UI configuration (`configUrl`): JSON with `url`, or `urls`, of which the first found counts."""
+        try:
+            configuration = json.loads(text)
+        except ValueError:
+            return None
+        for reference in _references(configuration):
+            document = self.at(urljoin(url, reference), depth - 1)
+            if document is not None:
+                return document
+        return None
+
+
+def _outcome(response: Response) -> str:
+    """Why the answer holds no text to look at; empty where it may."""
+    if response.status != 200:
+        return f"status {response.status}"
+    if len(response.body) > _LARGEST:
+        return f"larger than {_LARGEST >> 20} MiB, not read"
+    return "" if response.body else "empty"
+
+
+def _references(configuration: Any) -> Iterator[str]:
+    if isinstance(configuration, dict):
+        entries = configuration.get("urls")
+        for one in (configuration, *(entries if isinstance(entries, list) else ())):
+            if isinstance(one, dict) and isinstance(one.get("url"), str):
+                yield one["url"]
+
+
+def _object_at(text: str, start: int) -> str | None:
+    """The JSON object that begins there, as text; None where it is no JSON (a script may write it otherwise)."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return text[start:end]

@@ -1,0 +1,129 @@
+"""What answers have said before, kept so that the same question asked again, or asked differently, can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rpds import HashTrieMap
+
+from conformance.api.tensors import rows_answered, rows_sent
+from conformance.model import Exchange
+
+if TYPE_CHECKING:
+    from conformance.ledger import Ledger
+
+_ROWS_KEPT = 64
+"""Rows of one inference that are kept: its first ones. Larger batches are compared by these."""
+
+_REFUSALS_KEPT = 4
+
+CHANGING = frozenset(
+    {
+        "pipelines.create",
+        "pipelines.deploy",
+        "pipelines.undeploy",
+        "pipelines.copy",
+        "models.upload-and-convert",
+        "workspaces.create",
+    }
+)
+"""Operations that change what later reads show when they succeed."""
+
+READS = frozenset({"workspaces.list", "models.list-versions"})
+"""Reads whose answers change through this run's own calls alone, as far as they speak of what this run made."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One row answered once: the outputs, and the exchange and deployment that gave them."""
+
+    outputs: tuple[float, ...]
+    exchange: Exchange
+    deployment: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A fold over exchanges, a part of the ledger.
+
+    `rows` holds the first answer to each row, by the SHA-256 of the models that computed it (in their order) and the
+    row as float32 bytes. `reads` holds the last projection of each read since anything changed, with its exchange;
+    `refused` the refusals since then.
+    """
+
+    rows: HashTrieMap[tuple[tuple[str, ...], bytes], Answered] = field(default_factory=HashTrieMap)
+    reads: HashTrieMap[tuple[str, bytes], tuple[str, Exchange]] = field(default_factory=HashTrieMap)
+    refused: tuple[Exchange, ...] = ()
+
+    def after(self, exchange: Exchange, ledger: Ledger) -> Memory:
+        """The memory once this exchange is known; `ledger` is what was known before it."""
+        if exchange.operation == "pipelines.infer":
+            return self._inferred(exchange, ledger) if exchange.ok else self
+        if exchange.operation in CHANGING:
+            return self._changed(exchange)
+        if exchange.operation in READS and exchange.ok:
+            shown = projection(exchange, ledger)
+            if shown is not None:
+                key = (exchange.operation or "", exchange.request.body)
+                return replace(self, reads=self.reads.insert(key, (shown, exchange)), refused=())
+        return self
+
+    def _changed(self, exchange: Exchange) -> Memory:
+        if exchange.status is not None and 400 <= exchange.status < 600 and exchange.status != 429:
+            return replace(self, refused=(*self.refused, exchange)[-_REFUSALS_KEPT:]) if self.reads else self
+        # A success changes something; of a request without an answer nobody knows.
+        return replace(self, reads=HashTrieMap(), refused=()) if self.reads else self
+
+    def _inferred(self, exchange: Exchange, ledger: Ledger) -> Memory:
+        answered = answered_rows(exchange, ledger)
+        if answered is None:
+            return self
+        shas, deployment, pairs = answered
+        rows = self.rows
+        for row, outputs in pairs:
+            if (shas, row) not in rows:
+                rows = rows.insert((shas, row), Answered(outputs, exchange, deployment))
+        return replace(self, rows=rows) if rows is not self.rows else self
+
+
+def answered_rows(
+    exchange: Exchange, ledger: Ledger
+) -> tuple[tuple[str, ...], int, list[tuple[bytes, tuple[float, ...]]]] | None:
+    """The models that served, the deployment's id, and (row as float32 bytes, outputs) of the first rows.
+
+    None where the deployment or its models are unknown, or the rows cannot be told apart.
+    """
+    deployment = ledger.deployment_served_by(exchange)
+    if deployment is None or not deployment.shas or exchange.response is None:
+        return None
+    sent = rows_sent(exchange.request)
+    _, outputs = rows_answered(exchange.response)
+    if sent is None or outputs is None or len(sent) != len(outputs):
+        return None
+    rows = sent[:_ROWS_KEPT].astype(np.float32)
+    pairs = [(row.tobytes(), tuple(out.tolist())) for row, out in zip(rows, outputs[:_ROWS_KEPT], strict=True)]
+    return deployment.shas, deployment.id, pairs
+
+
+def projection(exchange: Exchange, ledger: Ledger) -> str | None:
+    """What a read shows of what this run made, as a text to compare; None where it cannot be read."""
+    answer = exchange.answer
+    if exchange.operation == "workspaces.list":
+        rows = answer.get("workspaces") if isinstance(answer, dict) else None
+        ours = [row for row in _objects(rows) if row.get("id") in ledger.workspaces]
+        return repr(sorted((str(row.get("id")), str(row.get("name")), _ids(row)) for row in ours)) if ours else None
+    question = exchange.question
+    if not isinstance(question, dict) or question.get("model_id") is None or question.get("models_pk_id") is not None:
+        return None
+    return repr(sorted((str(row.get("id")), str(row.get("sha"))) for row in _objects(answer)))
+
+
+def _ids(row: Mapping[str, Any]) -> str:
+    return " ".join(f"{name} {sorted(map(str, row.get(name) or []))}" for name in ("models", "pipelines"))
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

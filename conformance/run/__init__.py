@@ -1,0 +1,1 @@
+"""One run: settings, session, facts, verdict, and the pytest plugin that carries them."""

@@ -1,0 +1,76 @@
+"""The plugin's options, and the runner that a pytest run's options make. Light: the plugin is loaded in every run."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.run.run import Runner
+    from conformance.run.settings import Settings
+
+RUNNER = pytest.StashKey["Runner"]()
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--target", {"default": None, "metavar": "URL|emulated", "help": "the instance to judge (or CONFORMANCE_TARGET)"}),
+    ("--conformance-profile", {"default": "2023.4", "metavar": "RELEASE", "help": "the release it should conform to"}),
+    ("--conformance-budget", {"default": "standard", "choices": ["quick", "standard", "thorough"]}),
+    ("--conformance-suite", {"action": "append", "default": [], "metavar": "NAME", "help": "only this suite"}),
+    ("--conformance-only", {"action": "append", "default": [], "metavar": "ID", "help": "only this requirement"}),
+    ("--conformance-strict", {"action": "store_true", "help": "everything broken gates"}),
+    ("--conformance-seed", {"type": int, "default": 0, "metavar": "N"}),
+    ("--conformance-max-requests", {"type": int, "default": None, "metavar": "N"}),
+    ("--conformance-model", {"default": "", "metavar": "FILE.onnx", "help": "the model to upload"}),
+    ("--conformance-workspace-id", {"type": int, "default": None, "metavar": "N"}),
+    (
+        "--conformance-timeout",
+        {"type": float, "default": None, "metavar": "S", "help": "longest wait for a deployment"},
+    ),
+    ("--conformance-effects", {"default": "", "choices": ["read", "own", "full"], "help": "what may be touched"}),
+    ("--conformance-allow-host", {"action": "append", "default": [], "metavar": "HOST"}),
+    ("--conformance-max-deployments", {"type": int, "default": None, "metavar": "N"}),
+    ("--conformance-max-minutes", {"type": float, "default": None, "metavar": "N"}),
+    ("--conformance-journal", {"default": "", "metavar": "DIR", "help": "where what a run makes is written down"}),
+    ("--conformance-ca-file", {"default": "", "metavar": "FILE"}),
+    ("--conformance-record", {"default": "", "metavar": "DIR|FILE.har", "help": "keep the exchanges, redacted"}),
+    ("--conformance-report", {"action": "append", "default": [], "metavar": "KIND=FILE"}),
+)
+
+
+def runner_of(config: pytest.Config) -> Runner:
+    """The run's runner, made from the options (or from the controlling process's word) on first use."""
+    if RUNNER not in config.stash:
+        from conformance.run.run import Runner
+        from conformance.run.settings import Settings
+
+        handed = getattr(config, "workerinput", {}).get("conformance")
+        config.stash[RUNNER] = Runner(Settings.from_plain(handed) if handed else _settings(config))
+    return config.stash[RUNNER]
+
+
+def _settings(config: pytest.Config) -> Settings:
+    from conformance.run.settings import Settings, longest_wait
+
+    option = config.option
+    target, wait = option.target or os.environ.get("CONFORMANCE_TARGET", ""), option.conformance_timeout
+    return Settings(
+        target=target,
+        profile=option.conformance_profile,
+        budget=option.conformance_budget,
+        suites=tuple(option.conformance_suite),
+        only=tuple(option.conformance_only),
+        strict=option.conformance_strict,
+        seed=option.conformance_seed,
+        max_requests=option.conformance_max_requests,
+        model=option.conformance_model,
+        workspace_id=option.conformance_workspace_id,
+        wait=longest_wait(target) if wait is None else wait,
+        ca_file=option.conformance_ca_file,
+        record=option.conformance_record,
+        effects=option.conformance_effects,
+        allow_hosts=tuple(option.conformance_allow_host),
+        max_deployments=option.conformance_max_deployments,
+        max_minutes=option.conformance_max_minutes,
+        journal=option.conformance_journal,
+    )

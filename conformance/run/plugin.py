@@ -1,0 +1,293 @@
+"""The pytest plugin: options, findings to item outcome, and the verdict when the last item has run.
+
+It does nothing in a run without items of `conformance.suites`; what it needs is imported then.
+"""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.run.options import OPTIONS, RUNNER, runner_of
+
+if TYPE_CHECKING:
+    from conformance.run.run import Runner
+
+_PACKAGE = "conformance.suites."
+pytest_plugins = ("conformance.recording.plugin",)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance", "API conformance")
+    for name, keywords in OPTIONS:
+        group.addoption(name, **keywords)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "live_cost(deployments): deployments an item makes on a live target")
+    config.addinivalue_line("markers", "needs(keys): deployments of the lifecycle's plan that an item needs")
+    config.addinivalue_line("markers", "late: an item that comes after all others")
+    config.addinivalue_line("markers", "about(name): an operation or requirement without which a release has no item")
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Whether an item belongs to the suites."""
+    return getattr(getattr(item, "module", None), "__name__", "").startswith(_PACKAGE)
+
+
+def suite_name(item: pytest.Item | str) -> str:
+    """The suite of an item (or of a node id): its module's name without `test_`."""
+    path = item if isinstance(item, str) else item.nodeid
+    return path.split("::")[0].rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if is_ours(item)]
+    if not ours or config.option.collectonly:
+        return
+    from conformance.errors import SuiteError
+    from conformance.run.scope import suites_needed
+
+    runner = runner_of(config)
+    try:
+        needed = suites_needed(runner.rules.catalogue, runner.settings.suites, runner.settings.only)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from None
+    if needed is not None:
+        dropped = [item for item in ours if suite_name(item) not in needed]
+        items[:] = [item for item in items if item not in dropped]
+        config.hook.pytest_deselected(items=dropped)
+    _leave_out(runner, ours)
+    for item in ours:
+        suite = runner.tally.suites.setdefault(suite_name(item), {"name": suite_name(item), "items": 0, "failed": 0})
+        suite["items"] += item in items
+
+
+def _leave_out(runner: Runner, items: list[pytest.Item]) -> None:
+    """Skip, and say why, what is about an operation or a requirement that this release does not have."""
+    from conformance.run.scope import lacks
+
+    rules = runner.rules
+    for item in items:
+        names = [name for mark in item.iter_markers("about") for name in mark.args]
+        reasons = [reason for name in names if (reason := lacks(rules, name))]
+        if reasons:
+            item.add_marker(pytest.mark.skip(reason=reasons[0]))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """After `-k` and its like: what is left may need a target, and recordings need none."""
+    needing = [
+        item
+        for item in session.items
+        if is_ours(item) and "session" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("skip")
+    ]
+    if not needing or session.config.option.collectonly:
+        return
+    cost = sum(mark.args[0] for item in needing if (mark := item.get_closest_marker("live_cost")))
+    from conformance.errors import SuiteError
+    from conformance.run.settings import checked
+
+    try:
+        checked(runner_of(session.config).settings)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from None
+    said = runner_of(session.config).announcement(cost)
+    if said:
+        print(said, file=sys.stderr)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not is_ours(item) or RUNNER not in item.config.stash:
+        return report
+    from conformance.reporting.allure import label
+
+    runner = item.config.stash[RUNNER]
+    seen = runner.seen_since()
+    extra: dict[str, Any] = {"seen": seen, "incident": ""}
+    if call.excinfo is not None and report.outcome == "failed" and _only_reading(runner, call.excinfo.value):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, f"Skipped: {call.excinfo.value}")
+    elif call.excinfo is not None and report.outcome == "failed":
+        report.longrepr, extra["incident"] = _said(item, call.excinfo.value)
+    if seen:
+        label([*(requirement for requirement, _, _ in seen["held"]), *(row["requirement"] for row in seen["broken"])])
+    sentences = _gating(runner, seen)
+    if sentences:
+        report.outcome = "failed"
+        report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if extra["incident"] else [])])
+    report.conformance = extra  # type: ignore[attr-defined]
+    return report
+
+
+def _only_reading(runner: Runner, error: BaseException) -> bool:
+    from conformance.targets.safety.guard import RefusedError
+
+    return runner.settings.allowed == "read" and isinstance(error, RefusedError)
+
+
+def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
+    """What an exception of an item means: (shown in its report, incident that keeps the run from a verdict)."""
+    from conformance.api.client import ApiError
+    from conformance.errors import SuiteError
+    from conformance.targets.safety.guard import RefusedError
+
+    if isinstance(error, ApiError | RefusedError):
+        return f"This promise could not be exercised: {error}", ""
+    if isinstance(error, SuiteError):
+        item.session.shouldstop = str(error)
+        return str(error), str(error)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "nowhere"
+    sentence = f"The suite itself failed in {item.name}: {type(error).__name__} at {where}."
+    return f"{sentence} This says nothing about the target. {_safe(error)}", sentence
+
+
+def _safe(error: BaseException) -> str:
+    from conformance.redaction import redact_text
+
+    return redact_text(str(error))[:500]
+
+
+def _gating(runner: Runner, seen: dict[str, Any] | None) -> list[str]:
+    rows = runner.rules.catalogue.by_id
+    sentences = {}
+    for finding in (seen or {}).get("broken", ()):
+        row = rows[finding["requirement"]]
+        if row.gates or runner.settings.strict:
+            sentences[row.id] = (
+                f"{row.id}: {row.text} ({row.source})\n  expected {finding['expected']}\n  actual   {finding['actual']}"
+            )
+    return list(sentences.values())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.pluginmanager.register(_Interruption(session.config), "conformance-interruption")
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(_Aggregator(session.config), "conformance-aggregator")
+
+
+class _Interruption:
+    """Hears of a run that ends before its last item: then nothing new is begun, and no argument is shown."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        if RUNNER in self._config.stash:
+            # Where it was interrupted, functions hold tokens as arguments: --full-trace would print them.
+            self._config.option.fulltrace = False
+            self._config.stash[RUNNER].interrupted = True
+
+
+class _Aggregator:
+    """Adds up what reports carry, in the one process that concludes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._used = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        extra = getattr(report, "conformance", None)
+        if extra is None:
+            return
+        self._used = True
+        tally = runner_of(self._config).tally
+        if extra["seen"]:
+            tally.absorb(extra["seen"])
+        if extra["incident"]:
+            tally.incidents.append(extra["incident"])
+        suite = tally.suites.setdefault(
+            suite_name(report.nodeid), {"name": suite_name(report.nodeid), "items": 0, "failed": 0}
+        )
+        suite["failed"] += report.failed
+        if report.skipped and isinstance(report.longrepr, tuple | list):
+            tally.left_out[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
+        suite["seconds"] = round(suite.get("seconds", 0.0) + report.duration, 3)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and "conformance" in report.nodeid:
+            self._used = True
+            runner_of(self._config).tally.incidents.append(f"The suite {report.nodeid} cannot be collected.")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        from conformance.run.distribution import Distribution
+
+        if config.getvalue("dist") != "loadgroup":
+            return None
+        distribution = Distribution(config, log)
+        distribution.live = runner_of(config).settings.kind == "live"
+        return distribution
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        runner = runner_of(self._config)
+        if runner.settings.target and not runner.settings.emulated_url:
+            from conformance.errors import SuiteError
+
+            try:
+                runner.prepare()
+            except SuiteError as error:
+                pytest.exit(str(error), returncode=3)
+        from dataclasses import replace
+
+        settings = replace(runner.settings, worker=node.gateway.id)
+        node.workerinput["conformance"] = settings.as_plain()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        if error:
+            self._used = True
+            runner_of(self._config).tally.incidents.append(f"The worker {node.gateway.id} died before it was done.")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        runner_of(self._config).tally.incidents.append("pytest itself failed during the run.")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if excinfo.type is not KeyboardInterrupt:
+            return  # pytest tells of a run that stopped itself in the same way
+        runner_of(self._config).tally.incidents.append("The run was interrupted.")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if RUNNER not in self._config.stash or self._config.option.collectonly:
+            return
+        runner = runner_of(self._config)
+        runner.close()
+        if self._used and runner.settings.target:
+            runner.conclude(datetime.datetime.now(datetime.UTC).date())
+            self._write(runner)
+
+    def _write(self, runner: Runner) -> None:
+        if self._config.option.conformance_report and runner.result:
+            from conformance.reporting.files import parse_reports, write_reports
+
+            write_reports(runner.result, parse_reports(self._config.option.conformance_report))
+
+    def pytest_terminal_summary(self) -> None:
+        runner = self._config.stash.get(RUNNER, None)
+        if runner is not None and runner.result is not None and not runner.told_by_caller:
+            from conformance.reporting.terminal import show
+
+            show(runner.result, sys.stdout)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput") and RUNNER in session.config.stash:
+        session.config.stash[RUNNER].close()

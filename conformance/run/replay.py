@@ -1,0 +1,114 @@
+"""Sends a kept sequence of requests again and judges each exchange: what generated pytest files are written with."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from typing import IO, Any
+
+from conformance.api import multipart
+from conformance.checks import Rules
+from conformance.checks.deployments import DEADLINE
+from conformance.errors import UsageError
+from conformance.ledger import Stage
+from conformance.model import Exchange, Headers, Request
+from conformance.run.session import Session
+from conformance.run.settings import EMULATED, Settings, emulator_for, new_run_id, open_target
+from conformance.targets.live import own
+from conformance.targets.safety.guard import RefusedError
+
+_WAIT_SECONDS = 300.0
+
+FormFile = tuple[str, tuple[str | None, bytes | str | IO[bytes], str]]
+"""A part of a form as httpx takes it: name, and file name, content and content type."""
+
+
+class Replay:
+    """One target, and the requirements that what was sent to it showed broken. Use it as the generated files do."""
+
+    def __init__(self, session: Session, run: str) -> None:
+        self._session = session
+        self.run = run
+        """Eight characters that no other run has, for the names it gives: `conformance-{run}-…`."""
+
+    @classmethod
+    @contextmanager
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, profile: str = "2023.4") -> Iterator[Replay]:
+        """A replay against CONFORMANCE_TARGET, a URL or `emulated`, with the credentials `conformance run` reads.
+
+        On a live target it touches what it made itself, and the workspace that CONFORMANCE_WORKSPACE_ID names. What it
+        deployed is undeployed at the end. Raises UsageError where there is no target.
+        """
+        where, workspace = environ.get("CONFORMANCE_TARGET", ""), environ.get("CONFORMANCE_WORKSPACE_ID", "")
+        if not where:
+            raise UsageError("No target: set CONFORMANCE_TARGET to the URL of an instance of yours, or to 'emulated'.")
+        if not (workspace.isdecimal() or not workspace):
+            raise UsageError(f"CONFORMANCE_WORKSPACE_ID is '{workspace}'; set it to a workspace's number.")
+        settings = Settings(target=where, profile=profile, run_id=new_run_id())
+        safeguards = own(settings.prefix, {int(workspace)} if workspace else set())
+        with emulator_for(settings) as url, ExitStack() as stack:
+            target = open_target(replace(settings, emulated_url=url), environ, safeguards)
+            stack.callback(target.close)
+            replay = cls(Session(target, Rules.of(profile)), settings.run_id)
+            stack.callback(replay._undeploy)
+            yield replay
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | str = b"",
+        files: Iterable[FormFile] = (),
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        intent: str = "",
+        labels: Iterable[str] = (),
+        authorized: bool = True,
+        until: str = "",
+    ) -> Exchange:
+        """Send one request, judged as in a run. `until` sends it again until its status is that word or number."""
+        fields = Headers(headers).fields
+        body = content.encode() if isinstance(content, str) else content
+        if json is not None:
+            fields, body = (*fields, ("Content-Type", "application/json")), json_module.dumps(json).encode()
+        if parts := [_part(file) for file in files]:
+            kind, body = multipart.encode(parts)
+            fields = (*fields, ("Content-Type", kind))
+        request = Request(method, path, Headers(fields), body)
+        if until:
+            return self._awaited(request, until)
+        return self._session.send(request, intent=intent, labels=frozenset(labels), authenticated=authorized)
+
+    def broken(self, requirement: str) -> list[str]:
+        """How a requirement was seen broken so far, one sentence each; empty where it was not."""
+        found = [finding for finding in self._session.broken if finding.requirement == requirement]
+        return [f"expected {finding.expected}; actual {finding.actual}" for finding in found]
+
+    def _awaited(self, request: Request, until: str) -> Exchange:
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while True:
+            last = time.monotonic() >= deadline
+            exchange = self._session.send(request, labels=frozenset({DEADLINE}) if last else frozenset())
+            answer = exchange.answer
+            word = answer.get("status") if isinstance(answer, dict) else None
+            if last or until in (word, str(exchange.status)):
+                return exchange
+            time.sleep(0.05 if self._session.target.kind == EMULATED else 1.0)
+
+    def _undeploy(self) -> None:
+        for deployment in list(self._session.ledger.deployments.values()):
+            if deployment.stage is Stage.DEPLOYED:
+                with suppress(RefusedError):
+                    self.send("POST", "/v1/api/pipelines/undeploy", json={"deployment_id": deployment.id})
+
+
+def _part(file: FormFile) -> multipart.Part:
+    name, (filename, content, kind) = file
+    if not isinstance(content, bytes | str):
+        content = content.read()
+    return multipart.Part(name, content.encode() if isinstance(content, str) else content, kind, filename)

@@ -1,0 +1,251 @@
+"""One run against one target: what is sent is judged at once, and folded into the ledger."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from conformance.checks import Rules, judge
+from conformance.errors import RequestsSpentError, TargetUnreachableError
+from conformance.ledger import Ledger
+from conformance.ledger.memory import CHANGING
+from conformance.model import Exchange, Finding, Headers, Request
+from conformance.redaction import redact_text
+from conformance.reporting.timeline import event_of
+from conformance.run.patience import Patience
+from conformance.run.reach import Reach
+from conformance.targets.target import PROBES
+
+_MOST_EVENTS = 500
+"""Events kept between two drains: more than that nobody looks at."""
+
+_WAIT_SECONDS = 300.0
+
+_GATEWAY_DOWN = frozenset({502, 503, 504})
+_MOST_SHOWN = 5
+"""Findings of one requirement and operation that are kept whole: the same defect is not told a thousand times."""
+
+_GIVING = CHANGING | {"models.list-versions"}
+"""Operations whose successes later requests build on."""
+
+CLEANING = "cleaning"
+"""Label of what undeploys what a run deployed; it may use what the ceiling on requests keeps back."""
+
+_CLEANING_EACH = 12
+"""Requests kept for each deployment: its undeploy, and the polls until it is gone."""
+
+TOGETHER = "together"
+"""Label of requests that were sent at the same moment."""
+
+
+class Sender(Protocol):
+    """What a session needs of a target."""
+
+    kind: str
+    url: str
+    requests: int
+
+    def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
+        """Send one request and return the exchange."""
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation).
+
+    `observed` says of requirements that hold in more than one way which way was seen; `witnesses` gives, where a report
+    shows them, the first exchange in which a requirement was seen to hold.
+    """
+
+    broken: tuple[Finding, ...] = ()
+    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    reached: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    events: tuple[dict[str, object], ...] = ()
+    marks: Mapping[str, int] = field(default_factory=dict)
+    observed: Mapping[str, str] = field(default_factory=dict)
+    witnesses: Mapping[str, Exchange] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A requirement's first broken finding, and how many exchanges of the session's log came before it."""
+
+    finding: Finding
+    before: int
+
+
+def _moved(exchange: Exchange, before: Ledger, after: Ledger) -> bool:
+    # Not `!=`: of two maps that differ in one value alone, rpds says that they are not unequal either.
+    return exchange.operation == "status.get-deployment" and not (before.deployments == after.deployments)  # noqa: SIM201
+
+
+class Session:
+    """Sends through a target, judges each exchange against the ledger before it, then folds it in.
+
+    Threads may send at once; exchanges are judged and folded one at a time, in the order in which they ended.
+    """
+
+    def __init__(
+        self,
+        target: Sender,
+        rules: Rules,
+        keep: Callable[[Exchange], None] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.target, self.rules = target, rules
+        self.patience = patience or Patience(_WAIT_SECONDS)
+        self.ledger = Ledger()
+        self.broken: list[Finding] = []
+        self.held: Counter[tuple[str, str]] = Counter()
+        self.reached: Counter[tuple[str, int]] = Counter()
+        self.events: list[dict[str, object]] = []
+        self.marks: Counter[str] = Counter()
+        self.observed: dict[str, str] = {}
+        self.log: list[Exchange] = []
+        self.traces: dict[tuple[str, str], Trace] = {}
+        self.witnessing = False
+        self._witnessed: set[str] = set()
+        self._new: dict[str, Exchange] = {}
+        self._shown: Counter[tuple[str, str]] = Counter()
+        self._reach = Reach(rules.document, rules.validator)
+        self._keep = keep
+        self._lock = threading.RLock()
+        self._labels: frozenset[str] = frozenset()
+
+    def keep_with(self, keep: Callable[[Exchange], None]) -> None:
+        """Hand every exchange from now on to `keep`."""
+        self._keep = keep
+
+    def send(
+        self,
+        request: Request,
+        *,
+        intent: str = "",
+        labels: frozenset[str] = frozenset(),
+        authenticated: bool = True,
+    ) -> Exchange:
+        """Send, judge and fold. Raises TargetUnreachableError where the target as a whole no longer answers."""
+        self._spare()
+        exchange = self._sent(self.target.send(request, authenticated=authenticated), intent, labels)
+        self.take(exchange)
+        return exchange
+
+    def send_together(self, requests: Sequence[Request], *, intent: str = "", stagger: float = 0.0) -> list[Exchange]:
+        """Send several requests at the same moment, each `stagger` seconds after the one before it.
+
+        They are judged in the order in which they stand here, whichever was answered first. Raises what the first
+        of them raises that fails.
+        """
+
+        self._spare(len(requests))
+
+        def late(index: int, request: Request) -> Exchange:
+            time.sleep(index * stagger)
+            return self.target.send(request)
+
+        with ThreadPoolExecutor(len(requests)) as pool:
+            sending = [pool.submit(late, index, request) for index, request in enumerate(requests)]
+        exchanges = [self._sent(future.result(), intent, frozenset({TOGETHER})) for future in sending]
+        for exchange in exchanges:
+            self.take(exchange)
+        return exchanges
+
+    def _spare(self, coming: int = 1) -> None:
+        """Keep enough of the ceiling on requests to undeploy what is deployed; raises RequestsSpentError."""
+        ceiling = getattr(self.target, "ceiling", None)
+        if ceiling is None or CLEANING in self._labels:
+            return
+        left = ceiling - self.target.requests - coming
+        if left < _CLEANING_EACH * sum(1 for _ in self.ledger.live()):
+            raise RequestsSpentError(
+                f"{self.target.requests} requests are sent and {left} are kept to undeploy what this run deployed. "
+                "Raise --max-requests."
+            )
+
+    def _sent(self, exchange: Exchange, intent: str, labels: frozenset[str]) -> Exchange:
+        exchange = replace(exchange, intent=intent, labels=exchange.labels | labels | self._labels)
+        if (exchange.response is None or exchange.status in _GATEWAY_DOWN) and not self.answers():
+            came = exchange.failure or f"status {exchange.status}"
+            raise TargetUnreachableError(
+                f"{self.target.url} stopped answering: {came} to {exchange.operation or exchange.request.path}, "
+                "and nothing better to plain reads after it. Run again when it is up."
+            )
+        return exchange
+
+    def take(self, exchange: Exchange) -> None:
+        """Judge an exchange and fold it in, however it came about."""
+        with self._lock:
+            try:
+                found = judge(exchange, self.ledger, self.rules)
+            except RecursionError:  # JSON may nest as deep as its parser goes, and deeper than those who read it
+                exchange = replace(exchange, response=None, failure="the answer nests too deeply to be read")
+                found = judge(exchange, self.ledger, self.rules)
+            for finding in found:
+                self._count(finding)
+            before, self.ledger = self.ledger, self.ledger.after(exchange)
+            if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
+                self.log.append(exchange)
+            self.marks.update(self._reach.marks(exchange))
+            event = event_of(exchange)
+            if event is not None and len(self.events) < _MOST_EVENTS:
+                self.events.append(event)
+            if exchange.operation and exchange.status is not None:
+                self.reached[exchange.operation, exchange.status] += 1
+        if self._keep:
+            self._keep(exchange)
+
+    def report(self, finding: Finding) -> None:
+        """Add a finding that no single exchange shows, such as a wait that ran out."""
+        with self._lock:
+            self._count(finding)
+
+    def drain(self) -> Sightings:
+        """What was seen since the last drain; the ledger stays."""
+        with self._lock:
+            drained = Sightings(
+                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new
+            )
+            self.observed, self._new = {}, {}
+            self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
+        return drained
+
+    def _count(self, finding: Finding) -> None:
+        if finding.held:
+            if finding.actual:  # a reading: which of several fair ones it was, is worth telling
+                self.observed[finding.requirement] = finding.actual
+            self.held[finding.requirement, finding.operation] += 1
+            if self.witnessing and finding.evidence and finding.requirement not in self._witnessed:
+                self._witnessed.add(finding.requirement)
+                self._new[finding.requirement] = finding.evidence[-1]
+            return
+        finding = replace(finding, actual=redact_text(finding.actual))  # a target may answer with our own token
+        key = (finding.requirement, finding.operation)
+        self.traces.setdefault(key, Trace(finding, len(self.log)))
+        self._shown[key] += 1
+        if finding.shrunk or self._shown[key] <= _MOST_SHOWN:
+            self.broken.append(finding)
+
+    def answers(self) -> bool:
+        """Whether any operation that reads still answers: where one alone does not, it is broken, and no outage."""
+        for path in PROBES:
+            probe = Request("POST", f"/v1/api/{path}", Headers({"Content-Type": "application/json"}), b"{}")
+            exchange = self.target.send(probe)
+            if exchange.response is not None and exchange.status not in _GATEWAY_DOWN:
+                return True
+        return False
+
+    @contextmanager
+    def labelled(self, *labels: str) -> Iterator[None]:
+        """Whatever is sent inside carries these labels."""
+        before = self._labels
+        self._labels = before | frozenset(labels)
+        try:
+            yield
+        finally:
+            self._labels = before

@@ -1,0 +1,1 @@
+"""What a run may touch, what it made, and how that is undeployed."""

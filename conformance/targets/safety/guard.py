@@ -1,0 +1,175 @@
+"""The last line of defence: what a request may touch, decided before it leaves this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from conformance.errors import SuiteError
+from conformance.model import Effect, Operation, Request
+from conformance.targets.safety.holdings import NAME_FIELDS, Holdings, fields_of
+
+NEVER_GIVEN = 2_147_000_000
+"""Ids from here on no instance has given yet: requests that must be refused may name them."""
+
+_ID = re.compile(r"\d+")
+_DEPLOYMENT_NAME = re.compile(r"-\d+$")
+
+
+class RefusedError(SuiteError):
+    """A request that must not leave this machine: it would touch what this run did not make."""
+
+
+class Effects(StrEnum):
+    """What a run may do: read only; make things and touch those alone; or anything."""
+
+    READ = "read"
+    OWN = "own"
+    FULL = "full"
+
+
+class Guard:
+    """Refuses what the effects allowed to a run do not cover.
+
+    Every name this run gives begins with the holdings' prefix; a pipeline or workspace counts as ours once the target
+    answered our creating it under such a name. `workspaces` are ids that were given to the run.
+    """
+
+    def __init__(
+        self, holdings: Holdings, effects: Effects = Effects.OWN, workspaces: Collection[int] = frozenset()
+    ) -> None:
+        self._holdings, self._effects, self._workspaces = holdings, effects, frozenset(workspaces)
+
+    def refuse(self, operation: Operation | None, request: Request) -> None:
+        """Raises RefusedError where the request would touch what it may not. `operation` is what its path means."""
+        if operation is None or self._effects is Effects.FULL or request.method in ("HEAD", "OPTIONS"):
+            return
+        if operation.effect is Effect.READ:
+            return
+        if self._effects is Effects.READ:
+            raise RefusedError(f"{operation.id} was refused before it was sent: this run may only read.")
+        if operation.id == "pipelines.infer":
+            self._deployment(request)
+        else:
+            self._name(operation.id, request)
+            self._numbers(operation.id, request)
+
+    def _deployment(self, request: Request) -> None:
+        label = unquote(urlsplit(request.url).path).rstrip("/").split("/")[-2]
+        if _DEPLOYMENT_NAME.search(label) and not label.startswith(self._holdings.prefix):
+            raise RefusedError("An inference was refused before it was sent: this run did not make that deployment.")
+
+    def _name(self, operation: str, request: Request) -> None:
+        field = NAME_FIELDS.get(operation)
+        wanted = [field, *(["deploy"] if operation == "pipelines.copy" else [])] if field else []
+        for key, value in _pairs(_content(operation, request)):
+            if key in wanted and isinstance(value, str) and value and not value.startswith(self._holdings.prefix):
+                raise RefusedError(
+                    f"{operation} was refused before it was sent: names that this run gives begin with "
+                    f"{self._holdings.prefix}, and this one does not."
+                )
+
+    def _numbers(self, operation: str, request: Request) -> None:
+        known = self._holdings
+        owned: Mapping[str, Collection[object]] = {
+            "workspace_id": self._workspaces | known.workspaces.keys(),
+            "pipeline_id": known.pipelines,
+            "source_pipeline": known.pipelines,
+            "pipeline_version_pk_id": known.versions,
+            "pipeline_version": known.versions,
+            "deployment_id": known.deployments.keys() | known.ended,
+        }
+        if operation == "pipelines.create":
+            owned = {"workspace_id": owned["workspace_id"]}  # its pipeline_id is a name
+        for key, value in _pairs(_content(operation, request)):
+            for number in _meant(value) if key in owned or key == "" else ():
+                ours = owned[key] if key else {one for many in owned.values() for one in many}
+                if number not in ours and number < NEVER_GIVEN:
+                    raise RefusedError(
+                        f"{operation} of {number} was refused before it was sent: this run did not make it."
+                    )
+            if key == "pipeline_version" and isinstance(value, str) and _is_uuid(value) and value not in owned[key]:
+                raise RefusedError(f"{operation} of a version was refused before it was sent: it is not this run's.")
+
+
+def _content(operation: str, request: Request) -> bytes:
+    """What a server might read fields from: the body, or the metadata of an upload."""
+    if operation == "models.upload-and-convert":
+        return json.dumps(fields_of(operation, request)).encode()
+    return request.body
+
+
+def _pairs(content: bytes) -> Iterator[tuple[str, object]]:
+    """The fields of a JSON object, repeated ones too; of any other body each value, under no name.
+
+    A list may be read as an object whose fields come in order, and what is no JSON by a lenient parser.
+    """
+    outermost: list[tuple[str, object]] = []
+
+    def kept(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        outermost[:] = pairs
+        return dict(pairs)
+
+    try:
+        body = json.loads(content, object_pairs_hook=kept)
+    except (ValueError, RecursionError):
+        text = content.decode("utf-8", "replace")
+        yield from (("", int(number)) for number in _ID.findall(text) if len(number) < 19)
+        return
+    if isinstance(body, dict):
+        yield from outermost
+    else:
+        yield "", body
+
+
+def _meant(value: object) -> Iterator[int]:
+    """The id that a careless server might read from a value."""
+    if isinstance(value, str):
+        value = value.strip()
+        yield from [int(value)] if _ID.fullmatch(value) and len(value) < 19 else []
+    elif isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        yield int(value)
+    elif isinstance(value, int) and value > 0:
+        yield value
+    elif isinstance(value, list):
+        for item in value[:100]:
+            yield from _meant(item)
+
+
+def _is_uuid(value: str) -> bool:
+    return re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value) is not None
+
+
+def plain_path(path: str) -> str:
+    """A path as a lenient server might read it: decoded, lower case, without doubled or trailing slashes or dots."""
+    segments: list[str] = []
+    for segment in unquote(path).lower().split("/"):
+        if segment == "..":
+            segments = segments[:-1]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "/" + "/".join(segments)
+
+
+def token_may_go(url: str, base_url: str, allowed_hosts: Iterable[str] = ()) -> bool:
+    """Whether a URL is the target's own: its origin, the same host without its `api.` label, or an allowed host."""
+    try:
+        there, ours = urlsplit(url), urlsplit(base_url)
+        port = there.port
+    except ValueError:
+        return False
+    if there.scheme == "http" and ours.scheme == "https":
+        return False
+    if there.hostname == ours.hostname:
+        return port == ours.port
+    if there.hostname is not None and there.hostname in set(allowed_hosts):
+        return True
+    return port == ours.port and _without_api(there.hostname) == _without_api(ours.hostname)
+
+
+def _without_api(host: str | None) -> str:
+    labels = (host or "").split(".")
+    return ".".join(label for index, label in enumerate(labels) if label != "api" or index > 1)
