@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from conformance.reporting.escaping import code, fenced, plain
 
 _FINDINGS = 3
 _REQUIREMENTS = 50
@@ -153,30 +154,3 @@ def _reached(result: Mapping[str, Any]) -> Iterator[str]:
 
 def _listed(ids: Sequence[str]) -> str:
     return ", ".join(map(code, ids))
-
-
-def plain(text: str) -> str:
-    """Text of any origin as Markdown that shows it letter by letter, in one line: no markup, link, image or mention."""
-    line = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = re.sub(r"([\\`*_{}\[\]#|~!])", r"\\\1", line)
-    line = re.sub(r"^([-+=]|\d+(?=[.)]))", _reference, line)
-    return re.sub(r"[@$]|:(?=//)|(?<=www)\.", _reference, line)
-
-
-def _reference(match: re.Match[str]) -> str:
-    """A backslash does not stop a mention, a formula or an address from being read as one; references do."""
-    return "".join(f"&#{ord(character)};" for character in match[0])
-
-
-def code(text: str) -> str:
-    """A code span, also in a table cell."""
-    line = " ".join(str(text).split()).replace("|", "\\|")
-    ticks = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
-    pad = " " if line.startswith("`") or line.endswith("`") else ""
-    return f"{ticks}{pad}{line}{pad}{ticks}"
-
-
-def fenced(text: str, language: str) -> list[str]:
-    """A code block whose fence is longer than any run of backticks in it."""
-    fence = "`" * max(3, max(map(len, re.findall("`+", text)), default=0) + 1)
-    return [f"{fence}{language}", *text.splitlines(), fence]

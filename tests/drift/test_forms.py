@@ -15,6 +15,7 @@ from conformance.data import SPECS
 from conformance.drift.compare import compare
 from conformance.drift.openapi.comparison import Comparison
 from conformance.drift.report import FORMS, render
+from conformance.drift.report.sections import Section, render_with
 from conformance.drift.sources.ignoring import Ignored, leave_out
 from tests.drift.pairs import description, document_pairs, edited
 
@@ -76,6 +77,15 @@ def test_markdown_escapes_what_descriptions_say() -> None:
     )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_section_in_markdown_shows_no_image_and_mentions_nobody() -> None:
+    told = "![x](https://h.example/x.png)\n@everyone | <img src=x>"
+    section = Section("notes", [], "Notes", (told,), ("where", "what"), ((told, "here"),))
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(render_with(FOUND, "markdown", (section,)))
+    assert "<img" not in page
+    assert "@everyone" not in page
+    assert page.count("<td>") == 2
 
 
 def test_sarif_names_files_of_the_repository_with_the_line(tmp_path: Path) -> None:

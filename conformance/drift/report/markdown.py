@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from conformance.drift.openapi.comparison import Change, Comparison
 from conformance.drift.report import wording
+from conformance.reporting.escaping import code, fenced, plain
 
 
 def render(comparison: Comparison) -> str:
@@ -17,12 +18,12 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     yield "# Drift"
     yield ""
     if comparison.sources:
-        yield f"{_code(comparison.sources['base'])} → {_code(comparison.sources['revision'])}"
+        yield f"{code(comparison.sources['base'])} → {code(comparison.sources['revision'])}"
         yield ""
     yield f"**{wording.verdict(comparison)}** {wording.counted(comparison)}."
     for name, changes in wording.by_operation(comparison):
         yield ""
-        yield f"## {_plain(name)}"
+        yield f"## {plain(name)}"
         yield ""
         for change in changes:
             yield from _change(change)
@@ -31,39 +32,18 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield "## Ignored"
         yield ""
     for change, entry in comparison.ignored:
-        about = _plain(change.operation or "the description")
-        yield f"- {_code(change.kind)} at {_code(change.location)} of {about}, until "
-        yield f"  {entry.last_day}: {_plain(entry.reason)} ({_plain(entry.owner)})"
+        about = plain(change.operation or "the description")
+        yield f"- {code(change.kind)} at {code(change.location)} of {about}, until "
+        yield f"  {entry.last_day}: {plain(entry.reason)} ({plain(entry.owner)})"
     for entry, why in comparison.stale:
-        yield f"- Stale: {_plain(entry.about)}; {why}."
+        yield f"- Stale: {plain(entry.about)}; {why}."
 
 
 def _change(change: Change) -> Iterator[str]:
-    yield f"- {'❌' if change.breaking else '✅'} {_code(change.location)} {_plain(change.message)}"
-    yield f"  {_code(change.kind)}, {wording.level(change)}"
+    yield f"- {'❌' if change.breaking else '✅'} {code(change.location)} {plain(change.message)}"
+    yield f"  {code(change.kind)}, {wording.level(change)}"
     shown = wording.witness(change)
     if shown:
         yield ""
-        yield f"  {_fenced(shown)}"
+        yield from (f"  {line}" for line in fenced(shown, "json"))
         yield ""
-
-
-def _plain(text: str) -> str:
-    for mark in "\\`*_{}[]<>#|":
-        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
-    return " ".join(text.split())
-
-
-def _code(text: str) -> str:
-    fence = "`"
-    while fence in text:
-        fence += "`"
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{' '.join(text.split())}{pad}{fence}"
-
-
-def _fenced(text: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}json\n  {text}\n  {fence}"

@@ -18,6 +18,7 @@ from conformance.drift.report import render
 from conformance.drift.sources.collection import Narrowed
 from conformance.drift.sources.table import AGREES, PROSE, UNEXERCISED, Cell, Row, Table
 from conformance.drift.usage.relevance import Concern
+from conformance.reporting.escaping import cell, plain
 
 _WIDTH = 140
 
@@ -209,25 +210,11 @@ def _text(section: Section) -> str:
 
 def _markdown(section: Section) -> str:
     lines = ["", f"## {section.title}", ""]
-    lines += [f"- {_plain(sentence)}" for sentence in section.sentences]
+    lines += [f"- {plain(sentence)}" for sentence in section.sentences]
     if section.rows:
         lines += ["", f"| {' | '.join(section.header)} |", f"|{'---|' * len(section.header)}"]
-        lines += [f"| {' | '.join(_plain(text) for text in row)} |" for row in section.rows]
+        lines += [f"| {' | '.join(map(cell, row))} |" for row in section.rows]
     return "\n".join(lines) + "\n"
-
-
-def _plain(text: str) -> str:
-    for mark, instead in (
-        ("\\", "\\\\"),
-        ("|", "\\|"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("`", "\\`"),
-        ("*", "\\*"),
-        ("_", "\\_"),
-    ):
-        text = text.replace(mark, instead)
-    return "<br>".join(text.split("\n"))
 
 
 def _html(section: Section) -> str:
