@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
-from conformance.emulator.wire import JSON, Answer, Call
+from conformance.emulator.wire import JSON, Answer, Call, RefusalError
 from conformance.emulator.world import Around, Step, World
 
 JSON_OPERATIONS = (
@@ -27,6 +28,24 @@ JSON_OPERATIONS = (
 OPERATIONS = (*JSON_OPERATIONS, "pipelines.infer", "models.upload-and-convert")
 
 
+Kind = Literal[
+    "contradictions",
+    "idempotence",
+    "identity",
+    "inference values and row order",
+    "leaks",
+    "media types and headers",
+    "regressions",
+    "relations",
+    "response schema",
+    "robustness",
+    "service",
+    "statuses",
+    "timing",
+]
+"""The class of a fault, as `conformance faults` shows it."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One defect: its id, the ids of the requirements it breaks, its class, and a sentence that says what is wrong.
@@ -36,9 +55,15 @@ class Fault:
 
     id: str
     breaks: tuple[str, ...]
-    kind: str
+    kind: Kind
     sentence: str
     arounds: Mapping[str, Around] = field(repr=False)
+
+
+def fault(fault_id: str, kind: Kind, sentence: str, how: Around | Mapping[str, Around], *breaks: str) -> Fault:
+    """A fault; advice alone is on the operation of the first requirement that it breaks."""
+    arounds = how if isinstance(how, Mapping) else {breaks[0].rpartition(".")[0]: how}
+    return Fault(fault_id, breaks, kind, sentence, arounds)
 
 
 def arounds_of(faults: tuple[Fault, ...]) -> dict[str, tuple[Around, ...]]:
@@ -128,3 +153,78 @@ async def honoured(call: Call, proceed: Step, world: World) -> Answer:
     if true is None:
         return await proceed(call)
     return await proceed(asking(call, body | {"pipeline_id": true[0], "pipeline_version_pk_id": true[1]}))
+
+
+def with_status(status: int) -> Around:
+    return answering(lambda answer: replace(answer, status=status))
+
+
+def with_header(name: str, value: str) -> Callable[[Answer], Answer]:
+    """Another value of a header; the empty one leaves it out."""
+    return lambda answer: replace(answer, headers={**answer.headers, name: value})
+
+
+def name_fails(field: str, fails: Callable[[str], bool]) -> Around:
+    """A name that `fails` says so of is a 500."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        name = question(call).get(field)
+        if isinstance(name, str) and fails(name):
+            return RefusalError(500, "Internal Server Error").answer()
+        return await proceed(call)
+
+    return around
+
+
+def beyond_ascii(name: str) -> bool:
+    return not name.isascii()
+
+
+def late_once(seconds: float) -> Around:
+    """The first answer of each deployment, and no other, is late."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        answer = await proceed(call)
+        key = f"late {call.operation}"
+        if answer.status == 200 and not world.memory.get(key):
+            world.memory[key] = True
+            await asyncio.sleep(seconds)
+        return answer
+
+    return around
+
+
+def showing(text: str) -> Callable[[Answer], Answer]:
+    """A refusal that says more than it should."""
+
+    def shown(answer: Answer) -> Answer:
+        body = answer.json
+        return with_json(answer, body | {"msg": f"{body['msg']} {text}"}) if isinstance(body, dict) else answer
+
+    return shown
+
+
+def refusing_where(applies: Callable[[dict[str, Any], World], Any], status: int = 400) -> Around:
+    """Advice that refuses the calls whose body `applies` says so of, where they would have been served."""
+
+    async def around(call: Call, proceed: Step, world: World) -> Answer:
+        body = question(call)
+        return RefusalError(status, "Bad request: not so").answer() if applies(body, world) else await proceed(call)
+
+    return around
+
+
+def refusing_with(field: str) -> Around:
+    """Advice that refuses the calls whose body has this field."""
+    return refusing_where(lambda body, world: body.get(field))
+
+
+async def remembering_copies(call: Call, proceed: Step, world: World) -> Answer:
+    answer = await proceed(call)
+    if answer.status == 200:
+        world.memory.setdefault("copies", set()).add(answer.json["pipeline_pk_id"])
+    return answer
+
+
+def is_copy(field: str) -> Callable[[dict[str, Any], World], bool]:
+    return lambda body, world: body.get(field) in world.memory.get("copies", ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.emulator.faults.fault import Fault, succeeding
+from conformance.emulator.faults.fault import Fault, fault, succeeding
 
 _GONE = object()
 _STATUS, _INFER, _VERSIONS = "status.get-deployment", "pipelines.infer", "models.list-versions"
@@ -99,7 +99,7 @@ def _spoil(body: Any, path: list[str], value: Any) -> Any:
     return body | {path[0]: _spoil(body.get(path[0]), path[1:], value)}
 
 
-def _fault(fault_id: str, operation: str, path: str, value: Any, slug: str) -> Fault:
+def _field_fault(fault_id: str, operation: str, path: str, value: Any, slug: str) -> Fault:
     steps = path.split(".") if path else []
     shown = "null" if value is None else "gone" if value is _GONE else "of another type or form"
     sentence = f"In the answer of {operation}, {path or 'the body'} is {shown}."
@@ -107,8 +107,9 @@ def _fault(fault_id: str, operation: str, path: str, value: Any, slug: str) -> F
     def alter(body: Any) -> Any:
         return _spoil(body, steps, value)
 
-    breaks = (f"{operation}.{slug}", *_BESIDES.get(fault_id, ()))
-    return Fault(fault_id, breaks, "response schema", sentence, {operation: succeeding(alter)})
+    return fault(
+        fault_id, "response schema", sentence, succeeding(alter), f"{operation}.{slug}", *_BESIDES.get(fault_id, ())
+    )
 
 
 _BESIDES = {
@@ -117,4 +118,4 @@ _BESIDES = {
 }
 """What breaks with a field because it says the same of it: the readings of a contradiction."""
 
-FAULTS = tuple(_fault(*row) for row in _SPOILT)
+FAULTS = tuple(_field_fault(*row) for row in _SPOILT)

@@ -1,4 +1,4 @@
-"""Faults of refusal: what should be refused is made good and served."""
+"""Faults of validation: a required field is missing or has another type, and the request is served."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from conformance.emulator.faults.fault import Fault, asking, is_of, question
+from conformance.emulator.faults.fault import Fault, asking, fault, is_of, question
 from conformance.emulator.wire import Answer, Call, answered
 from conformance.emulator.world import Around, Step, World
 
-KIND = "robustness"
-_CREATE, _DEPLOY, _UNDEPLOY, _COPY = "pipelines.create", "pipelines.deploy", "pipelines.undeploy", "pipelines.copy"
-_STATUS, _URL = "status.get-deployment", "admin.get-pipeline-external-url"
+_CREATE = "pipelines.create"
+_COPY = "pipelines.copy"
+_DEPLOY = "pipelines.deploy"
+_STATUS = "status.get-deployment"
+_URL = "admin.get-pipeline-external-url"
+
+
 Guess = Callable[[dict[str, Any], World], Any]
 """A value for a field that is missing or of the wrong type, from the rest of the body."""
 
@@ -91,19 +95,19 @@ def _pair(operation: str, field: str, kind: type, guess: Guess) -> tuple[Fault, 
     form = "a-text" if kind is str else "an-integer"
     missing, wrong = (_guessing(field, kind, guess, missing=each) for each in (True, False))
     return (
-        Fault(
+        fault(
             f"{short}-guesses-{name}",
-            (f"{operation}.requires-{name}",),
-            KIND,
+            "robustness",
             f"{operation} without {field} takes a value of its own choice.",
-            {operation: missing},
+            missing,
+            f"{operation}.requires-{name}",
         ),
-        Fault(
+        fault(
             f"{short}-replaces-{name}",
-            (f"{operation}.takes-{name}-as-{form}-only",),
-            KIND,
+            "robustness",
             f"{operation} takes a value of its own choice for a {field} of another type.",
-            {operation: wrong},
+            wrong,
+            f"{operation}.takes-{name}-as-{form}-only",
         ),
     )
 
@@ -163,46 +167,46 @@ def _filtering_by(field: str, kind: type) -> Around:
 FAULTS = (
     *(fault for row in _GUESSES for fault in _pair(*row)),
     *(
-        Fault(
+        fault(
             f"deploy-ignores-odd-{field.replace('_', '-')}",
-            (f"{_DEPLOY}.takes-{field.replace('_', '-')}-as-a-list-only",),
-            KIND,
+            "robustness",
             f"A deploy whose {field} is no list is served as if there were none.",
-            {_DEPLOY: _ignoring(field)},
+            _ignoring(field),
+            f"{_DEPLOY}.takes-{field.replace('_', '-')}-as-a-list-only",
         )
         for field in ("models", "model_ids", "model_configs")
     ),
     *(
-        Fault(
+        fault(
             f"deploy-skips-models-without-{key}",
-            (f"{_DEPLOY}.requires-models-{key}",),
-            KIND,
+            "robustness",
             f"A deploy passes over a model that has no {key}.",
-            {_DEPLOY: _without_incomplete_models(key)},
+            _without_incomplete_models(key),
+            f"{_DEPLOY}.requires-models-{key}",
         )
         for key in ("name", "version", "sha")
     ),
-    Fault(
+    fault(
         "undeploy-of-nothing-succeeds",
-        (f"{_UNDEPLOY}.requires-an-id",),
-        KIND,
+        "robustness",
         "An undeploy that names nothing is answered as a success.",
-        {_UNDEPLOY: _undeploys_nothing},
+        _undeploys_nothing,
+        "pipelines.undeploy.requires-an-id",
     ),
-    Fault(
+    fault(
         "undeploy-of-text-ids-succeeds",
-        (f"{_UNDEPLOY}.takes-ids-as-integers-only",),
-        KIND,
+        "robustness",
         "An undeploy whose ids are no integers is answered as a success.",
-        {_UNDEPLOY: _undeploys_any_type},
+        _undeploys_any_type,
+        "pipelines.undeploy.takes-ids-as-integers-only",
     ),
     *(
-        Fault(
+        fault(
             f"list-versions-ignores-odd-{field.replace('_', '-')}",
-            (f"models.list-versions.takes-{field.replace('_', '-')}-as-{form}-only",),
-            KIND,
+            "robustness",
             f"A list of versions by a {field} of another type is empty, and no refusal.",
             {"models.list-versions": _filtering_by(field, kind)},
+            f"models.list-versions.takes-{field.replace('_', '-')}-as-{form}-only",
         )
         for field, kind, form in (("model_id", str, "a-text"), ("models_pk_id", int, "an-integer"))
     ),

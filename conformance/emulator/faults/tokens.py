@@ -1,4 +1,4 @@
-"""Faults of identity: somebody is let in who should not be, or kept out who should."""
+"""Faults of authentication: a caller is let in who should not be, or kept out who should."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
-from conformance.emulator.faults.fault import Fault, each, with_json
+from conformance.emulator.faults.fault import each, fault, with_json
 from conformance.emulator.identity import AUDIENCE
 from conformance.emulator.wire import Answer, Call
 from conformance.emulator.world import AUTHENTICATE, RESPOND, Around, Step, World
 
-KIND = "identity"
 _WHOLE_SIGNATURE = 342
 """Characters of an RS256 signature by a key of 2,048 bits."""
 
@@ -149,56 +148,110 @@ def _worthless(grant: str) -> Around:
     return around
 
 
-def _open(name: str, slug: str, sentence: str, known: Callable[[str, Call, World], bool]) -> Fault:
-    return Fault(name, each(slug), KIND, sentence, {AUTHENTICATE: _admitting(known)})
-
-
 FAULTS = (
-    Fault(
+    fault(
         "lets-in-without-a-token",
-        each("refuses-a-request-without-a-token"),
-        KIND,
+        "identity",
         "A request without Authorization is served.",
         {AUTHENTICATE: _admitting(lambda token, call, world: "authorization" not in call.headers and not call.query)},
+        *each("refuses-a-request-without-a-token"),
     ),
-    _open("lets-in-garbled", "refuses-a-garbled-token", "A token that is none is taken.", _garbled),
-    _open("lets-in-truncated", "refuses-a-truncated-token", "A token with half a signature is taken.", _truncated),
-    _open("lets-in-prefixed", "refuses-a-prefixed-token", "A token is looked for anywhere in the header.", _prefixed),
-    _open("lets-in-basic", "refuses-basic-credentials", "Basic credentials are taken for a token.", _basic),
-    _open("lets-in-by-query", "refuses-a-token-in-the-query", "A token in the query is taken.", _in_query),
-    _open("lets-in-forged", "refuses-a-token-of-another-key", "The signature of a token is not verified.", _forged),
-    _open("lets-in-unsigned", "refuses-an-unsigned-token", "A token of alg none is taken.", _unsigned),
-    _open("lets-in-expired", "refuses-an-expired-token", "The expiry of a token is not looked at.", _expired),
-    _open("lets-in-early", "refuses-a-token-not-yet-valid", "The start of a token's time is not looked at.", _early),
-    _open(
-        "lets-in-anothers", "refuses-a-token-for-another-audience", "A token's audience is not looked at.", _for_another
+    fault(
+        "lets-in-garbled",
+        "identity",
+        "A token that is none is taken.",
+        {AUTHENTICATE: _admitting(_garbled)},
+        *each("refuses-a-garbled-token"),
     ),
-    Fault(
+    fault(
+        "lets-in-truncated",
+        "identity",
+        "A token with half a signature is taken.",
+        {AUTHENTICATE: _admitting(_truncated)},
+        *each("refuses-a-truncated-token"),
+    ),
+    fault(
+        "lets-in-prefixed",
+        "identity",
+        "A token is looked for anywhere in the header.",
+        {AUTHENTICATE: _admitting(_prefixed)},
+        *each("refuses-a-prefixed-token"),
+    ),
+    fault(
+        "lets-in-basic",
+        "identity",
+        "Basic credentials are taken for a token.",
+        {AUTHENTICATE: _admitting(_basic)},
+        *each("refuses-basic-credentials"),
+    ),
+    fault(
+        "lets-in-by-query",
+        "identity",
+        "A token in the query is taken.",
+        {AUTHENTICATE: _admitting(_in_query)},
+        *each("refuses-a-token-in-the-query"),
+    ),
+    fault(
+        "lets-in-forged",
+        "identity",
+        "The signature of a token is not verified.",
+        {AUTHENTICATE: _admitting(_forged)},
+        *each("refuses-a-token-of-another-key"),
+    ),
+    fault(
+        "lets-in-unsigned",
+        "identity",
+        "A token of alg none is taken.",
+        {AUTHENTICATE: _admitting(_unsigned)},
+        *each("refuses-an-unsigned-token"),
+    ),
+    fault(
+        "lets-in-expired",
+        "identity",
+        "The expiry of a token is not looked at.",
+        {AUTHENTICATE: _admitting(_expired)},
+        *each("refuses-an-expired-token"),
+    ),
+    fault(
+        "lets-in-early",
+        "identity",
+        "The start of a token's time is not looked at.",
+        {AUTHENTICATE: _admitting(_early)},
+        *each("refuses-a-token-not-yet-valid"),
+    ),
+    fault(
+        "lets-in-anothers",
+        "identity",
+        "A token's audience is not looked at.",
+        {AUTHENTICATE: _admitting(_for_another)},
+        *each("refuses-a-token-for-another-audience"),
+    ),
+    fault(
         "good-tokens-not-each-time",
-        each("takes-a-good-token-each-time"),
-        KIND,
+        "identity",
         "Of three calls of an operation one is refused although its token is good.",
         {AUTHENTICATE: _not_each_time},
+        *each("takes-a-good-token-each-time"),
     ),
-    Fault(
+    fault(
         "password-tokens-are-worthless",
-        ("workspaces.list.takes-a-token-of-the-password-grant",),
-        KIND,
+        "identity",
         "From its second use on, the password grant gives tokens that the API refuses.",
         {RESPOND: _worthless("password")},
+        "workspaces.list.takes-a-token-of-the-password-grant",
     ),
-    Fault(
+    fault(
         "refreshed-tokens-are-worthless",
-        ("workspaces.list.takes-a-token-of-the-refresh-grant",),
-        KIND,
+        "identity",
         "The refresh grant gives tokens that the API refuses.",
         {RESPOND: _worthless("refresh_token")},
+        "workspaces.list.takes-a-token-of-the-refresh-grant",
     ),
-    Fault(
+    fault(
         "client-tokens-are-worthless",
-        ("pipelines.infer.takes-a-token-of-the-client-credentials-grant",),
-        KIND,
+        "identity",
         "The client credentials grant gives tokens that the API refuses.",
         {RESPOND: _worthless("client_credentials")},
+        "pipelines.infer.takes-a-token-of-the-client-credentials-grant",
     ),
 )
