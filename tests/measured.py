@@ -20,8 +20,8 @@ import pytest
 
 from conformance.cli.run import judged
 from conformance.emulator.app import create_app
-from conformance.emulator.engine import Workshop
-from conformance.emulator.faults import FAULTS, Fault, arounds_of
+from conformance.emulator.engine import ForkServer
+from conformance.emulator.faults import FAULTS, Fault, middleware_of
 from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import PROFILES, Limits
 from conformance.emulator.settings import Settings as EmulatorSettings
@@ -164,9 +164,9 @@ class _Bench:
         self._settings = EmulatorSettings(
             base_url=url_of(self._listener), signing_key=self.key, start_seconds=0.5, stop_seconds=0.5
         )
-        self._workshop = Workshop()
-        self._workshop.open()
-        self._stack.callback(self._workshop.close)
+        self._forkserver = ForkServer()
+        self._forkserver.open()
+        self._stack.callback(self._forkserver.close)
         self._app: Any = None
         self._epoch, self._polls = time.time(), 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -193,26 +193,26 @@ class _Bench:
     @contextmanager
     def instance(self, faults: tuple[str, ...], release: str = "2023.4") -> Iterator[str]:
         """The base URL of a new instance of that release with these faults."""
-        arounds = arounds_of(tuple(_FAULTS[fault] for fault in faults))
+        middleware = middleware_of(tuple(_FAULTS[fault] for fault in faults))
         settings = replace(self._settings, profile=PROFILES[release])
         self._app = create_app(
-            settings, document=lambda: Document.load(release).raw, arounds=arounds, workshop=self._workshop
+            settings, document=lambda: Document.load(release).raw, middleware=middleware, forkserver=self._forkserver
         )
-        world = self._app.state.world
-        world.clock = self._clock
+        state = self._app.state.state
+        state.clock = self._clock
         try:
             yield self._settings.base_url
         finally:
             assert self._loop is not None
-            asyncio.run_coroutine_threadsafe(_closed(world), self._loop).result(30)
+            asyncio.run_coroutine_threadsafe(_closed(state), self._loop).result(30)
 
     def close(self) -> None:
         """Leave nothing behind but the server, which ends with the process."""
         self._stack.close()
 
 
-async def _closed(world: Any) -> None:
-    world.close()
+async def _closed(state: Any) -> None:
+    state.close()
 
 
 @cache

@@ -33,7 +33,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     help="PEM file with the RSA key that signs tokens, in place of a new one.",
 )  # fmt: skip
 @click.option("--fault", "faults", multiple=True, metavar="ID", help="A deliberate defect; may be repeated.")
-@click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Take every liberty that no promise forbids.")
+@click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Differ in everything that no promise forbids.")
 @click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def emulate(
     host: str,
@@ -50,11 +50,11 @@ def emulate(
 ) -> int:
     """Serve an emulated instance: the API, its token endpoint and its documentation, on one address."""
     from conformance.emulator.app import create_app
-    from conformance.emulator.faults import arounds_of, find
+    from conformance.emulator.faults import find, middleware_of
     from conformance.emulator.server import Server, listening_socket, url_of
-    from conformance.emulator.vary import joined, varied
+    from conformance.emulator.variations import combined, varied
 
-    arounds = arounds_of(tuple(find(fault) for fault in faults))
+    middleware = middleware_of(tuple(find(fault) for fault in faults))
     listener = listening_socket(host, port)
     settings = Settings(
         profile=PROFILES[profile],
@@ -71,8 +71,8 @@ def emulate(
     )
     if vary is not None:
         settings, taken = varied(settings, vary)
-        arounds = joined(arounds, taken)
-    app = create_app(settings, document=partial(_document, profile), arounds=arounds)
+        middleware = combined(middleware, taken)
+    app = create_app(settings, document=partial(_document, profile), middleware=middleware)
     server = Server(app, lambda: click.echo(f"Listening on {settings.base_url}"), settings.limits)
     if exit_with_parent:
         threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()

@@ -14,7 +14,7 @@ from io import StringIO
 
 from conformance.cli.run import judged
 from conformance.emulator.app import create_app
-from conformance.emulator.faults import Fault, arounds_of, find
+from conformance.emulator.faults import Fault, find, middleware_of
 from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.errors import SuiteError
@@ -109,7 +109,7 @@ def _instance(fault: Fault) -> Iterator[tuple[str, str]]:
         listener = listening_socket("127.0.0.1", 0)
         settings = EmulatorSettings(base_url=url_of(listener), signing_key=key)
         ready = threading.Event()
-        app = create_app(settings, document=lambda: Document.load().raw, arounds=arounds_of((fault,)))
+        app = create_app(settings, document=lambda: Document.load().raw, middleware=middleware_of((fault,)))
         server = Server(app, ready.set, settings.limits)
         thread = threading.Thread(target=partial(server.run, sockets=[listener]), daemon=True)
         thread.start()

@@ -9,16 +9,16 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from conformance.emulator import deployments, documents, inference, models, pipelines, realm, status, workspaces
+from conformance.emulator import deployments, documents, inference, models, openid, pipelines, status, workspaces
 from conformance.emulator.endpoint import Endpoint
-from conformance.emulator.engine import Engine, Workshop
-from conformance.emulator.identity import Identity
+from conformance.emulator.engine import Engine, ForkServer
 from conformance.emulator.settings import Settings
+from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.store import Store
+from conformance.emulator.tokens import TokenIssuer
 from conformance.emulator.wire import Answer, Call, RefusalError
-from conformance.emulator.world import Around, Step, World
 
-Handler = Callable[[Call, World], Awaitable[Answer]]
+Handler = Callable[[Call, State], Awaitable[Answer]]
 API = "/v1/api"
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
@@ -42,54 +42,56 @@ def create_app(
     settings: Settings | None = None,
     *,
     document: Callable[[], Mapping[str, Any]] | None = None,
-    arounds: Mapping[str, tuple[Around, ...]] | None = None,
-    workshop: Workshop | None = None,
+    middleware: Mapping[str, tuple[Middleware, ...]] | None = None,
+    forkserver: ForkServer | None = None,
 ) -> Starlette:
     """One emulated instance as an ASGI application.
 
-    What `document` gives is served at `/v1/api/openapi.json`; `arounds` are faults and liberties, by step; instances
-    may share a `workshop`. The lifespan starts and ends the model runtime; where no lifespan is run, call
-    `app.state.world.close()`.
+    What `document` gives is served at `/v1/api/openapi.json`; `middleware` are faults and variations, by step;
+    instances may share a `forkserver`. The lifespan starts and ends the model runtime; where no lifespan is run, call
+    `app.state.emulated.close()`.
     """
     settings = settings or Settings()
-    world = _world(settings, arounds or {}, workshop)
-    app = Starlette(routes=list(_routes(world, document)), lifespan=_lifespan)
+    state = _state(settings, middleware or {}, forkserver)
+    app = Starlette(routes=list(_routes(state, document)), lifespan=_lifespan)
     app.router.redirect_slashes = False
-    app.router.default = Endpoint(world, "", ("*",), _unknown, secured=False)
-    app.state.world = world
+    app.router.default = Endpoint(state, "", ("*",), _unknown, secured=False)
+    app.state.emulated = state
     return app
 
 
-def _world(settings: Settings, arounds: Mapping[str, tuple[Around, ...]], workshop: Workshop | None) -> World:
-    identity = Identity(settings.base_url, settings.token_seconds, settings.data_dir, settings.signing_key)
-    store = Store(settings.data_dir, identity.subject, workspaces.timestamp())
-    return World(settings, store, Engine(store.model_path, settings.limits, workshop), identity, arounds)
+def _state(
+    settings: Settings, middleware: Mapping[str, tuple[Middleware, ...]], forkserver: ForkServer | None
+) -> State:
+    tokens = TokenIssuer(settings.base_url, settings.token_seconds, settings.data_dir, settings.signing_key)
+    store = Store(settings.data_dir, tokens.subject, workspaces.timestamp())
+    return State(settings, store, Engine(store.model_path, settings.limits, forkserver), tokens, middleware)
 
 
-def _routes(world: World, document: Callable[[], Mapping[str, Any]] | None) -> Iterator[Route]:
-    limits = world.settings.limits
+def _routes(state: State, document: Callable[[], Mapping[str, Any]] | None) -> Iterator[Route]:
+    limits = state.settings.limits
     sizes = {"pipelines.infer": limits.inference_bytes, "models.upload-and-convert": limits.upload_bytes}
     for operation, path, handler in OPERATIONS:
-        if operation == "pipelines.copy" and not world.settings.profile.copies:
+        if operation == "pipelines.copy" and not state.settings.profile.copies:
             continue
-        step = _step(handler, world)
-        yield Route(path, Endpoint(world, operation, ("POST",), step, limit=sizes.get(operation, limits.json_bytes)))
-    tokens = realm.Realm(world.settings, world.identity)
+        step = _step(handler, state)
+        yield Route(path, Endpoint(state, operation, ("POST",), step, limit=sizes.get(operation, limits.json_bytes)))
+    tokens = openid.OpenID(state.settings, state.tokens)
     pages = documents.Documents(document)
     for path, method, step in (
-        (realm.TOKEN_PATH, "POST", tokens.token),
-        (realm.CERTS_PATH, "GET", tokens.certs),
-        (realm.DISCOVERY_PATH, "GET", tokens.discovery),
+        (openid.TOKEN_PATH, "POST", tokens.token),
+        (openid.CERTS_PATH, "GET", tokens.certs),
+        (openid.DISCOVERY_PATH, "GET", tokens.discovery),
         (f"{API}/openapi.json", "GET", pages.openapi),
         (f"{API}/docs", "GET", pages.page),
         (f"{API}/docs/{{file}}", "GET", pages.file),
     ):
-        yield Route(path, Endpoint(world, "", (method,), step, secured=False, limit=limits.json_bytes))
+        yield Route(path, Endpoint(state, "", (method,), step, secured=False, limit=limits.json_bytes))
 
 
-def _step(handler: Handler, world: World) -> Step:
+def _step(handler: Handler, state: State) -> Step:
     async def step(call: Call) -> Answer:
-        return await handler(call, world)
+        return await handler(call, state)
 
     return step
 
@@ -100,9 +102,9 @@ async def _unknown(call: Call) -> Answer:
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    world: World = app.state.world
-    world.engine.open()
+    state: State = app.state.emulated
+    state.engine.open()
     try:
         yield
     finally:
-        world.close()
+        state.close()

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 import orjson
 
 from conformance.emulator import fields
-from conformance.emulator.selection import Model, Wanted, given_models, served
+from conformance.emulator.state import State
+from conformance.emulator.steps import Model, Wanted, given_models, served
 from conformance.emulator.store import Row
 from conformance.emulator.wire import Answer, Call, answered, bad_request
-from conformance.emulator.world import World
 
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _HEX = "0123456789abcdef"
@@ -30,12 +30,12 @@ class Deployment:
     started: float
     stopped: float | None
 
-    def phase(self, world: World) -> str:
+    def phase(self, state: State) -> str:
         """`starting`, `running`, `failed`, `stopping` or `gone`, at this moment."""
-        now = world.clock()
+        now = state.clock()
         if self.stopped is not None:
-            return "gone" if now >= self.stopped + world.settings.stop_seconds else "stopping"
-        if now < self.started + world.settings.start_seconds:
+            return "gone" if now >= self.stopped + state.settings.stop_seconds else "stopping"
+        if now < self.started + state.settings.start_seconds:
             return "starting"
         return "failed" if any(model.status != "ready" for model in self.models) else "running"
 
@@ -45,26 +45,26 @@ class Deployment:
         return tuple(model.sha for model in self.models)
 
 
-async def deploy(call: Call, world: World) -> Answer:
+async def deploy(call: Call, state: State) -> Answer:
     """Deploy a version of a pipeline; while it is deployed the answer is the same deployment (recorded)."""
     body = fields.json_object(call)
-    deploy_id = fields.new_name(body, "deploy_id", world.settings.limits.name_characters)
+    deploy_id = fields.new_name(body, "deploy_id", state.settings.limits.name_characters)
     fields.optional_mapping(body, "engine_config")
-    with world.store.transaction():
-        pipeline_id, variant_id = _pipeline_version(body, world)
-        given = given_models(body, pipeline_id, world)
-        made = deploy_pipeline(world, Wanted(deploy_id, pipeline_id, variant_id, given))
+    with state.store.transaction():
+        pipeline_id, variant_id = _pipeline_version(body, state)
+        given = given_models(body, pipeline_id, state)
+        made = deploy_pipeline(state, Wanted(deploy_id, pipeline_id, variant_id, given))
     return answered({"id": made})
 
 
-def deploy_pipeline(world: World, wanted: Wanted) -> int:
+def deploy_pipeline(state: State, wanted: Wanted) -> int:
     """The id of the deployment that now serves this; call it inside a transaction.
 
     Decided: another version or other models given to a live deployment replace what it serves, and each name it was
     ever deployed under leads to it.
     """
-    store = world.store
-    models = orjson.dumps([asdict(model) for model in served(world, wanted)]).decode()
+    store = state.store
+    models = orjson.dumps([asdict(model) for model in served(state, wanted)]).decode()
     row = store.one("SELECT * FROM deployment WHERE pipeline_id = ? AND stopped IS NULL", wanted.pipeline_id)
     if row is None:
         deployment_id = store.add(
@@ -73,7 +73,7 @@ def deploy_pipeline(world: World, wanted: Wanted) -> int:
             variant_id=wanted.variant_id,
             models=models,
             pods=orjson.dumps(_pods()).decode(),
-            started=world.clock(),
+            started=state.clock(),
         )
     else:
         deployment_id = row["id"]
@@ -81,19 +81,19 @@ def deploy_pipeline(world: World, wanted: Wanted) -> int:
             "UPDATE deployment SET variant_id = ?, models = ? WHERE id = ?", wanted.variant_id, models, deployment_id
         )
     store.execute("INSERT OR IGNORE INTO deployment_name VALUES (?, ?)", deployment_id, wanted.deploy_id)
-    world.engine.warm(tuple(model["sha"] for model in orjson.loads(models) if model["status"] == "ready"))
+    state.engine.warm(tuple(model["sha"] for model in orjson.loads(models) if model["status"] == "ready"))
     return int(deployment_id)
 
 
-def _pipeline_version(body: fields.Body, world: World) -> tuple[int, int]:
+def _pipeline_version(body: fields.Body, state: State) -> tuple[int, int]:
     """The ids of pipeline and version. Release 2026.1 lets either be absent, and a version be named by its UUID."""
-    optional = world.settings.profile.ids_optional
+    optional = state.settings.profile.ids_optional
     read = fields.optional_integer if optional else fields.integer
     pipeline_id, variant_id = read(body, "pipeline_id"), read(body, "pipeline_version_pk_id")
     version = fields.optional_text(body, "pipeline_version") if optional else None
     if pipeline_id is None and variant_id is None and version is None:
         raise bad_request("one of pipeline_id, pipeline_version_pk_id and pipeline_version is needed.")
-    row = world.store.one(
+    row = state.store.one(
         """SELECT id, pipeline_id FROM variant WHERE (? IS NULL OR pipeline_id = ?) AND (? IS NULL OR id = ?)
            AND (? IS NULL OR version = ?) ORDER BY id DESC LIMIT 1""",
         *(pipeline_id, pipeline_id, variant_id, variant_id, version, version),
@@ -103,14 +103,14 @@ def _pipeline_version(body: fields.Body, world: World) -> tuple[int, int]:
     return row["pipeline_id"], row["id"]
 
 
-async def undeploy(call: Call, world: World) -> Answer:
+async def undeploy(call: Call, state: State) -> Answer:
     """End a deployment, named by either id. Decided: one that is not deployed stays so, with the same answer."""
     body = fields.json_object(call)
     pipeline_id = fields.optional_integer(body, "pipeline_id")
     deployment_id = fields.optional_integer(body, "deployment_id")
     if pipeline_id is None and deployment_id is None:
         raise bad_request("one of pipeline_id and deployment_id is needed.")
-    store = world.store
+    store = state.store
     with store.transaction():
         if pipeline_id is not None and store.one("SELECT 1 FROM pipeline WHERE id = ?", pipeline_id) is None:
             raise bad_request("the pipeline does not exist.")
@@ -121,28 +121,28 @@ async def undeploy(call: Call, world: World) -> Answer:
         store.execute(
             """UPDATE deployment SET stopped = ? WHERE stopped IS NULL AND (? IS NULL OR id = ?)
                AND (? IS NULL OR pipeline_id = ?)""",
-            *(world.clock(), deployment_id, deployment_id, pipeline_id, pipeline_id),
+            *(state.clock(), deployment_id, deployment_id, pipeline_id, pipeline_id),
         )
-    return answered(world.settings.profile.undeployed)
+    return answered(state.settings.profile.undeployed)
 
 
 _DEPLOYMENT = """SELECT d.*, p.name AS pipeline, v.version AS variant FROM deployment d
     JOIN pipeline p ON p.id = d.pipeline_id JOIN variant v ON v.id = d.variant_id"""
 
 
-def by_name(world: World, name: str) -> Deployment | None:
+def by_name(state: State, name: str) -> Deployment | None:
     """The deployment called `{deploy_id}-{deployment id}`, whatever its phase."""
     deploy_id, _, digits = name.rpartition("-")
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or str(int(digits)) != digits:
         return None
     query = f"{_DEPLOYMENT} JOIN deployment_name n ON n.deployment_id = d.id WHERE d.id = ? AND n.name = ?"
-    row = world.store.one(query, int(digits), deploy_id)
+    row = state.store.one(query, int(digits), deploy_id)
     return _deployment(row) if row else None
 
 
-def live_name(world: World, workspace_id: int, pipeline: str) -> str | None:
+def live_name(state: State, workspace_id: int, pipeline: str) -> str | None:
     """`{deploy_id}-{deployment id}` of what serves this pipeline now, or None."""
-    row = world.store.one(
+    row = state.store.one(
         """SELECT n.name, d.id FROM deployment d JOIN pipeline p ON p.id = d.pipeline_id
            JOIN deployment_name n ON n.deployment_id = d.id
            WHERE p.workspace_id = ? AND p.name = ? AND d.stopped IS NULL ORDER BY n.rowid DESC LIMIT 1""",

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 from starlette.types import Receive, Scope, Send
 
+from conformance.emulator.state import AUTHENTICATE, RESPOND, State, Step
 from conformance.emulator.wire import Answer, Call, RefusalError, base_of, header_mapping
-from conformance.emulator.world import AUTHENTICATE, RESPOND, Step, World
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 64 * 1024
@@ -34,7 +34,7 @@ class Endpoint:
 
     def __init__(
         self,
-        world: World,
+        state: State,
         operation: str,
         methods: tuple[str, ...],
         step: Step,
@@ -42,14 +42,14 @@ class Endpoint:
         secured: bool = True,
         limit: int = 0,
     ) -> None:
-        self._world = world
+        self._state = state
         self._operation = operation
         self._methods = methods + (("HEAD",) if "GET" in methods else ())
         self._limit = limit
         self._secured = secured
-        self._step = world.step(operation, _settled(step))
-        self._authenticate = world.step(AUTHENTICATE, self._bearer)
-        self._respond = world.step(RESPOND, self._answer)
+        self._step = state.step(operation, _settled(step))
+        self._authenticate = state.step(AUTHENTICATE, self._bearer)
+        self._respond = state.step(RESPOND, self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -73,7 +73,7 @@ class Endpoint:
             query=scope["query_string"].decode("latin-1"),
             base=base_of(scope, headers),
             parameters=_parameters(scope, path),
-            read=_Body(receive, headers, self._world.settings.limits.body_seconds).read,
+            read=_Body(receive, headers, self._state.settings.limits.body_seconds).read,
         )
 
     async def _answer(self, call: Call) -> Answer:
@@ -85,7 +85,7 @@ class Endpoint:
                 if refused.status != 200:
                     return refused
             body = await call.read(self._limit) if self._limit else b""
-            return await self._step(replace(call, body=body, user=self._world.identity.subject))
+            return await self._step(replace(call, body=body, user=self._state.tokens.subject))
         except RefusalError as refusal:
             return refusal.answer()
 
@@ -98,7 +98,7 @@ class Endpoint:
     async def _bearer(self, call: Call) -> Answer:
         """RFC 6750: a token in the Authorization header, and nowhere else."""
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self._world.identity.is_good(token.strip()):
+        if scheme.lower() == "bearer" and self._state.tokens.is_good(token.strip()):
             return Answer(200)
         error = ', error="invalid_token"' if scheme.lower() == "bearer" and token.strip() else ""
         return RefusalError(401, "Unauthorized", {"www-authenticate": f'Bearer realm="master"{error}'}).answer()
@@ -154,7 +154,7 @@ def _too_large(limit: int) -> RefusalError:
 
 
 def _settled(step: Step) -> Step:
-    """The step with refusals as answers, so that advice sees them as the client does."""
+    """The step with refusals as answers, so that middleware sees them as the client does."""
 
     async def settled(call: Call) -> Answer:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from conformance.emulator.frames import WORKER, Channel, shared_memory
+from conformance.emulator.channel import WORKER, Channel, shared_memory
 from conformance.emulator.settings import Limits
 
 Chain = tuple[str, ...]
@@ -82,7 +82,7 @@ def _stopped() -> InferenceFailedError:
     return InferenceFailedError("the model took too much time or memory, and was stopped", "ModelStopped")
 
 
-class Workshop:
+class ForkServer:
     """A process that has the runtime loaded and forks workers, so that a new one costs milliseconds.
 
     It takes part of a second to be ready, which nobody waits for.
@@ -99,7 +99,7 @@ class Workshop:
         self._control, theirs = socket.socketpair()
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "conformance.emulator.workshop", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "conformance.emulator.forkserver", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -132,21 +132,21 @@ class Workshop:
 class Engine:
     """Loads and runs models whose bytes `path_of` finds by SHA-256.
 
-    The least recently used worker goes when there are more than `limits.workers`. A `workshop` that is given may be
+    The least recently used worker goes when there are more than `limits.workers`. A `forkserver` that is given may be
     shared, and is not closed with the engine.
     """
 
-    def __init__(self, path_of: Callable[[str], Path], limits: Limits, workshop: Workshop | None = None) -> None:
+    def __init__(self, path_of: Callable[[str], Path], limits: Limits, forkserver: ForkServer | None = None) -> None:
         self._path_of = path_of
         self._limits = limits
         self._workers: OrderedDict[Chain, asyncio.Task[Worker]] = OrderedDict()
-        self._workshop = workshop or Workshop()
-        self._shared = workshop is not None
+        self._forkserver = forkserver or ForkServer()
+        self._shared = forkserver is not None
         self._pending: set[asyncio.Task[Any]] = set()
 
     def open(self) -> None:
-        """Start the workshop, if it does not run."""
-        self._workshop.open()
+        """Start the forkserver, if it does not run."""
+        self._forkserver.open()
 
     async def inspect(self, sha: str) -> None:
         """Load the model, and keep it loaded. Raises `ModelRefusedError` where that fails."""
@@ -210,7 +210,7 @@ class Engine:
         memory = shared_memory()
         worker = Worker(memory)
         try:
-            self._workshop.fork(self._limits, theirs, memory)
+            self._forkserver.fork(self._limits, theirs, memory)
         except ModelRefusedError:
             ours.close()
             raise
@@ -221,13 +221,13 @@ class Engine:
         return worker
 
     def close(self) -> None:
-        """End every worker, and the workshop where it is this engine's own."""
+        """End every worker, and the forkserver where it is this engine's own."""
         for task in self._workers.values():
             task.add_done_callback(_close)
             task.cancel()
         self._workers.clear()
         if not self._shared:
-            self._workshop.close()
+            self._forkserver.close()
 
 
 def _close(task: asyncio.Task[Worker]) -> None:

@@ -6,15 +6,15 @@ import orjson
 
 from conformance.emulator.deployments import Deployment, by_name
 from conformance.emulator.engine import InferenceFailedError
+from conformance.emulator.state import State
 from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Call, RefusalError
-from conformance.emulator.world import World
 
 _ARROW = (ARROW_FILE, ARROW_STREAM)
 _OF_THE_MODEL = frozenset({"InvalidArgument", "NoModel"})
 """Kinds of failures of rows that could be read."""
 
 
-async def infer(call: Call, world: World) -> Answer:
+async def infer(call: Call, state: State) -> Answer:
     """Run the rows of the body through the deployment's models.
 
     Recorded: 404 without a body where nothing is routed, 503 without one where it is not ready, and 500 with an array
@@ -22,25 +22,25 @@ async def infer(call: Call, world: World) -> Answer:
     """
     if "pipeline" not in call.parameters:
         raise RefusalError(404, "Not found")
-    deployment = by_name(world, call.parameters["deployment"])
+    deployment = by_name(state, call.parameters["deployment"])
     if deployment is None or deployment.pipeline != call.parameters["pipeline"] or deployment.stopped is not None:
         return Answer(404, media_type="")
-    if deployment.phase(world) != "running":
+    if deployment.phase(state) != "running":
         return Answer(503, media_type="")
-    return await serve(call, world, deployment)
+    return await serve(call, state, deployment)
 
 
-async def serve(call: Call, world: World, deployment: Deployment) -> Answer:
+async def serve(call: Call, state: State, deployment: Deployment) -> Answer:
     """Answer the call from this deployment, whatever its phase."""
     _refuse_other_media(call)
     if not deployment.chain:
-        return _failed(world, "the pipeline has no model to run", "NoModel")
+        return _failed(state, "the pipeline has no model to run", "NoModel")
     try:
-        status, media_type, body = await world.engine.run(deployment.chain, _task(call, world, deployment), call.body)
+        status, media_type, body = await state.engine.run(deployment.chain, _task(call, state, deployment), call.body)
     except InferenceFailedError as failure:
-        return _failed(world, str(failure), failure.kind)
+        return _failed(state, str(failure), failure.kind)
     if status == 413:
-        raise RefusalError(413, f"Content too large: at most {world.settings.limits.rows} rows.")
+        raise RefusalError(413, f"Content too large: at most {state.settings.limits.rows} rows.")
     return Answer(status, body, media_type)
 
 
@@ -54,7 +54,7 @@ def _refuse_other_media(call: Call) -> None:
         )
 
 
-def _task(call: Call, world: World, deployment: Deployment) -> dict[str, object]:
+def _task(call: Call, state: State, deployment: Deployment) -> dict[str, object]:
     last = deployment.models[-1]
     accept = call.headers.get("accept", "").lower()
     return {
@@ -65,16 +65,16 @@ def _task(call: Call, world: World, deployment: Deployment) -> dict[str, object]
         "separator": (call.asked("dataset.separator") or ("",))[-1],
         "last_model": orjson.dumps({"model_name": last.name, "model_sha": last.sha}).decode(),
         "partition": deployment.pods["engine"],
-        "anomaly": world.settings.profile.anomaly,
-        "rows": world.settings.limits.rows,
+        "anomaly": state.settings.profile.anomaly,
+        "rows": state.settings.limits.rows,
     }
 
 
-def _failed(world: World, sentence: str, kind: str) -> Answer:
+def _failed(state: State, sentence: str, kind: str) -> Answer:
     """Decided for releases that may blame bad input by 400: they do where it cannot be read. What the model does not
     take still fails as it was recorded, with 500.
     """
-    profile = world.settings.profile
+    profile = state.settings.profile
     status = 500 if kind in _OF_THE_MODEL else profile.unreadable_status
     if profile.error_object:
         error = {"code": status, "status": "Error", "error": sentence, "source": "engine"}

@@ -6,19 +6,19 @@ import uuid
 
 import orjson
 
-from conformance.emulator import definitions, deployments, fields
-from conformance.emulator.selection import Wanted
+from conformance.emulator import deployments, fields, steps
+from conformance.emulator.state import State
+from conformance.emulator.steps import Wanted
 from conformance.emulator.wire import Answer, Call, RefusalError, answered, bad_request
-from conformance.emulator.world import World
 
 
-async def create(call: Call, world: World) -> Answer:
+async def create(call: Call, state: State) -> Answer:
     """A new pipeline, or a new version of the one that has this name in this workspace (recorded)."""
     body = fields.json_object(call)
-    name = fields.new_name(body, "pipeline_id", world.settings.limits.name_characters)
+    name = fields.new_name(body, "pipeline_id", state.settings.limits.name_characters)
     workspace_id = fields.integer(body, "workspace_id")
-    definition = orjson.dumps(definitions.checked(fields.optional_mapping(body, "definition") or {})).decode()
-    store = world.store
+    definition = orjson.dumps(steps.checked(fields.optional_mapping(body, "definition") or {})).decode()
+    store = state.store
     with store.transaction():
         if store.one("SELECT 1 FROM workspace WHERE id = ?", workspace_id) is None:
             raise bad_request("the workspace does not exist.")
@@ -31,25 +31,25 @@ async def create(call: Call, world: World) -> Answer:
     )
 
 
-async def copy(call: Call, world: World) -> Answer:
+async def copy(call: Call, state: State) -> Answer:
     """A new pipeline with the definition of another of the same workspace: its newest, or that of `pipeline_version`.
 
     Decided: a name that is taken is refused; `deploy` deploys the copy under that name; the answer's
     `pipeline_version` is the one asked for, null if none was (null is recorded).
     """
-    if not world.settings.profile.copies:
+    if not state.settings.profile.copies:
         raise RefusalError(404, "Not found")
     body = fields.json_object(call)
-    name = fields.new_name(body, "name", world.settings.limits.name_characters)
+    name = fields.new_name(body, "name", state.settings.limits.name_characters)
     workspace_id, source = fields.integer(body, "workspace_id"), fields.integer(body, "source_pipeline")
     asked = fields.optional_text(body, "pipeline_version")
     fields.optional_mapping(body, "engine_config")
     deploy_id = None
     if body.get("deploy") is not None:
-        deploy_id = fields.new_name(body, "deploy", world.settings.limits.name_characters)
-    store = world.store
+        deploy_id = fields.new_name(body, "deploy", state.settings.limits.name_characters)
+    store = state.store
     with store.transaction():
-        definition = _source_definition(world, source, workspace_id, asked)
+        definition = _source_definition(state, source, workspace_id, asked)
         if store.one("SELECT 1 FROM pipeline WHERE workspace_id = ? AND name = ?", workspace_id, name):
             raise bad_request("a pipeline of that name exists in the workspace.")
         pipeline_id = store.add("pipeline", workspace_id=workspace_id, name=name)
@@ -58,7 +58,7 @@ async def copy(call: Call, world: World) -> Answer:
         deployment = None
         if deploy_id is not None:
             wanted = Wanted(deploy_id, pipeline_id, variant_id)
-            deployment = {"id": deployments.deploy_pipeline(world, wanted)}
+            deployment = {"id": deployments.deploy_pipeline(state, wanted)}
     return answered(
         {
             "pipeline_pk_id": pipeline_id,
@@ -69,8 +69,8 @@ async def copy(call: Call, world: World) -> Answer:
     )
 
 
-def _source_definition(world: World, source: int, workspace_id: int, version: str | None) -> str:
-    row = world.store.one(
+def _source_definition(state: State, source: int, workspace_id: int, version: str | None) -> str:
+    row = state.store.one(
         """SELECT v.definition FROM variant v JOIN pipeline p ON p.id = v.pipeline_id
            WHERE p.id = ? AND p.workspace_id = ? AND (? IS NULL OR v.version = ?) ORDER BY v.id DESC LIMIT 1""",
         source,

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 
 from conformance.emulator import answers, rows
-from conformance.emulator.frames import Channel, Frame
+from conformance.emulator.channel import Channel, Frame
 from conformance.emulator.rows import Arrays, BadInputError, Column
 from conformance.emulator.wire import ARROW_FILE, JSON
 

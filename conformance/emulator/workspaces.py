@@ -6,26 +6,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from conformance.emulator import fields
+from conformance.emulator.state import State
 from conformance.emulator.wire import Answer, Call, answered, bad_request
-from conformance.emulator.world import World
 
 
-async def create(call: Call, world: World) -> Answer:
+async def create(call: Call, state: State) -> Answer:
     """A new workspace. A name that is taken is refused (decided: the real service's answer is not recorded)."""
-    name = fields.new_name(fields.json_object(call), "workspace_name", world.settings.limits.name_characters)
-    with world.store.transaction():
-        if world.store.one("SELECT 1 FROM workspace WHERE name = ?", name):
+    name = fields.new_name(fields.json_object(call), "workspace_name", state.settings.limits.name_characters)
+    with state.store.transaction():
+        if state.store.one("SELECT 1 FROM workspace WHERE name = ?", name):
             raise bad_request("a workspace of that name exists.")
-        made = world.store.add("workspace", name=name, created_at=timestamp(), created_by=call.user)
+        made = state.store.add("workspace", name=name, created_at=timestamp(), created_by=call.user)
     return answered({"workspace_id": made})
 
 
-async def list_all(call: Call, world: World) -> Answer:
+async def list_all(call: Call, state: State) -> Answer:
     """Every workspace, or those that `user_id` made, with the ids of their models and pipelines."""
     user = fields.optional_text(fields.json_object(call), "user_id")
-    rows = world.store.all("SELECT * FROM workspace WHERE ? IS NULL OR created_by = ? ORDER BY id", user, user)
-    models = _ids_by_workspace(world, "model")
-    pipelines = _ids_by_workspace(world, "pipeline")
+    rows = state.store.all("SELECT * FROM workspace WHERE ? IS NULL OR created_by = ? ORDER BY id", user, user)
+    models = _ids_by_workspace(state, "model")
+    pipelines = _ids_by_workspace(state, "pipeline")
     return answered(
         {
             "workspaces": [
@@ -49,8 +49,8 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def _ids_by_workspace(world: World, table: str) -> dict[int, list[int]]:
+def _ids_by_workspace(state: State, table: str) -> dict[int, list[int]]:
     found: dict[int, list[Any]] = {}
-    for row in world.store.all(f"SELECT id, workspace_id FROM {table} ORDER BY id"):  # noqa: S608 - ours
+    for row in state.store.all(f"SELECT id, workspace_id FROM {table} ORDER BY id"):  # noqa: S608 - ours
         found.setdefault(row["workspace_id"], []).append(row["id"])
     return found

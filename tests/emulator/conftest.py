@@ -18,10 +18,10 @@ from starlette.applications import Starlette
 
 from conformance.data import FIXTURES
 from conformance.emulator.app import create_app
-from conformance.emulator.faults import Fault, arounds_of
+from conformance.emulator.faults import Fault, middleware_of
 from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import PROFILES, Settings
-from conformance.emulator.world import Around, World
+from conformance.emulator.state import Middleware, State
 
 MODEL = (FIXTURES / "models" / "fraud.onnx").read_bytes()
 SHA = hashlib.sha256(MODEL).hexdigest()
@@ -42,12 +42,12 @@ class Instance:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def world(self) -> World:
-        world: World = self.app.state.world
-        return world
+    def state(self) -> State:
+        state: State = self.app.state.emulated
+        return state
 
     def login(self) -> dict[str, Any]:
-        settings = self.world.settings
+        settings = self.state.settings
         form = {"grant_type": "password", "username": settings.username, "password": settings.password}
         answer: dict[str, Any] = self.http.post(TOKEN, data=form | {"client_id": "sdk-client"}).json()
         self.headers = {"authorization": f"Bearer {answer['access_token']}"}
@@ -153,14 +153,14 @@ def start() -> Iterator[Start]:
         def begin(
             *faults: Fault,
             document: dict[str, Any] | None = None,
-            arounds: dict[str, tuple[Around, ...]] | None = None,
+            middleware: dict[str, tuple[Middleware, ...]] | None = None,
             profile: str = "2023.4",
             **more: Any,
         ) -> Instance:
             settings = Settings(profile=PROFILES[profile], **({"start_seconds": 0.02, "stop_seconds": 0.02} | more))
             compose = None if document is None else lambda: document
-            advice = arounds or arounds_of(faults)
-            return stack.enter_context(serving(settings, arounds=advice, document=compose))
+            middleware = middleware or middleware_of(faults)
+            return stack.enter_context(serving(settings, middleware=middleware, document=compose))
 
         yield begin
 

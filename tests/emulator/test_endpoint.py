@@ -89,10 +89,10 @@ def test_a_body_past_its_limit_is_413_whether_declared_or_not(start: Any) -> Non
 
 
 def test_a_failure_of_the_instance_itself_tells_the_client_nothing(start: Any, caplog: Any) -> None:
-    async def failing(call: Any, proceed: Any, world: Any) -> Any:
+    async def failing(call: Any, proceed: Any, state: Any) -> Any:
         raise RuntimeError("SELECT secret FROM somewhere")
 
-    instance = start(arounds={"workspaces.list": (failing,)})
+    instance = start(middleware={"workspaces.list": (failing,)})
     response = instance.call("workspaces/list", {})
     assert (response.status_code, response.json()) == (500, {"msg": "Internal Server Error", "code": 500})
     assert "SELECT secret" in caplog.text

@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from conformance.emulator.app import create_app
-from conformance.emulator.faults import FAULTS, arounds_of, find
+from conformance.emulator.faults import FAULTS, find, middleware_of
 from conformance.emulator.faults.fault import OPERATIONS
 from conformance.emulator.settings import Settings
 from conformance.errors import UsageError
@@ -143,14 +143,14 @@ def test_a_faulty_instance_does_not_fail_for_reasons_of_its_own(
 ) -> None:
     if fault.kind == "timing":
         pytest.skip("it is late on purpose")
-    monkeypatch.setattr("conformance.emulator.identity._key", lambda *_: key)  # making one costs more than the walk
-    asyncio.run(_walk(create_app(Settings(start_seconds=0), arounds=arounds_of((fault,)))))
+    monkeypatch.setattr("conformance.emulator.tokens._key", lambda *_: key)  # making one costs more than the walk
+    asyncio.run(_walk(create_app(Settings(start_seconds=0), middleware=middleware_of((fault,)))))
     assert "An operation of the emulated instance failed" not in caplog.text
 
 
 async def _walk(app: Any) -> None:
-    world = app.state.world
-    headers = {"authorization": f"Bearer {world.identity.access_token('sdk-client')}"}
+    state = app.state.emulated
+    headers = {"authorization": f"Bearer {state.tokens.access_token('sdk-client')}"}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://emulated", headers=headers, trust_env=False
@@ -159,4 +159,4 @@ async def _walk(app: Any) -> None:
             await http.post(f"/v1/api/{path}", json=body)
         await http.post("/v1/api/pipelines/create", content=b"{", headers={"content-type": "application/json"})
         await http.request("QUERY", "/v1/api/pipelines/create/more")
-    world.close()
+    state.close()

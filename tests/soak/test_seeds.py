@@ -1,4 +1,4 @@
-"""Whole runs under many seeds: whatever is drawn, and whatever liberties the instance takes, nothing is found.
+"""Whole runs under many seeds: whatever is drawn, and whatever variations the instance takes, nothing is found.
 
 `pytest tests/soak/test_seeds.py --dist load` shares them over the cores.
 """
@@ -33,6 +33,6 @@ def test_nothing_is_found_of_an_instance_without_faults(conformance: Run, tmp_pa
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_is_found_of_an_instance_that_takes_liberties(conformance: Run, tmp_path: Path, seed: int) -> None:
+def test_nothing_is_found_of_an_instance_that_varies(conformance: Run, tmp_path: Path, seed: int) -> None:
     with emulator_process(["--vary", str(seed)]) as url:
         assert broken(conformance, tmp_path, "--target", url, "--seed", str(seed), **CREDENTIALS) == (0, [])

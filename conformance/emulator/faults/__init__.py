@@ -15,7 +15,7 @@ from conformance.emulator.faults import (
     status,
     tokens,
 )
-from conformance.emulator.faults.fault import Fault, arounds_of
+from conformance.emulator.faults.fault import Fault, middleware_of
 from conformance.errors import UsageError
 
 FAULTS: tuple[Fault, ...] = (
@@ -30,7 +30,7 @@ FAULTS: tuple[Fault, ...] = (
     *inference.FAULTS,
 )
 
-__all__ = ["FAULTS", "Fault", "arounds_of", "find"]
+__all__ = ["FAULTS", "Fault", "find", "middleware_of"]
 
 
 def find(fault_id: str) -> Fault:

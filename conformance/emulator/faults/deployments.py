@@ -18,8 +18,8 @@ from conformance.emulator.faults.fault import (
     remembering_copies,
     with_json,
 )
+from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.wire import Answer, Call, RefusalError
-from conformance.emulator.world import Around, Step, World
 
 _UPLOADED = """SELECT m.workspace_id = p.workspace_id AS here FROM model_version v JOIN model m ON m.id = v.model_id
     JOIN pipeline p WHERE v.version = ? AND v.sha = ? AND p.id = ?"""
@@ -30,55 +30,55 @@ _STOPPED = "SELECT id FROM deployment WHERE pipeline_id = ? AND stopped IS NOT N
 _STEPS = """SELECT 1 FROM variant WHERE pipeline_id = ? AND definition LIKE '%"steps":[{%'"""
 
 
-async def _newest_version_always(call: Call, proceed: Step, world: World) -> Answer:
+async def _newest_version_always(call: Call, proceed: Step, state: State) -> Answer:
     """The newest version of the pipeline is deployed, whichever was asked for."""
     body = question(call)
     row = None
     if isinstance(body.get("pipeline_id"), int) and isinstance(body.get("pipeline_version_pk_id"), int):
         query = "SELECT max(id) AS id FROM variant WHERE pipeline_id = ? HAVING max(id) > ?"
-        row = world.store.one(query, body["pipeline_id"], body["pipeline_version_pk_id"])
+        row = state.store.one(query, body["pipeline_id"], body["pipeline_version_pk_id"])
     if row is None:
         return await proceed(call)
     given = {name: value for name, value in body.items() if name not in ("models", "model_ids", "model_configs")}
     return await proceed(asking(call, given | {"pipeline_version_pk_id": row["id"]}))
 
 
-async def _second_deployment(call: Call, proceed: Step, world: World) -> Answer:
+async def _second_deployment(call: Call, proceed: Step, state: State) -> Answer:
     """The same engine under a second id; the first stays as it is."""
-    newest = world.store.one("SELECT max(id) AS id FROM deployment")
+    newest = state.store.one("SELECT max(id) AS id FROM deployment")
     answer = await proceed(call)
     made = answer.json.get("id") if answer.status == 200 else None
     if made is None or newest is None or newest["id"] is None or made > newest["id"]:
         return answer
-    row = world.store.one("SELECT * FROM deployment WHERE id = ?", made)
+    row = state.store.one("SELECT * FROM deployment WHERE id = ?", made)
     assert row is not None
     columns = {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118 - a Row iterates its values
-    with world.store.transaction():
-        again = world.store.add("deployment", **columns)
+    with state.store.transaction():
+        again = state.store.add("deployment", **columns)
         query = "INSERT INTO deployment_name SELECT ?, name FROM deployment_name WHERE deployment_id = ?"
-        world.store.execute(query, again, made)
+        state.store.execute(query, again, made)
     return with_json(answer, {"id": again})
 
 
-async def _first_deployments_id(call: Call, proceed: Step, world: World) -> Answer:
+async def _first_deployments_id(call: Call, proceed: Step, state: State) -> Answer:
     """Another pipeline's deployment is answered by the id of the first that was made."""
     answer = await proceed(call)
     if answer.status != 200:
         return answer
     pipeline = question(call)["pipeline_id"]
-    of, made = world.memory.setdefault("deployment", (pipeline, answer.json["id"]))
+    of, made = state.memory.setdefault("deployment", (pipeline, answer.json["id"]))
     return answer if of == pipeline else with_json(answer, {"id": made})
 
 
-async def _second_undeploy_fails(call: Call, proceed: Step, world: World) -> Answer:
+async def _second_undeploy_fails(call: Call, proceed: Step, state: State) -> Answer:
     number = question(call).get("deployment_id")
-    row = world.store.one("SELECT stopped FROM deployment WHERE id = ?", number) if isinstance(number, int) else None
+    row = state.store.one("SELECT stopped FROM deployment WHERE id = ?", number) if isinstance(number, int) else None
     if row is not None and row["stopped"] is not None:
         return RefusalError(500, "Internal Server Error: no such deployment").answer()
     return await proceed(call)
 
 
-async def _undeploys_its_neighbours(call: Call, proceed: Step, world: World) -> Answer:
+async def _undeploys_its_neighbours(call: Call, proceed: Step, state: State) -> Answer:
     """What else the workspace has deployed ends with it."""
     answer = await proceed(call)
     if answer.status == 200:
@@ -86,14 +86,14 @@ async def _undeploys_its_neighbours(call: Call, proceed: Step, world: World) -> 
         query = """UPDATE deployment SET stopped = ? WHERE stopped IS NULL AND pipeline_id IN (SELECT id FROM pipeline
             WHERE workspace_id = (SELECT p.workspace_id FROM pipeline p JOIN deployment d ON d.pipeline_id = p.id
             WHERE d.id = ? OR p.id = ?))"""
-        world.store.execute(query, world.clock(), body.get("deployment_id"), body.get("pipeline_id"))
+        state.store.execute(query, state.clock(), body.get("deployment_id"), body.get("pipeline_id"))
     return answer
 
 
-def _needs(*names: str) -> Around:
+def _needs(*names: str) -> Middleware:
     """An undeploy is refused unless it has all of these."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         body = question(call)
         if body.get("pipeline_id") is None and body.get("deployment_id") is None:
             return await proceed(call)
@@ -104,43 +104,43 @@ def _needs(*names: str) -> Around:
     return around
 
 
-def _deploying_anyway(applies: Callable[[dict[str, Any], World], dict[str, Any] | None]) -> Around:
+def _deploying_anyway(applies: Callable[[dict[str, Any], State], dict[str, Any] | None]) -> Middleware:
     """A deploy with another body where `applies` makes one."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
-        changed = applies(question(call), world)
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
+        changed = applies(question(call), state)
         return await proceed(call if changed is None else asking(call, changed))
 
     return around
 
 
-def _variant_exists(body: dict[str, Any], world: World) -> bool:
+def _variant_exists(body: dict[str, Any], state: State) -> bool:
     number = body.get("pipeline_version_pk_id")
-    return is_of(number, int) and world.store.one("SELECT 1 FROM variant WHERE id = ?", number) is not None
+    return is_of(number, int) and state.store.one("SELECT 1 FROM variant WHERE id = ?", number) is not None
 
 
-def _unknown_pipeline(body: dict[str, Any], world: World) -> dict[str, Any] | None:
+def _unknown_pipeline(body: dict[str, Any], state: State) -> dict[str, Any] | None:
     number = body.get("pipeline_id")
-    if not is_of(number, int) or world.store.one("SELECT 1 FROM pipeline WHERE id = ?", number):
+    if not is_of(number, int) or state.store.one("SELECT 1 FROM pipeline WHERE id = ?", number):
         return None
-    row = world.store.one("SELECT pipeline_id, id FROM variant ORDER BY id LIMIT 1")
+    row = state.store.one("SELECT pipeline_id, id FROM variant ORDER BY id LIMIT 1")
     models = ("models", "model_ids", "model_configs")
     kept = {name: value for name, value in body.items() if name not in models}
     return kept | {"pipeline_id": row["pipeline_id"], "pipeline_version_pk_id": row["id"]} if row else None
 
 
-def _unknown_version(body: dict[str, Any], world: World) -> dict[str, Any] | None:
-    if not is_of(body.get("pipeline_version_pk_id"), int) or _variant_exists(body, world):
+def _unknown_version(body: dict[str, Any], state: State) -> dict[str, Any] | None:
+    if not is_of(body.get("pipeline_version_pk_id"), int) or _variant_exists(body, state):
         return None
-    row = world.store.one("SELECT max(id) AS id FROM variant WHERE pipeline_id = ?", body.get("pipeline_id"))
+    row = state.store.one("SELECT max(id) AS id FROM variant WHERE pipeline_id = ?", body.get("pipeline_id"))
     return body | {"pipeline_version_pk_id": row["id"]} if row and row["id"] else None
 
 
-def _anothers_version(body: dict[str, Any], world: World) -> dict[str, Any] | None:
-    if not _variant_exists(body, world) or not is_of(body.get("pipeline_id"), int):
+def _anothers_version(body: dict[str, Any], state: State) -> dict[str, Any] | None:
+    if not _variant_exists(body, state) or not is_of(body.get("pipeline_id"), int):
         return None
     query = "SELECT max(id) AS id FROM variant WHERE pipeline_id = ? HAVING sum(id = ?) = 0"
-    row = world.store.one(query, body["pipeline_id"], body["pipeline_version_pk_id"])
+    row = state.store.one(query, body["pipeline_id"], body["pipeline_version_pk_id"])
     models = ("models", "model_ids", "model_configs")
     kept = {name: value for name, value in body.items() if name not in models}
     return kept | {"pipeline_version_pk_id": row["id"]} if row and row["id"] else None
@@ -150,16 +150,16 @@ def _is_whole(model: Any) -> bool:
     return isinstance(model, dict) and all(isinstance(model.get(key), str) for key in ("name", "version", "sha"))
 
 
-def _models_that_are(elsewhere: bool) -> Callable[[dict[str, Any], World], dict[str, Any] | None]:
+def _models_that_are(elsewhere: bool) -> Callable[[dict[str, Any], State], dict[str, Any] | None]:
     """Leave out models that nobody uploaded, or those that only another workspace has."""
 
-    def applies(body: dict[str, Any], world: World) -> dict[str, Any] | None:
+    def applies(body: dict[str, Any], state: State) -> dict[str, Any] | None:
         models = body.get("models")
         if not isinstance(models, list) or not all(_is_whole(each) for each in models):
             return None
         kept = []
         for each in models:
-            rows = world.store.all(_UPLOADED, str(each.get("version")), str(each.get("sha")), body.get("pipeline_id"))
+            rows = state.store.all(_UPLOADED, str(each.get("version")), str(each.get("sha")), body.get("pipeline_id"))
             if any(row["here"] for row in rows) or bool(rows) is not elsewhere:
                 kept.append(each)
         return None if len(kept) == len(models) else body | {"models": kept}
@@ -167,19 +167,19 @@ def _models_that_are(elsewhere: bool) -> Callable[[dict[str, Any], World], dict[
     return applies
 
 
-async def _deployed_anyway(call: Call, proceed: Step, world: World) -> Answer:
+async def _deployed_anyway(call: Call, proceed: Step, state: State) -> Answer:
     """A deploy that is refused for its models has deployed the pipeline without them."""
     answer = await proceed(call)
     if answer.status == 400:
         kept = {name: value for name, value in question(call).items() if not name.startswith("model")}
         row = None
         if isinstance(kept.get("pipeline_id"), int):
-            row = world.store.one("SELECT max(id) AS id FROM variant WHERE pipeline_id = ?", kept["pipeline_id"])
+            row = state.store.one("SELECT max(id) AS id FROM variant WHERE pipeline_id = ?", kept["pipeline_id"])
         await proceed(asking(call, kept | {"deploy_id": "anyway", "pipeline_version_pk_id": row["id"] if row else 0}))
     return answer
 
 
-async def _undeployed_anyway(call: Call, proceed: Step, world: World) -> Answer:
+async def _undeployed_anyway(call: Call, proceed: Step, state: State) -> Answer:
     """An undeploy that is refused has ended what it named in part."""
     answer = await proceed(call)
     if answer.status == 400:
@@ -191,23 +191,23 @@ async def _undeployed_anyway(call: Call, proceed: Step, world: World) -> Answer:
     return answer
 
 
-def row_of(query: str, body: Mapping[str, Any], world: World, field: str = "pipeline_id") -> Any:
+def row_of(query: str, body: Mapping[str, Any], state: State, field: str = "pipeline_id") -> Any:
     value = body.get(field)
-    return world.store.one(query, value) if isinstance(value, int) else None
+    return state.store.one(query, value) if isinstance(value, int) else None
 
 
-def is_older(body: dict[str, Any], world: World) -> bool:
+def is_older(body: dict[str, Any], state: State) -> bool:
     query = "SELECT 1 FROM variant WHERE pipeline_id = ? AND id > ?"
     variant = body.get("pipeline_version_pk_id")
     pipeline = body.get("pipeline_id")
     known = isinstance(variant, int) and isinstance(pipeline, int)
-    return known and world.store.one(query, pipeline, variant) is not None
+    return known and state.store.one(query, pipeline, variant) is not None
 
 
-def _deployed_again(body: dict[str, Any], world: World) -> bool:
+def _deployed_again(body: dict[str, Any], state: State) -> bool:
     """Whether this names models for the newest version of what is deployed, and nothing else."""
-    again = bool(body.get("models")) and body.get("engine_config") is None and not is_older(body, world)
-    return again and row_of(LIVE, body, world) is not None
+    again = bool(body.get("models")) and body.get("engine_config") is None and not is_older(body, state)
+    return again and row_of(LIVE, body, state) is not None
 
 
 FAULTS = (
@@ -331,7 +331,7 @@ FAULTS = (
         "service",
         "An undeploy that names pipeline and deployment is refused.",
         refusing_where(
-            lambda body, world: all(body.get(name) is not None for name in ("pipeline_id", "deployment_id"))
+            lambda body, state: all(body.get(name) is not None for name in ("pipeline_id", "deployment_id"))
         ),
         "pipelines.undeploy.serves-valid-requests",
     ),
@@ -368,7 +368,7 @@ FAULTS = (
         "deploy-refuses-an-empty-pipeline",
         "service",
         "A pipeline without steps is not deployed.",
-        refusing_where(lambda body, world: row_of(_STEPS, body, world) is None),
+        refusing_where(lambda body, state: row_of(_STEPS, body, state) is None),
         "pipelines.deploy.takes-an-empty-pipeline",
     ),
     fault(
@@ -389,7 +389,7 @@ FAULTS = (
         "deploy-refuses-what-was-undeployed",
         "service",
         "A pipeline that was undeployed is not deployed again.",
-        refusing_where(lambda body, world: row_of(_STOPPED, body, world) and not row_of(LIVE, body, world)),
+        refusing_where(lambda body, state: row_of(_STOPPED, body, state) and not row_of(LIVE, body, state)),
         "pipelines.deploy.takes-what-was-undeployed",
     ),
 )

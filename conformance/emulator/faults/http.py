@@ -20,8 +20,8 @@ from conformance.emulator.faults.fault import (
     with_header,
     with_status,
 )
+from conformance.emulator.state import RESPOND, State, Step
 from conformance.emulator.wire import JSON, Answer, Call, RefusalError, answered
-from conformance.emulator.world import RESPOND, Step, World
 
 _OTHERWISE = (
     ("create", "pipelines.create", 201),
@@ -44,37 +44,37 @@ _CREATE = "pipelines.create"
 _STATUS = "status.get-deployment"
 
 
-async def _any_method_will_do(call: Call, proceed: Step, world: World) -> Answer:
+async def _any_method_will_do(call: Call, proceed: Step, state: State) -> Answer:
     """A GET, PUT or DELETE does what POST does."""
     return await proceed(replace(call, method="POST") if call.method not in ("HEAD", "OPTIONS") else call)
 
 
-async def _head_and_options_fail(call: Call, proceed: Step, world: World) -> Answer:
+async def _head_and_options_fail(call: Call, proceed: Step, state: State) -> Answer:
     if call.method in ("HEAD", "OPTIONS"):
         return Answer(500, b'{"msg":"Internal Server Error","code":500}')
     return await proceed(call)
 
 
-async def _nowhere_is_somewhere(call: Call, proceed: Step, world: World) -> Answer:
+async def _nowhere_is_somewhere(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     unknown = answer.status == 404 and not call.operation and not re.search(r"/v1/api/\w+/\w+", call.path)
     return answered({"status": "ok"}) if unknown else answer
 
 
-async def _longer_paths_are_taken(call: Call, proceed: Step, world: World) -> Answer:
+async def _longer_paths_are_taken(call: Call, proceed: Step, state: State) -> Answer:
     """A path that goes on after an operation's own is answered as if it were that operation's."""
     answer = await proceed(call)
     longer = answer.status == 404 and not call.operation and re.match(r"/v1/api/\w+/\w+.", call.path)
     return answered({}) if longer else answer
 
 
-async def _without_documentation(call: Call, proceed: Step, world: World) -> Answer:
+async def _without_documentation(call: Call, proceed: Step, state: State) -> Answer:
     if call.path.startswith("/v1/api/docs"):
         return Answer(404, b'{"msg":"Not found","code":404}')
     return await proceed(call)
 
 
-async def _dateless(call: Call, proceed: Step, world: World) -> Answer:
+async def _dateless(call: Call, proceed: Step, state: State) -> Answer:
     return with_header("date", "")(await proceed(call))
 
 
@@ -84,14 +84,14 @@ def _framed_twice(answer: Answer) -> Answer:
     return replace(answer, headers={**answer.headers, "content-length": length, "transfer-encoding": "chunked"})
 
 
-async def _any_media_type(call: Call, proceed: Step, world: World) -> Answer:
+async def _any_media_type(call: Call, proceed: Step, state: State) -> Answer:
     """Whatever the body is declared to be, it is read as JSON."""
     if call.media_type == JSON or call.operation not in JSON_OPERATIONS:
         return await proceed(call)
     return await proceed(replace(call, headers={**call.headers, "content-type": JSON}))
 
 
-async def _no_parameters(call: Call, proceed: Step, world: World) -> Answer:
+async def _no_parameters(call: Call, proceed: Step, state: State) -> Answer:
     """A media type with a charset is not known."""
     declared = call.headers.get("content-type", "")
     if "charset" in declared.lower() or declared != declared.lower():
@@ -99,7 +99,7 @@ async def _no_parameters(call: Call, proceed: Step, world: World) -> Answer:
     return await proceed(call)
 
 
-async def _unreadable_is_empty(call: Call, proceed: Step, world: World) -> Answer:
+async def _unreadable_is_empty(call: Call, proceed: Step, state: State) -> Answer:
     """A body that is no JSON is read as the empty object, and answered as a success."""
     try:
         _ = call.json
@@ -108,7 +108,7 @@ async def _unreadable_is_empty(call: Call, proceed: Step, world: World) -> Answe
     return await proceed(call)
 
 
-async def _texts_will_do(call: Call, proceed: Step, world: World) -> Answer:
+async def _texts_will_do(call: Call, proceed: Step, state: State) -> Answer:
     """JSON that is no object is answered as a success."""
     try:
         whole = isinstance(call.json, dict)
@@ -139,9 +139,9 @@ _UNUSUAL: dict[str, Callable[[Call], bool]] = {
 """For an operation, requests as its description has them that are not the usual ones."""
 
 
-async def _unusual_fails(call: Call, proceed: Step, world: World) -> Answer:
+async def _unusual_fails(call: Call, proceed: Step, state: State) -> Answer:
     """What the description allows, and few clients send, is a 500."""
-    deployed = call.operation == _STATUS and by_name(world, str(question(call).get("name"))) is not None
+    deployed = call.operation == _STATUS and by_name(state, str(question(call).get("name"))) is not None
     if deployed or not _UNUSUAL[call.operation](call):
         return await proceed(call)
     if call.operation == _INFER:

@@ -12,39 +12,39 @@ import orjson
 from conformance.emulator import inference
 from conformance.emulator.deployments import by_name
 from conformance.emulator.faults.fault import fault, late_once, refusing, with_json
+from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.wire import ARROW_FILE, JSON, Answer, Call
-from conformance.emulator.world import Around, Step, World
 
 
-async def _unrouted_is_400(call: Call, proceed: Step, world: World) -> Answer:
+async def _unrouted_is_400(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    routed = by_name(world, call.parameters.get("deployment", ""))
+    routed = by_name(state, call.parameters.get("deployment", ""))
     return Answer(400, media_type="") if answer.status == 404 and routed is None else answer
 
 
-async def _unknown_is_json(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_is_json(call: Call, proceed: Step, state: State) -> Answer:
     known = call.media_type in (JSON, ARROW_FILE) or "arrow" in call.media_type
     return await proceed(call if known else replace(call, headers={**call.headers, "content-type": JSON}))
 
 
-async def _arrow_is_answered_in_json(call: Call, proceed: Step, world: World) -> Answer:
+async def _arrow_is_answered_in_json(call: Call, proceed: Step, state: State) -> Answer:
     return await proceed(replace(call, headers={**call.headers, "accept": "*/*"}))
 
 
-async def _serve_what_is_gone(call: Call, proceed: Step, world: World) -> Answer:
+async def _serve_what_is_gone(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    deployment = by_name(world, call.parameters.get("deployment", "")) if answer.status == 404 else None
+    deployment = by_name(state, call.parameters.get("deployment", "")) if answer.status == 404 else None
     if deployment is None or deployment.pipeline != call.parameters["pipeline"]:
         return answer
-    return await inference.serve(call, world, deployment)
+    return await inference.serve(call, state, deployment)
 
 
-def _each(change: Any) -> Around:
+def _each(change: Any) -> Middleware:
     return recording(lambda records: [record | change(record) for record in records])
 
 
-def _metadata(change: dict[str, Any]) -> Around:
-    """Advice on what is said beside the outputs, where it is said at all."""
+def _metadata(change: dict[str, Any]) -> Middleware:
+    """Middleware on what is said beside the outputs, where it is said at all."""
 
     def alter(record: Any) -> Any:
         return {"metadata": record["metadata"] | change} if "metadata" in record else {}
@@ -52,7 +52,7 @@ def _metadata(change: dict[str, Any]) -> Around:
     return _each(alter)
 
 
-def _last_model(change: dict[str, str]) -> Around:
+def _last_model(change: dict[str, str]) -> Middleware:
     def alter(record: Any) -> Any:
         if "metadata" not in record:
             return {}
@@ -70,7 +70,7 @@ def _renamed_input(record: Any) -> Any:
     return {"in": dict(zip(("tensor",), record["in"].values(), strict=False))} if "in" in record else {}
 
 
-def _reversed_past(count: int) -> Around:
+def _reversed_past(count: int) -> Middleware:
     return recording(lambda records: records[::-1] if len(records) > count else records)
 
 
@@ -81,8 +81,8 @@ def _outputs_moved(records: Records) -> Records:
     return [record | {"out": records[index - 1]["out"]} for index, record in enumerate(records)]
 
 
-def _only_in(media_type: str, around: Around) -> Around:
-    async def chosen(call: Call, proceed: Step, world: World) -> Answer:
+def _only_in(media_type: str, around: Middleware) -> Middleware:
+    async def chosen(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.media_type != media_type:
             return answer
@@ -90,12 +90,12 @@ def _only_in(media_type: str, around: Around) -> Around:
         async def given(_: Call) -> Answer:
             return answer
 
-        return await around(call, given, world)
+        return await around(call, given, state)
 
     return chosen
 
 
-async def _ignores_accept(call: Call, proceed: Step, world: World) -> Answer:
+async def _ignores_accept(call: Call, proceed: Step, state: State) -> Answer:
     """JSON rows are answered in JSON, whatever is accepted."""
     if call.media_type == JSON:
         return await proceed(replace(call, headers={**call.headers, "accept": "*/*"}))
@@ -106,18 +106,18 @@ def _with_anomaly(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name != "check_failures"} | {"anomaly": {"count": 0}}
 
 
-async def _not_ready_is_500(call: Call, proceed: Step, world: World) -> Answer:
+async def _not_ready_is_500(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     return Answer(500, b'[{"error":"connection refused","error_type":"Internal"}]') if answer.status == 503 else answer
 
 
-async def _broken_by_bad_input(call: Call, proceed: Step, world: World) -> Answer:
+async def _broken_by_bad_input(call: Call, proceed: Step, state: State) -> Answer:
     """After bad input, a deployment answers nothing but errors."""
-    if world.memory.get(call.path):
+    if state.memory.get(call.path):
         return Answer(500, b'[{"error":"engine is not available","error_type":"Unavailable"}]')
     answer = await proceed(call)
     if answer.status == 500:
-        world.memory[call.path] = True
+        state.memory[call.path] = True
     return answer
 
 
@@ -125,14 +125,14 @@ def _many(call: Call) -> bool:
     return call.body.count(b"{") >= 1_000 or len(call.body) > 900_000
 
 
-async def _too_many_rows(call: Call, proceed: Step, world: World) -> Answer:
+async def _too_many_rows(call: Call, proceed: Step, state: State) -> Answer:
     """A batch of a thousand is an error of the engine."""
     if _many(call):
         return Answer(500, b'[{"error":"message larger than max","error_type":"Transport"}]')
     return await proceed(call)
 
 
-async def _texts_are_numbers(call: Call, proceed: Step, world: World) -> Answer:
+async def _texts_are_numbers(call: Call, proceed: Step, state: State) -> Answer:
     """Numbers written as texts are read as numbers, and other texts as zero."""
     if call.media_type != JSON or b'"' not in call.body:
         return await proceed(call)
@@ -151,7 +151,7 @@ async def _texts_are_numbers(call: Call, proceed: Step, world: World) -> Answer:
     return await proceed(replace(call, body=orjson.dumps(rows)))
 
 
-async def _any_width(call: Call, proceed: Step, world: World) -> Answer:
+async def _any_width(call: Call, proceed: Step, state: State) -> Answer:
     """Rows are cut, or filled with zeros, to the width that the model takes."""
     answer = await proceed(call)
     wanted = re.search(rb"takes \[(\d+)\] values a row", answer.body) if answer.status == 500 else None
@@ -162,17 +162,17 @@ async def _any_width(call: Call, proceed: Step, world: World) -> Answer:
     return await proceed(replace(call, body=orjson.dumps(rows)))
 
 
-async def _truncated_is_empty(call: Call, proceed: Step, world: World) -> Answer:
+async def _truncated_is_empty(call: Call, proceed: Step, state: State) -> Answer:
     """An Arrow file that cannot be read is taken for one without rows."""
     answer = await proceed(call)
     unreadable = answer.status == 500 and b"not a valid Arrow file" in answer.body
     return Answer(200, b"[]") if unreadable else answer
 
 
-def _taken(applies: Callable[[Call], bool]) -> Around:
+def _taken(applies: Callable[[Call], bool]) -> Middleware:
     """What a deployment cannot compute is answered as if it had no rows, where `applies` says so."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         return Answer(200, b"[]") if answer.status == 500 and applies(call) else answer
 
@@ -193,12 +193,12 @@ _TRACE = (
 )
 
 
-def refusing_rows(applies: Callable[[Call], bool]) -> Around:
-    """Advice that refuses rows that a running deployment would have served."""
+def refusing_rows(applies: Callable[[Call], bool]) -> Middleware:
+    """Middleware that refuses rows that a running deployment would have served."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
-        deployment = by_name(world, call.parameters.get("deployment", ""))
-        runs = deployment is not None and deployment.phase(world) == "running"
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
+        deployment = by_name(state, call.parameters.get("deployment", ""))
+        runs = deployment is not None and deployment.phase(state) == "running"
         return Answer(400, media_type="") if runs and applies(call) else await proceed(call)
 
     return around
@@ -212,10 +212,10 @@ def _accepts_another_form(call: Call) -> bool:
 Records = list[dict[str, Any]]
 
 
-def recording(alter: Callable[[Records], Records]) -> Around:
-    """Advice that changes the records of an inference, whichever form they are answered in."""
+def recording(alter: Callable[[Records], Records]) -> Middleware:
+    """Middleware that changes the records of an inference, whichever form they are answered in."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status != 200:
             return answer
@@ -228,8 +228,8 @@ def recording(alter: Callable[[Records], Records]) -> Around:
     return around
 
 
-def numbers(alter: Callable[[int, float], float]) -> Around:
-    """Advice that changes each number under `out`, given its row."""
+def numbers(alter: Callable[[int, float], float]) -> Middleware:
+    """Middleware that changes each number under `out`, given its row."""
 
     def change(records: Records) -> Records:
         return [_with_numbers(record, index, alter) for index, record in enumerate(records)]

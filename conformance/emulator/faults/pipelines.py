@@ -23,86 +23,86 @@ from conformance.emulator.faults.fault import (
     remembering_copies,
     with_json,
 )
+from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.wire import Answer, Call, RefusalError
-from conformance.emulator.world import Around, Step, World
 
 _COPY = "pipelines.copy"
 
 
-async def _copy_is_gone(call: Call, proceed: Step, world: World) -> Answer:
+async def _copy_is_gone(call: Call, proceed: Step, state: State) -> Answer:
     return Answer(404, b'{"msg":"Not found","code":404}')
 
 
-async def _same_name_elsewhere(call: Call, proceed: Step, world: World) -> Answer:
+async def _same_name_elsewhere(call: Call, proceed: Step, state: State) -> Answer:
     """A name leads to the pipeline that had it first, in whichever workspace."""
     answer = await proceed(call)
     if answer.status != 200:
         return answer
-    row = world.store.one("SELECT min(id) AS id FROM pipeline WHERE name = ?", question(call)["pipeline_id"])
-    return _under(answer, row["id"], world) if row and row["id"] != answer.json["pipeline_pk_id"] else answer
+    row = state.store.one("SELECT min(id) AS id FROM pipeline WHERE name = ?", question(call)["pipeline_id"])
+    return _under(answer, row["id"], state) if row and row["id"] != answer.json["pipeline_pk_id"] else answer
 
 
-def _under(answer: Answer, pipeline_id: int, world: World) -> Answer:
+def _under(answer: Answer, pipeline_id: int, state: State) -> Answer:
     """The answer of a create under another pipeline's id."""
     body, variant = answer.json, answer.json["pipeline_variant_pk_id"]
-    hand_out(world, (pipeline_id, variant), (body["pipeline_pk_id"], variant))
+    hand_out(state, (pipeline_id, variant), (body["pipeline_pk_id"], variant))
     return with_json(answer, body | {"pipeline_pk_id": pipeline_id})
 
 
-async def _name_is_not_enough(call: Call, proceed: Step, world: World) -> Answer:
+async def _name_is_not_enough(call: Call, proceed: Step, state: State) -> Answer:
     """Pipelines without steps share one id in a workspace, whatever they are called."""
     answer = await proceed(call)
     body = question(call)
     if answer.status != 200 or body.get("definition"):
         return answer
-    first = world.memory.setdefault(f"empty-{body['workspace_id']}", answer.json["pipeline_pk_id"])
-    return _under(answer, first, world)
+    first = state.memory.setdefault(f"empty-{body['workspace_id']}", answer.json["pipeline_pk_id"])
+    return _under(answer, first, state)
 
 
-async def _same_name_is_a_new_pipeline(call: Call, proceed: Step, world: World) -> Answer:
+async def _same_name_is_a_new_pipeline(call: Call, proceed: Step, state: State) -> Answer:
     """A name created again leaves the old pipeline under another name and makes a new one."""
     body = question(call)
     name, workspace = body.get("pipeline_id"), body.get("workspace_id")
     if isinstance(name, str) and isinstance(workspace, int):
         query = "UPDATE pipeline SET name = name || '#' || id WHERE name = ? AND workspace_id = ? AND id NOT IN (%s)"
         deployed = "SELECT pipeline_id FROM deployment WHERE stopped IS NULL"
-        world.store.execute(query % deployed, name, workspace)
+        state.store.execute(query % deployed, name, workspace)
     return await proceed(call)
 
 
-def _earlier(field: str, column: str) -> Around:
+def _earlier(field: str, column: str) -> Middleware:
     """A create of a name that exists answers with this of the version before."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status != 200:
             return answer
         query = f"SELECT {column} FROM variant WHERE pipeline_id = ? AND id < ? ORDER BY id DESC LIMIT 1"  # noqa: S608
-        row = world.store.one(query, answer.json["pipeline_pk_id"], answer.json["pipeline_variant_pk_id"])
+        row = state.store.one(query, answer.json["pipeline_pk_id"], answer.json["pipeline_variant_pk_id"])
         return with_json(answer, answer.json | {field: row[column]}) if row else answer
 
     return around
 
 
-def _of_source(fields: dict[str, str], *, of_copies: bool = False) -> Around:
+def _of_source(fields: dict[str, str], *, of_copies: bool = False) -> Middleware:
     """A copy answers with these ids of its source, by column of its newest version.
 
     `of_copies` leaves the copies of originals alone: what is done with them is most of what a client does.
     """
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status != 200:
             return answer
         body, source = answer.json, int(question(call)["source_pipeline"])
-        copies = world.memory.setdefault("made by copying", set())
+        copies = state.memory.setdefault("made by copying", set())
         copies.add(body["pipeline_pk_id"])
         query = "SELECT pipeline_id, id FROM variant WHERE pipeline_id = ? ORDER BY id DESC LIMIT 1"
-        row = world.store.one(query, source)
+        row = state.store.one(query, source)
         if row is None or (of_copies and source not in copies):
             return answer
         altered = body | {field: row[column] for field, column in fields.items()}
-        hand_out(world, _ids(altered), _ids(body))
+        hand_out(state, _ids(altered), _ids(body))
         return with_json(answer, altered)
 
     return around
@@ -112,19 +112,19 @@ def _ids(body: dict[str, Any]) -> Pair:
     return body["pipeline_pk_id"], body["pipeline_variant_pk_id"]
 
 
-async def _copies_and_deploys(call: Call, proceed: Step, world: World) -> Answer:
+async def _copies_and_deploys(call: Call, proceed: Step, state: State) -> Answer:
     body = question(call)
     name = body.get("deploy") or body.get("name")
     return await proceed(asking(call, body | {"deploy": name}) if isinstance(name, str) else call)
 
 
-async def _copies_the_oldest(call: Call, proceed: Step, world: World) -> Answer:
+async def _copies_the_oldest(call: Call, proceed: Step, state: State) -> Answer:
     """The oldest version is copied, whichever was asked for."""
     body = question(call)
     row = None
     if isinstance(body.get("source_pipeline"), int):
         query = "SELECT version FROM variant WHERE pipeline_id = ? ORDER BY id LIMIT 1"
-        row = world.store.one(query, body["source_pipeline"])
+        row = state.store.one(query, body["source_pipeline"])
     answer = await proceed(asking(call, body | {"pipeline_version": row["version"]}) if row else call)
     return (
         with_json(answer, answer.json | {"pipeline_version": body.get("pipeline_version")}) if _made(answer) else answer
@@ -135,43 +135,43 @@ def _made(answer: Answer) -> bool:
     return answer.status == 200
 
 
-def _copy_tells(change: Any) -> Around:
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+def _copy_tells(change: Any) -> Middleware:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         return with_json(answer, answer.json | change(question(call))) if _made(answer) else answer
 
     return around
 
 
-async def _unknown_workspace_is_the_first(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_workspace_is_the_first(call: Call, proceed: Step, state: State) -> Answer:
     body = question(call)
     workspace = body.get("workspace_id")
-    known = not is_of(workspace, int) or world.store.one("SELECT 1 FROM workspace WHERE id = ?", workspace)
+    known = not is_of(workspace, int) or state.store.one("SELECT 1 FROM workspace WHERE id = ?", workspace)
     return await proceed(call if known else asking(call, body | {"workspace_id": 10}))
 
 
-async def _unknown_source_is_the_newest(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_source_is_the_newest(call: Call, proceed: Step, state: State) -> Answer:
     body = question(call)
     source = body.get("source_pipeline")
-    if not is_of(source, int) or world.store.one("SELECT 1 FROM pipeline WHERE id = ?", source):
+    if not is_of(source, int) or state.store.one("SELECT 1 FROM pipeline WHERE id = ?", source):
         return await proceed(call)
-    newest = world.store.one("SELECT max(id) AS id FROM pipeline WHERE workspace_id = ?", body.get("workspace_id"))
+    newest = state.store.one("SELECT max(id) AS id FROM pipeline WHERE workspace_id = ?", body.get("workspace_id"))
     return await proceed(asking(call, body | {"source_pipeline": newest["id"] if newest else source}))
 
 
-async def _source_of_any_workspace(call: Call, proceed: Step, world: World) -> Answer:
+async def _source_of_any_workspace(call: Call, proceed: Step, state: State) -> Answer:
     body = question(call)
     row = None
     if is_of(body.get("source_pipeline"), int) and is_of(body.get("workspace_id"), int):
-        row = world.store.one("SELECT workspace_id FROM pipeline WHERE id = ?", body["source_pipeline"])
+        row = state.store.one("SELECT workspace_id FROM pipeline WHERE id = ?", body["source_pipeline"])
     return await proceed(asking(call, body | {"workspace_id": row["workspace_id"]}) if row else call)
 
 
-async def _changed_anyway(call: Call, proceed: Step, world: World) -> Answer:
+async def _changed_anyway(call: Call, proceed: Step, state: State) -> Answer:
     """A create that is refused for its workspace or definition has made its pipeline all the same."""
     answer = await proceed(call)
     body = question(call)
-    name, store = body.get("pipeline_id") or body.get("name"), world.store
+    name, store = body.get("pipeline_id") or body.get("name"), state.store
     if answer.status != 400 or not isinstance(name, str) or not name:
         return answer
     workspace = body.get("workspace_id")
@@ -184,20 +184,20 @@ async def _changed_anyway(call: Call, proceed: Step, world: World) -> Answer:
     return answer
 
 
-def _is_taken(body: dict[str, Any], world: World) -> bool:
+def _is_taken(body: dict[str, Any], state: State) -> bool:
     query = "SELECT 1 FROM pipeline WHERE workspace_id = ? AND name = ?"
     name, workspace = body.get("pipeline_id"), body.get("workspace_id")
     known = isinstance(name, str) and isinstance(workspace, int)
-    return known and world.store.one(query, workspace, name) is not None
+    return known and state.store.one(query, workspace, name) is not None
 
 
-async def _a_copy_is_not_copied(call: Call, proceed: Step, world: World) -> Answer:
-    if is_copy("source_pipeline")(question(call), world):
+async def _a_copy_is_not_copied(call: Call, proceed: Step, state: State) -> Answer:
+    if is_copy("source_pipeline")(question(call), state):
         return RefusalError(400, "Bad request: a copy cannot be copied").answer()
-    return await remembering_copies(call, proceed, world)
+    return await remembering_copies(call, proceed, state)
 
 
-async def _definition_in_a_text(call: Call, proceed: Step, world: World) -> Answer:
+async def _definition_in_a_text(call: Call, proceed: Step, state: State) -> Answer:
     body = question(call)
     try:
         read = orjson.loads(body["definition"]) if isinstance(body.get("definition"), str) else None
@@ -206,14 +206,14 @@ async def _definition_in_a_text(call: Call, proceed: Step, world: World) -> Answ
     return await proceed(call if read is None else asking(call, body | {"definition": read}))
 
 
-async def _numbered(call: Call, proceed: Step, world: World) -> Answer:
+async def _numbered(call: Call, proceed: Step, state: State) -> Answer:
     """Versions of models are called by their numbers."""
     answer = await proceed(call)
-    world.store.execute("UPDATE model_version SET version = CAST(id AS TEXT)")
+    state.store.execute("UPDATE model_version SET version = CAST(id AS TEXT)")
     return answer
 
 
-async def _told_with_what_was_asked(call: Call, proceed: Step, world: World) -> Answer:
+async def _told_with_what_was_asked(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     return with_json(answer, question(call) | answer.json) if answer.status == 200 else answer
 
@@ -364,7 +364,7 @@ FAULTS = (
         "create-refuses-an-empty-definition",
         "service",
         "The definition {} is refused.",
-        refusing_where(lambda body, world: body.get("definition") == {}),
+        refusing_where(lambda body, state: body.get("definition") == {}),
         "pipelines.create.takes-an-empty-definition",
     ),
     fault(
@@ -378,14 +378,14 @@ FAULTS = (
         "create-requires-a-definition",
         "service",
         "A pipeline without a definition is refused.",
-        refusing_where(lambda body, world: body.get("definition") is None),
+        refusing_where(lambda body, state: body.get("definition") is None),
         "pipelines.create.takes-no-definition",
     ),
     fault(
         "create-refuses-63-characters",
         "service",
         "A name of 63 characters is refused.",
-        refusing_where(lambda body, world: len(str(body.get("pipeline_id"))) == 63),
+        refusing_where(lambda body, state: len(str(body.get("pipeline_id"))) == 63),
         "pipelines.create.takes-names-of-63-characters",
     ),
     fault(

@@ -29,15 +29,15 @@ from conformance.emulator.faults.fault import (
     with_json,
     with_status,
 )
+from conformance.emulator.state import RESPOND, Middleware, State, Step
 from conformance.emulator.wire import Answer, Call, RefusalError
-from conformance.emulator.world import RESPOND, Around, Step, World
 
 _VERSIONS = "models.list-versions"
 _QUERY = "error returned from database: SELECT id, owner_id FROM pipeline WHERE pipeline_id = $1"
 _CONVERSION = {"framework": "onnx", "requirements": []}
 
 
-async def _an_ending_is_needed(call: Call, proceed: Step, world: World) -> Answer:
+async def _an_ending_is_needed(call: Call, proceed: Step, state: State) -> Answer:
     """A file whose name has no ending is refused."""
     named = re.search(rb'filename="([^"]*)"', call.body)
     if named and b"." not in named[1]:
@@ -61,39 +61,39 @@ def _another_sha_but_for_the_first(found: Any) -> Any:
     ]
 
 
-async def _known_by_the_other_sha(call: Call, proceed: Step, world: World) -> Answer:
+async def _known_by_the_other_sha(call: Call, proceed: Step, state: State) -> Answer:
     """Who names a model by the sha that was listed means the model that was listed."""
     body = call.body.decode("utf-8", "replace")
-    for row in world.store.all("SELECT DISTINCT sha FROM model_version"):
+    for row in state.store.all("SELECT DISTINCT sha FROM model_version"):
         body = body.replace(_other(row["sha"]), row["sha"])
     return await proceed(replace(call, body=body.encode()))
 
 
-def _is_later(world: World, version: str) -> bool:
+def _is_later(state: State, version: str) -> bool:
     """Whether a version is not the first of its model."""
     query = """SELECT 1 FROM model_version v JOIN model_version earlier ON earlier.model_id = v.model_id
         AND earlier.id < v.id WHERE v.version = ?"""
-    return world.store.one(query, version) is not None
+    return state.store.one(query, version) is not None
 
 
-async def _shown_by_the_other_sha(call: Call, proceed: Step, world: World) -> Answer:
+async def _shown_by_the_other_sha(call: Call, proceed: Step, state: State) -> Answer:
     """Status and inference show the sha by which a version is listed."""
     answer = await proceed(call)
     name = call.parameters.get("deployment") or question(call).get("name")
-    deployment = by_name(world, name) if answer.status == 200 and isinstance(name, str) else None
+    deployment = by_name(state, name) if answer.status == 200 and isinstance(name, str) else None
     body = answer.body
     for model in deployment.models if deployment else ():
-        if _is_later(world, model.version):
+        if _is_later(state, model.version):
             body = body.replace(model.sha.encode(), _other(model.sha).encode())
     return replace(answer, body=body)
 
 
-def _listing(alter: Any) -> dict[str, Around]:
-    """Advice on listed versions, for a list that has any."""
+def _listing(alter: Any) -> dict[str, Middleware]:
+    """Middleware on listed versions, for a list that has any."""
     return {_VERSIONS: succeeding(lambda found: alter(found) if found else found)}
 
 
-async def _unrelated_version(call: Call, proceed: Step, world: World) -> Answer:
+async def _unrelated_version(call: Call, proceed: Step, state: State) -> Answer:
     """Versions of a name that merely begins like the one asked for, or of none, are listed with it."""
     answer = await proceed(call)
     if answer.status != 200 or not answer.json:
@@ -102,7 +102,7 @@ async def _unrelated_version(call: Call, proceed: Step, world: World) -> Answer:
     return with_json(answer, [*answer.json, more | {"model_version": str(uuid.uuid4())}])
 
 
-async def _all_for_an_unknown_name(call: Call, proceed: Step, world: World) -> Answer:
+async def _all_for_an_unknown_name(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     if answer.status != 200 or answer.json:
         return answer
@@ -118,7 +118,7 @@ def _model_keys_apart(found: Any) -> Any:
     return [each | {"models_pk_id": each["models_pk_id"] + index} for index, each in enumerate(found)]
 
 
-async def _workspaces_without_new(call: Call, proceed: Step, world: World) -> Answer:
+async def _workspaces_without_new(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     if answer.status != 200:
         return answer
@@ -134,36 +134,36 @@ def _workspaces_emptied(body: Any) -> Any:
     return {"workspaces": [each | {"models": [], "pipelines": []} for each in body["workspaces"]]}
 
 
-def _aliased(kind: str, field: str) -> Around:
-    """Advice that gives every second thing made the id of the first."""
+def _aliased(kind: str, field: str) -> Middleware:
+    """Middleware that gives every second thing made the id of the first."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status // 100 != 2:
             return answer
-        first = world.memory.setdefault(kind, answer.json[field])
+        first = state.memory.setdefault(kind, answer.json[field])
         return with_json(answer, answer.json | {field: first})
 
     return around
 
 
-async def _first_upload(call: Call, proceed: Step, world: World) -> Answer:
+async def _first_upload(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    first: Answer = world.memory.setdefault("upload", answer) if answer.status == 202 else answer
+    first: Answer = state.memory.setdefault("upload", answer) if answer.status == 202 else answer
     return first
 
 
-async def _pickles_are_models(call: Call, proceed: Step, world: World) -> Answer:
+async def _pickles_are_models(call: Call, proceed: Step, state: State) -> Answer:
     """Bytes that are no model become a version that is ready."""
     answer = await proceed(call)
     if answer.status != 400 or b"not an ONNX model" not in answer.body:
         return answer
     answer = await proceed(replace(call, body=call.body.replace(b'"onnx"', b'"keras"')))
-    world.store.execute("UPDATE model_version SET status = 'ready' WHERE status = 'error'")
+    state.store.execute("UPDATE model_version SET status = 'ready' WHERE status = 'error'")
     return answer
 
 
-async def _workspace_anyway(call: Call, proceed: Step, world: World) -> Answer:
+async def _workspace_anyway(call: Call, proceed: Step, state: State) -> Answer:
     """A workspace that is refused for its name has been made under another."""
     answer = await proceed(call)
     if answer.status == 400 and question(call):
@@ -171,7 +171,7 @@ async def _workspace_anyway(call: Call, proceed: Step, world: World) -> Answer:
     return answer
 
 
-async def _same_bytes_are_refused(call: Call, proceed: Step, world: World) -> Answer:
+async def _same_bytes_are_refused(call: Call, proceed: Step, state: State) -> Answer:
     """A file that a model's name has already is refused."""
     answer = await proceed(call)
     if answer.status != 202:
@@ -179,21 +179,21 @@ async def _same_bytes_are_refused(call: Call, proceed: Step, world: World) -> An
     made = answer.json["insert_models"]["returning"][0]["models"][0]["id"]
     query = """SELECT 1 FROM model_version a JOIN model_version b ON a.model_id = b.model_id AND a.sha = b.sha
         WHERE a.id = ? AND b.id < a.id"""
-    if world.store.one(query, made) is None:
+    if state.store.one(query, made) is None:
         return answer
-    world.store.execute("DELETE FROM model_version WHERE id = ?", made)
+    state.store.execute("DELETE FROM model_version WHERE id = ?", made)
     return RefusalError(400, "Bad request: the model has this file already").answer()
 
 
-async def _two_workspaces(call: Call, proceed: Step, world: World) -> Answer:
-    row = world.store.one("SELECT count(*) AS made FROM workspace")
+async def _two_workspaces(call: Call, proceed: Step, state: State) -> Answer:
+    row = state.store.one("SELECT count(*) AS made FROM workspace")
     if row is not None and row["made"] > 2:
         return RefusalError(400, "Bad request: no more workspaces").answer()
     return await proceed(call)
 
 
-async def _no_list_once_made(call: Call, proceed: Step, world: World) -> Answer:
-    row = world.store.one("SELECT count(*) AS made FROM workspace")
+async def _no_list_once_made(call: Call, proceed: Step, state: State) -> Answer:
+    row = state.store.one("SELECT count(*) AS made FROM workspace")
     if row is not None and row["made"] > 1:
         return RefusalError(500, "Internal Server Error").answer()
     return await proceed(call)
@@ -220,10 +220,10 @@ def _saying(call: Call, metadata: dict[str, Any]) -> Call:
     return replace(call, body=call.body[:start] + orjson.dumps(metadata) + call.body[end:])
 
 
-def _filling(field: str, value: Callable[[], Any]) -> Around:
-    """Advice that fills in what the metadata lacks."""
+def _filling(field: str, value: Callable[[], Any]) -> Middleware:
+    """Middleware that fills in what the metadata lacks."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         metadata = _metadata(call)
         if metadata is None or field in metadata:
             return await proceed(call)
@@ -232,37 +232,37 @@ def _filling(field: str, value: Callable[[], Any]) -> Around:
     return around
 
 
-async def _unknown_workspace_is_the_first(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_workspace_is_the_first(call: Call, proceed: Step, state: State) -> Answer:
     metadata = _metadata(call)
     workspace = metadata.get("workspace_id") if metadata else None
     if metadata is None or not is_of(workspace, int):
         return await proceed(call)
-    if world.store.one("SELECT 1 FROM workspace WHERE id = ?", workspace):
+    if state.store.one("SELECT 1 FROM workspace WHERE id = ?", workspace):
         return await proceed(call)
     return await proceed(_saying(call, metadata | {"workspace_id": 10}))
 
 
-def _taking(applies: Callable[[Call], bool]) -> Around:
-    """Advice that answers what was refused as if a model had been kept, where `applies` says so."""
+def _taking(applies: Callable[[Call], bool]) -> Middleware:
+    """Middleware that answers what was refused as if a model had been kept, where `applies` says so."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status != 400 or not applies(call):
             return answer
-        made = world.memory["taken"] = world.memory.get("taken", 900_000) + 1
+        made = state.memory["taken"] = state.memory.get("taken", 900_000) + 1
         return Answer(202, orjson.dumps({"insert_models": {"returning": [{"models": [{"id": made}]}]}}))
 
     return around
 
 
-async def _kept_anyway(call: Call, proceed: Step, world: World) -> Answer:
+async def _kept_anyway(call: Call, proceed: Step, state: State) -> Answer:
     """An upload that is refused has become a version, without a file."""
     answer = await proceed(call)
     metadata = _metadata(call) or {}
     name, workspace = metadata.get("name"), metadata.get("workspace_id")
     if answer.status != 400 or not isinstance(name, str) or not is_of(workspace, int):
         return answer
-    store = world.store
+    store = state.store
     with store.transaction():
         row = store.one("SELECT id FROM model WHERE workspace_id = ? AND name = ?", workspace, name)
         model = row["id"] if row else store.add("model", workspace_id=workspace, name=name)
@@ -271,14 +271,14 @@ async def _kept_anyway(call: Call, proceed: Step, world: World) -> Answer:
     return answer
 
 
-async def _beyond_ascii_fails(call: Call, proceed: Step, world: World) -> Answer:
+async def _beyond_ascii_fails(call: Call, proceed: Step, state: State) -> Answer:
     name = (_metadata(call) or {}).get("name")
     if isinstance(name, str) and not name.isascii():
         return RefusalError(500, "Internal Server Error").answer()
     return await proceed(call)
 
 
-async def _any_media_type(call: Call, proceed: Step, world: World) -> Answer:
+async def _any_media_type(call: Call, proceed: Step, state: State) -> Answer:
     """A form is read as one whatever it is declared to be."""
     first = call.body.partition(b"\r\n")[0]
     if call.media_type == "multipart/form-data" or not first.startswith(b"--"):
@@ -409,7 +409,7 @@ FAULTS = (
         "list-versions-by-key-is-refused",
         "service",
         "Versions are not listed by their model's key alone.",
-        refusing_where(lambda body, world: body.get("models_pk_id") is not None and body.get("model_id") is None),
+        refusing_where(lambda body, state: body.get("models_pk_id") is not None and body.get("model_id") is None),
         "models.list-versions.serves-valid-requests",
     ),
     fault(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.emulator.faults.fault import Fault, asking, fault, is_of, question
+from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.wire import Answer, Call, answered
-from conformance.emulator.world import Around, Step, World
 
 _CREATE = "pipelines.create"
 _COPY = "pipelines.copy"
@@ -17,13 +17,13 @@ _STATUS = "status.get-deployment"
 _URL = "admin.get-pipeline-external-url"
 
 
-Guess = Callable[[dict[str, Any], World], Any]
+Guess = Callable[[dict[str, Any], State], Any]
 """A value for a field that is missing or of the wrong type, from the rest of the body."""
 
 
 def _newest(query: str) -> Guess:
-    def guess(body: dict[str, Any], world: World) -> Any:
-        row = world.store.one(query)
+    def guess(body: dict[str, Any], state: State) -> Any:
+        row = state.store.one(query)
         return row[0] if row else 1
 
     return guess
@@ -32,19 +32,19 @@ def _newest(query: str) -> Guess:
 def _by(field: str, query: str) -> Guess:
     """From the row that another field names, else from the newest."""
 
-    def guess(body: dict[str, Any], world: World) -> Any:
+    def guess(body: dict[str, Any], state: State) -> Any:
         value = body.get(field)
-        row = world.store.one(query, value) if is_of(value, int) or isinstance(value, str) else None
+        row = state.store.one(query, value) if is_of(value, int) or isinstance(value, str) else None
         return row[0] if row else 0
 
     return guess
 
 
-def _fresh(body: dict[str, Any], world: World) -> Any:
+def _fresh(body: dict[str, Any], state: State) -> Any:
     return f"unnamed-{uuid.uuid4().hex[:8]}"
 
 
-def _workspace(body: dict[str, Any], world: World) -> Any:
+def _workspace(body: dict[str, Any], state: State) -> Any:
     return 10
 
 
@@ -76,15 +76,15 @@ _GUESSES: tuple[tuple[str, str, type, Guess], ...] = (
 """Operation, field, its type, and what a lax service would take in its place."""
 
 
-def _guessing(field: str, kind: type, guess: Guess, *, missing: bool) -> Around:
-    """Advice that fills in a field that is missing, or replaces one that has another type."""
+def _guessing(field: str, kind: type, guess: Guess, *, missing: bool) -> Middleware:
+    """Middleware that fills in a field that is missing, or replaces one that has another type."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         body = question(call)
         lax = field not in body if missing else field in body and not is_of(body[field], kind)
         if not lax or not call.body.lstrip().startswith(b"{"):
             return await proceed(call)
-        return await proceed(asking(call, body | {field: guess(body, world)}))
+        return await proceed(asking(call, body | {field: guess(body, state)}))
 
     return around
 
@@ -112,10 +112,10 @@ def _pair(operation: str, field: str, kind: type, guess: Guess) -> tuple[Fault, 
     )
 
 
-def _ignoring(field: str) -> Around:
+def _ignoring(field: str) -> Middleware:
     """A list that is none is taken for none at all."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         body = question(call)
         if body.get(field) is None or isinstance(body[field], list):
             return await proceed(call)
@@ -124,10 +124,10 @@ def _ignoring(field: str) -> Around:
     return around
 
 
-def _without_incomplete_models(key: str) -> Around:
+def _without_incomplete_models(key: str) -> Middleware:
     """Models that lack a key are passed over."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         body = question(call)
         models = body.get("models")
         if not isinstance(models, list):
@@ -138,24 +138,24 @@ def _without_incomplete_models(key: str) -> Around:
     return around
 
 
-async def _undeploys_nothing(call: Call, proceed: Step, world: World) -> Answer:
+async def _undeploys_nothing(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     body = question(call)
     named = any(body.get(name) is not None for name in ("pipeline_id", "deployment_id"))
     return answered(None) if answer.status == 400 and not named and call.body[:1] == b"{" else answer
 
 
-async def _undeploys_any_type(call: Call, proceed: Step, world: World) -> Answer:
+async def _undeploys_any_type(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     values = [question(call).get(name) for name in ("pipeline_id", "deployment_id")]
     odd = any(value is not None and not is_of(value, int) for value in values)
     return answered(None) if answer.status == 400 and odd else answer
 
 
-def _filtering_by(field: str, kind: type) -> Around:
+def _filtering_by(field: str, kind: type) -> Middleware:
     """A filter of another type is not applied."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         body = question(call)
         if body.get(field) is None or is_of(body[field], kind):
             return await proceed(call)

@@ -6,39 +6,39 @@ from typing import Any
 
 from conformance.emulator.deployments import by_name
 from conformance.emulator.faults.fault import asking, fault, late_once, question, succeeding, with_json
+from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.wire import Answer, Call, RefusalError, answered
-from conformance.emulator.world import Around, Step, World
 
 _STATUS = "status.get-deployment"
 _OTHER_SHA = "0" * 64
 _STARTING = {"status": "Starting", "details": [], "engines": [], "engine_lbs": [], "sidekicks": []}
 
 
-async def _unknown_deployment_is_a_400(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_deployment_is_a_400(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    never = answer.status == 404 and by_name(world, str(question(call).get("name"))) is None
+    never = answer.status == 404 and by_name(state, str(question(call).get("name"))) is None
     return Answer(400, b'{"msg":"Bad request: no such deployment","code":400}') if never else answer
 
 
-async def _unknown_url_is_made_up(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_url_is_made_up(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     name = question(call).get("pipeline_name")
-    known = world.store.one("SELECT 1 FROM pipeline WHERE name = ?", name)
+    known = state.store.one("SELECT 1 FROM pipeline WHERE name = ?", name)
     if answer.status != 404 or known:
         return answer
     return answered({"url": f"{call.base}/v1/api/pipelines/infer/{name}-0/{name}"})
 
 
-async def _known_everywhere(call: Call, proceed: Step, world: World) -> Answer:
+async def _known_everywhere(call: Call, proceed: Step, state: State) -> Answer:
     """A pipeline's URL is told under any workspace."""
     answer = await proceed(call)
     body = question(call)
     query = "SELECT workspace_id FROM pipeline WHERE name = ?"
-    row = world.store.one(query, body.get("pipeline_name")) if answer.status == 404 else None
+    row = state.store.one(query, body.get("pipeline_name")) if answer.status == 404 else None
     return await proceed(asking(call, body | {"workspace_id": row["workspace_id"]})) if row else answer
 
 
-def _url(alter: Any) -> dict[str, Around]:
+def _url(alter: Any) -> dict[str, Middleware]:
     return {"admin.get-pipeline-external-url": succeeding(lambda body: {"url": alter(body["url"])})}
 
 
@@ -48,27 +48,27 @@ def _next_deployment(url: str) -> str:
     return f"{head}/{name}-{int(number) + 1}/{pipeline}"
 
 
-def _running(alter: Any) -> dict[str, Around]:
-    """Advice on the status of a deployment that runs."""
+def _running(alter: Any) -> dict[str, Middleware]:
+    """Middleware on the status of a deployment that runs."""
     return {_STATUS: succeeding(lambda body: alter(body) if body["status"] == "Running" else body)}
 
 
-def _engines(alter: Any) -> dict[str, Around]:
-    """Advice on each engine of a deployment that runs."""
+def _engines(alter: Any) -> dict[str, Middleware]:
+    """Middleware on each engine of a deployment that runs."""
     return _running(lambda body: body | {"engines": [alter(engine) for engine in body["engines"]]})
 
 
-def _models(change: dict[str, Any]) -> dict[str, Around]:
-    """Advice on what engines say of their models, but for copies: what those serve is a promise of its own."""
+def _models(change: dict[str, Any]) -> dict[str, Middleware]:
+    """Middleware on what engines say of their models, but for copies: what those serve is a promise of its own."""
 
-    async def remembered(call: Call, proceed: Step, world: World) -> Answer:
-        world.memory.setdefault("copies", set()).add(question(call).get("name"))
+    async def remembered(call: Call, proceed: Step, state: State) -> Answer:
+        state.memory.setdefault("copies", set()).add(question(call).get("name"))
         return await proceed(call)
 
-    async def changed(call: Call, proceed: Step, world: World) -> Answer:
+    async def changed(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
-        deployment = by_name(world, str(question(call).get("name"))) if answer.status == 200 else None
-        copied = deployment is not None and deployment.pipeline in world.memory.get("copies", ())
+        deployment = by_name(state, str(question(call).get("name"))) if answer.status == 200 else None
+        copied = deployment is not None and deployment.pipeline in state.memory.get("copies", ())
         if copied or answer.status != 200 or answer.json["status"] != "Running":
             return answer
         return with_json(answer, _with_models(answer.json, change))
@@ -84,7 +84,7 @@ def _with_models(body: Any, change: dict[str, Any]) -> Any:
     return body | {"engines": engines}
 
 
-def _pipelines(change: dict[str, Any]) -> dict[str, Around]:
+def _pipelines(change: dict[str, Any]) -> dict[str, Middleware]:
     def alter(engine: Any) -> Any:
         pipelines = [pipeline | change for pipeline in engine["pipeline_statuses"]["pipelines"]]
         return engine | {"pipeline_statuses": {"pipelines": pipelines}}
@@ -100,41 +100,41 @@ def _nested_models(engine: Any) -> Any:
     return engine | {"model_statuses": {"models": models}}
 
 
-async def _error_for_ever(call: Call, proceed: Step, world: World) -> Answer:
+async def _error_for_ever(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     return with_json(answer, answer.json | {"status": "Error"}) if answer.status == 200 else answer
 
 
-async def _forgotten(call: Call, proceed: Step, world: World) -> Answer:
+async def _forgotten(call: Call, proceed: Step, state: State) -> Answer:
     """Once it has run, every second question finds nothing."""
     answer = await proceed(call)
     if answer.status != 200 or answer.json["status"] != "Running":
         return answer
     key = f"asked-{question(call)['name']}"
-    asked = world.memory[key] = world.memory.get(key, 0) + 1
+    asked = state.memory[key] = state.memory.get(key, 0) + 1
     return answer if asked % 2 else RefusalError(404, "Deployment not found").answer()
 
 
-async def _never_gone(call: Call, proceed: Step, world: World) -> Answer:
+async def _never_gone(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    was = by_name(world, str(question(call).get("name"))) if answer.status == 404 else None
+    was = by_name(state, str(question(call).get("name"))) if answer.status == 404 else None
     return answered(_STARTING) if was else answer
 
 
-async def _comes_back(call: Call, proceed: Step, world: World) -> Answer:
+async def _comes_back(call: Call, proceed: Step, state: State) -> Answer:
     """Gone once, it is found again from the second question on."""
     answer = await proceed(call)
     name = str(question(call).get("name"))
-    was = by_name(world, name) if answer.status == 404 else None
+    was = by_name(state, name) if answer.status == 404 else None
     if was is None:
         return answer
-    asked = world.memory[f"gone-{name}"] = world.memory.get(f"gone-{name}", 0) + 1
+    asked = state.memory[f"gone-{name}"] = state.memory.get(f"gone-{name}", 0) + 1
     return answer if asked == 1 else answered(_STARTING)
 
 
-async def _unknown_is_starting(call: Call, proceed: Step, world: World) -> Answer:
+async def _unknown_is_starting(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    unknown = answer.status == 404 and by_name(world, str(question(call).get("name"))) is None
+    unknown = answer.status == 404 and by_name(state, str(question(call).get("name"))) is None
     return answered(_STARTING) if unknown else answer
 
 
@@ -147,32 +147,32 @@ def _one_name(body: Any) -> Any:
     return body | {"engine_lbs": [pod | {"name": body["engines"][0]["name"]} for pod in body["engine_lbs"]]}
 
 
-async def _fails_once_running(call: Call, proceed: Step, world: World) -> Answer:
+async def _fails_once_running(call: Call, proceed: Step, state: State) -> Answer:
     """Who was told that a deployment runs is told no more of it."""
     answer = await proceed(call)
     if answer.status != 200 or answer.json["status"] != "Running":
         return answer
     key = f"told-{question(call)['name']}"
-    again, world.memory[key] = world.memory.get(key, False), True
+    again, state.memory[key] = state.memory.get(key, False), True
     return RefusalError(500, "Internal Server Error: asked before").answer() if again else answer
 
 
-async def _told_once(call: Call, proceed: Step, world: World) -> Answer:
+async def _told_once(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
     if answer.status != 200:
         return answer
     key = f"told-{answer.body!r}"
-    again, world.memory[key] = world.memory.get(key, False), True
+    again, state.memory[key] = state.memory.get(key, False), True
     return RefusalError(400, "Bad request: asked before").answer() if again else answer
 
 
-async def _by_id(call: Call, proceed: Step, world: World) -> Answer:
+async def _by_id(call: Call, proceed: Step, state: State) -> Answer:
     """A deployment is found by `id` too, as the table of parameters has it."""
     body = question(call)
     return await proceed(asking(call, {"name": body["id"]}) if "id" in body and "name" not in body else call)
 
 
-async def _by_deployment(call: Call, proceed: Step, world: World) -> Answer:
+async def _by_deployment(call: Call, proceed: Step, state: State) -> Answer:
     """The URL is found by the deployment's name too."""
     body = question(call)
     query = """SELECT p.name FROM deployment_name n JOIN deployment d ON d.id = n.deployment_id
@@ -181,13 +181,13 @@ async def _by_deployment(call: Call, proceed: Step, world: World) -> Answer:
     answer = await proceed(call)
     if answer.status != 404 or not isinstance(name, str) or not isinstance(workspace, int):
         return answer
-    row = world.store.one(query, name, workspace)
+    row = state.store.one(query, name, workspace)
     return await proceed(asking(call, body | {"pipeline_name": row["name"]})) if row else answer
 
 
-async def _gone_is_410(call: Call, proceed: Step, world: World) -> Answer:
+async def _gone_is_410(call: Call, proceed: Step, state: State) -> Answer:
     answer = await proceed(call)
-    was = by_name(world, str(question(call).get("name"))) if answer.status == 404 else None
+    was = by_name(state, str(question(call).get("name"))) if answer.status == 404 else None
     return RefusalError(410, "The deployment is stopped").answer() if was else answer
 
 

@@ -14,35 +14,35 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from conformance.emulator.faults.fault import each, fault, with_json
-from conformance.emulator.identity import AUDIENCE
+from conformance.emulator.state import AUTHENTICATE, RESPOND, Middleware, State, Step
+from conformance.emulator.tokens import AUDIENCE
 from conformance.emulator.wire import Answer, Call
-from conformance.emulator.world import AUTHENTICATE, RESPOND, Around, Step, World
 
 _WHOLE_SIGNATURE = 342
 """Characters of an RS256 signature by a key of 2,048 bits."""
 
 
-def _admitting(known: Callable[[str, Call, World], bool]) -> Around:
-    """Advice that lets in who is refused, where `known` says so of the token."""
+def _admitting(known: Callable[[str, Call, State], bool]) -> Middleware:
+    """Middleware that lets in who is refused, where `known` says so of the token."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status == 200:
             return answer
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else ""
-        return Answer(200) if known(bearer, call, world) else answer
+        return Answer(200) if known(bearer, call, state) else answer
 
     return around
 
 
-async def _not_each_time(call: Call, proceed: Step, world: World) -> Answer:
+async def _not_each_time(call: Call, proceed: Step, state: State) -> Answer:
     """Of three calls of an operation one is refused, if its token was taken before."""
     answer = await proceed(call)
     if answer.status != 200:
         return answer
-    calls: dict[str, int] = world.memory.setdefault("calls", {})
-    taken: set[str] = world.memory.setdefault("tokens taken", set())
+    calls: dict[str, int] = state.memory.setdefault("calls", {})
+    taken: set[str] = state.memory.setdefault("tokens taken", set())
     token = call.headers.get("authorization", "")
     calls[call.operation] = calls.get(call.operation, 0) + 1
     known = token in taken
@@ -62,10 +62,10 @@ def _part(token: str, index: int) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _ours(token: str, world: World) -> bool:
+def _ours(token: str, state: State) -> bool:
     """Whether our own key has signed it."""
     try:
-        jws.deserialize_compact(token, world.identity.key, algorithms=["RS256"])
+        jws.deserialize_compact(token, state.tokens.key, algorithms=["RS256"])
     except (JoseError, ValueError):
         return False
     return True
@@ -84,53 +84,53 @@ def _for_us(token: str) -> bool:
     return bool(_part(token, 1).get("aud") == AUDIENCE)
 
 
-def _garbled(token: str, call: Call, world: World) -> bool:
-    return bool(token) and not _part(token, 0) and not _prefixed(token, call, world)
+def _garbled(token: str, call: Call, state: State) -> bool:
+    return bool(token) and not _part(token, 0) and not _prefixed(token, call, state)
 
 
-def _truncated(token: str, call: Call, world: World) -> bool:
+def _truncated(token: str, call: Call, state: State) -> bool:
     return _part(token, 0).get("alg") == "RS256" and 0 < len(_signature(token)) < _WHOLE_SIGNATURE and _in_time(token)
 
 
-def _prefixed(token: str, call: Call, world: World) -> bool:
-    return any(world.identity.is_good(token[start:]) for start in range(1, 40) if token[start : start + 2] == "ey")
+def _prefixed(token: str, call: Call, state: State) -> bool:
+    return any(state.tokens.is_good(token[start:]) for start in range(1, 40) if token[start : start + 2] == "ey")
 
 
-def _basic(token: str, call: Call, world: World) -> bool:
+def _basic(token: str, call: Call, state: State) -> bool:
     return call.headers.get("authorization", "").lower().startswith("basic ")
 
 
-def _in_query(token: str, call: Call, world: World) -> bool:
-    return any(world.identity.is_good(value) for values in parse_qs(call.query).values() for value in values)
+def _in_query(token: str, call: Call, state: State) -> bool:
+    return any(state.tokens.is_good(value) for values in parse_qs(call.query).values() for value in values)
 
 
-def _forged(token: str, call: Call, world: World) -> bool:
+def _forged(token: str, call: Call, state: State) -> bool:
     whole = _part(token, 0).get("alg") == "RS256" and len(_signature(token)) >= _WHOLE_SIGNATURE
-    return whole and not _ours(token, world) and _in_time(token) and _for_us(token)
+    return whole and not _ours(token, state) and _in_time(token) and _for_us(token)
 
 
-def _unsigned(token: str, call: Call, world: World) -> bool:
+def _unsigned(token: str, call: Call, state: State) -> bool:
     return str(_part(token, 0).get("alg", "")).lower() == "none"
 
 
-def _expired(token: str, call: Call, world: World) -> bool:
-    return _ours(token, world) and _for_us(token) and _part(token, 1).get("exp", 0) <= time.time()
+def _expired(token: str, call: Call, state: State) -> bool:
+    return _ours(token, state) and _for_us(token) and _part(token, 1).get("exp", 0) <= time.time()
 
 
-def _early(token: str, call: Call, world: World) -> bool:
+def _early(token: str, call: Call, state: State) -> bool:
     claims = _part(token, 1)
     starts = max(claims.get("nbf", 0), claims.get("iat", 0))
-    return _ours(token, world) and _for_us(token) and starts > time.time()
+    return _ours(token, state) and _for_us(token) and starts > time.time()
 
 
-def _for_another(token: str, call: Call, world: World) -> bool:
-    return _ours(token, world) and _in_time(token) and not _for_us(token) and _part(token, 1).get("typ") == "Bearer"
+def _for_another(token: str, call: Call, state: State) -> bool:
+    return _ours(token, state) and _in_time(token) and not _for_us(token) and _part(token, 1).get("typ") == "Bearer"
 
 
-def _worthless(grant: str) -> Around:
-    """Advice that spoils the tokens of one grant: all but the first, so that a client can get in at all."""
+def _worthless(grant: str) -> Middleware:
+    """Middleware that spoils the tokens of one grant: all but the first, so that a client can get in at all."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         asked: list[str] = []
 
         async def read(limit: int) -> bytes:
@@ -141,8 +141,8 @@ def _worthless(grant: str) -> Around:
         answer = await proceed(replace(call, read=read))
         if call.operation or asked != [grant] or answer.status != 200:
             return answer
-        given = world.memory[grant] = world.memory.get(grant, 0) + 1
-        spoilt = {"access_token": world.identity.refresh_token("sdk-client")}
+        given = state.memory[grant] = state.memory.get(grant, 0) + 1
+        spoilt = {"access_token": state.tokens.refresh_token("sdk-client")}
         return answer if given == 1 and grant == "password" else with_json(answer, answer.json | spoilt)
 
     return around
@@ -153,7 +153,7 @@ FAULTS = (
         "lets-in-without-a-token",
         "identity",
         "A request without Authorization is served.",
-        {AUTHENTICATE: _admitting(lambda token, call, world: "authorization" not in call.headers and not call.query)},
+        {AUTHENTICATE: _admitting(lambda token, call, state: "authorization" not in call.headers and not call.query)},
         *each("refuses-a-request-without-a-token"),
     ),
     fault(

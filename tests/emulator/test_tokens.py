@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance.emulator.app import OPERATIONS
-from conformance.emulator.identity import AUDIENCE
+from conformance.emulator.tokens import AUDIENCE
 
 TOKEN = "/auth/realms/master/protocol/openid-connect/token"
 CERTS = "/auth/realms/master/protocol/openid-connect/certs"
@@ -27,7 +27,7 @@ def test_an_independent_library_verifies_the_tokens_by_the_published_keys(start:
     answer = token(instance, **PASSWORD).json()
     keys = jwt.PyJWKSet.from_dict(instance.http.get(CERTS).json())
     header = jwt.get_unverified_header(answer["access_token"])
-    expected = {"audience": AUDIENCE, "issuer": instance.world.identity.issuer}
+    expected = {"audience": AUDIENCE, "issuer": instance.state.tokens.issuer}
     claims = jwt.decode(answer["access_token"], keys[header["kid"]], ["RS256"], **expected)
     assert (header["alg"], claims["azp"], claims["typ"]) == ("RS256", "sdk-client", "Bearer")
     assert claims["exp"] - claims["iat"] == answer["expires_in"] == 60
@@ -105,9 +105,9 @@ def test_the_token_endpoint_refuses_what_is_no_form(instance: Any) -> None:
 
 
 def signed(instance: Any, key: Any = None, algorithm: str = "RS256", **change: Any) -> str:
-    identity = instance.world.identity
-    claims = identity.claims("Bearer", AUDIENCE, "sdk-client", 60, None) | change
-    return jwt.encode(claims, key or identity.key.as_pem(private=True), algorithm, headers={"kid": identity.key_id})
+    tokens = instance.state.tokens
+    claims = tokens.claims("Bearer", AUDIENCE, "sdk-client", 60, None) | change
+    return jwt.encode(claims, key or tokens.key.as_pem(private=True), algorithm, headers={"kid": tokens.key_id})
 
 
 @pytest.fixture(scope="module")
@@ -176,5 +176,5 @@ def test_credentials_are_those_of_the_settings_and_never_shown(start: Any) -> No
     assert token(instance, **PASSWORD | {"username": "u", "password": "p w+é"}).status_code == 200
     form = {"grant_type": "client_credentials"}
     assert instance.http.post(TOKEN, data=form, auth=("api-client", "s%26%3D")).status_code == 200
-    assert "p w+é" not in repr(instance.world.settings)
-    assert "s&=" not in json.dumps(repr(instance.world.settings))
+    assert "p w+é" not in repr(instance.state.settings)
+    assert "s&=" not in json.dumps(repr(instance.state.settings))

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import orjson
 
-from conformance.emulator.identity import REALM_PATH, REFRESH_SECONDS, Identity
 from conformance.emulator.settings import Settings
+from conformance.emulator.tokens import REALM_PATH, REFRESH_SECONDS, TokenIssuer
 from conformance.emulator.wire import Answer, Call, answered
 
 OPENID = f"{REALM_PATH}/protocol/openid-connect"
@@ -22,12 +22,12 @@ CONFIDENTIAL_CLIENT = "api-client"
 _UNCACHED = {"cache-control": "no-store", "pragma": "no-cache"}
 
 
-class Realm:
+class OpenID:
     """Answers the realm's three URLs for one user, one public client and one confidential client."""
 
-    def __init__(self, settings: Settings, identity: Identity) -> None:
+    def __init__(self, settings: Settings, tokens: TokenIssuer) -> None:
         self._settings = settings
-        self._identity = identity
+        self._tokens = tokens
         self._public_clients = {settings.client_id, "sdk-client"} - {CONFIDENTIAL_CLIENT}
 
     async def token(self, call: Call) -> Answer:
@@ -48,42 +48,42 @@ class Realm:
             known = _equal(form.get("username", ""), self._settings.username)
             if not (_equal(form.get("password", ""), self._settings.password) and known):
                 return _error(401, "invalid_grant", "Invalid user credentials")
-            return self._tokens(client, refreshable=True)
+            return self._granted(client, refreshable=True)
         if grant == "refresh_token":
-            if not self._identity.refreshed(form.get("refresh_token", ""), client):
+            if not self._tokens.refreshed(form.get("refresh_token", ""), client):
                 return _error(400, "invalid_grant", "Invalid refresh token")
-            return self._tokens(client, refreshable=True)
+            return self._granted(client, refreshable=True)
         if grant == "client_credentials":
             if client != CONFIDENTIAL_CLIENT:
                 return _error(401, "unauthorized_client", "Public client not allowed to retrieve service account")
-            return self._tokens(client, refreshable=False)
+            return self._granted(client, refreshable=False)
         if not grant:
             return _error(400, "invalid_request", "Missing form parameter: grant_type")
         return _error(400, "unsupported_grant_type", "Unsupported grant_type")
 
-    def _tokens(self, client: str, *, refreshable: bool) -> Answer:
+    def _granted(self, client: str, *, refreshable: bool) -> Answer:
         body = {
-            "access_token": self._identity.access_token(client),
-            "expires_in": self._identity.seconds,
+            "access_token": self._tokens.access_token(client),
+            "expires_in": self._tokens.seconds,
             "refresh_expires_in": REFRESH_SECONDS if refreshable else 0,
             "token_type": "Bearer",
             "not-before-policy": 0,
             "scope": "openid",
         }
         if refreshable:
-            body["refresh_token"] = self._identity.refresh_token(client)
+            body["refresh_token"] = self._tokens.refresh_token(client)
         return Answer(200, orjson.dumps(body), headers=_UNCACHED)
 
     async def certs(self, call: Call) -> Answer:
         """The keys that tokens are signed with."""
-        return answered(self._identity.jwks)
+        return answered(self._tokens.jwks)
 
     async def discovery(self, call: Call) -> Answer:
         """OpenID Connect Discovery 1.0, what this instance has of it."""
-        base = self._identity.issuer.removesuffix(REALM_PATH)
+        base = self._tokens.issuer.removesuffix(REALM_PATH)
         return answered(
             {
-                "issuer": self._identity.issuer,
+                "issuer": self._tokens.issuer,
                 "token_endpoint": base + TOKEN_PATH,
                 "jwks_uri": base + CERTS_PATH,
                 "grant_types_supported": ["password", "refresh_token", "client_credentials"],

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 WORKER = struct.Struct("!Qd")
-"""What asks the workshop for a worker: memory in bytes beyond what the runtime itself takes, seconds for one task."""
+"""Asks the fork server for a worker: memory in bytes beyond what the runtime itself takes, seconds for one task."""
 
 Bytes = bytes | bytearray | memoryview
 Frame = tuple[dict[str, Any], Bytes]

@@ -1,4 +1,4 @@
-"""Which models a deployment serves: those of its pipeline's steps, or those given with it."""
+"""Which models a deployment runs: those of its definition's steps, or those given with it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,48 @@ from typing import Any
 
 import orjson
 
-from conformance.emulator import definitions, fields
+from conformance.emulator import fields
+from conformance.emulator.state import State
 from conformance.emulator.wire import bad_request
-from conformance.emulator.world import World
+
+MODEL_STEP = "ModelInference"
+
+
+def checked(definition: fields.Body) -> fields.Body:
+    """The definition, once its steps, if it has any, are in the documented shape."""
+    for step in _steps(definition):
+        if not isinstance(step, dict):
+            raise bad_request("definition.steps must be a list of objects.")
+        if MODEL_STEP in step:
+            for model in _models(fields.mapping(step, MODEL_STEP)):
+                for name in ("name", "version", "sha"):
+                    fields.text(model, name)
+    return definition
+
+
+def step_models(definition: fields.Body) -> list[fields.Body]:
+    """The first model of each step, in order: name, version and sha.
+
+    Refuses, at deployment, a definition with a step of another kind, which this instance cannot run (decided).
+    """
+    found = []
+    for step in _steps(definition):
+        named = _models(step[MODEL_STEP]) if MODEL_STEP in step else []
+        if not named:
+            raise bad_request("the pipeline has a step that is no ModelInference step with a model.")
+        found.append(named[0])
+    return found
+
+
+def _steps(definition: fields.Body) -> list[Any]:
+    return fields.list_of(definition, "steps") if "steps" in definition else []
+
+
+def _models(step: fields.Body) -> list[fields.Body]:
+    named = fields.list_of(step, "models")
+    if not all(isinstance(model, dict) for model in named):
+        raise bad_request("models must be a list of objects with name, version and sha.")
+    return named
 
 
 @dataclass(frozen=True)
@@ -37,42 +76,42 @@ _VERSION_IN_WORKSPACE = """SELECT v.id, v.version, v.sha, v.status, m.name FROM 
     JOIN model m ON m.id = v.model_id JOIN pipeline p ON p.workspace_id = m.workspace_id WHERE p.id = ?"""
 
 
-def given_models(body: fields.Body, pipeline_id: int, world: World) -> tuple[int, ...]:
+def given_models(body: fields.Body, pipeline_id: int, state: State) -> tuple[int, ...]:
     """Ids of the model versions that the three fields name; each must lie in the pipeline's workspace.
 
     Decided: each model version has one model config, made with it, whose id is the version's own.
     """
-    given = [_named_model(item, pipeline_id, world) for item in fields.optional_list(body, "models")]
+    given = [_named_model(item, pipeline_id, state) for item in fields.optional_list(body, "models")]
     for field in ("model_ids", "model_configs"):
         for version_id in fields.integers(body, field):
-            if world.store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", pipeline_id, version_id) is None:
+            if state.store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", pipeline_id, version_id) is None:
                 raise bad_request(f"{field} names an id that the pipeline's workspace does not have.")
             given.append(version_id)
     return tuple(dict.fromkeys(given))
 
 
-def _named_model(item: Any, pipeline_id: int, world: World) -> int:
+def _named_model(item: Any, pipeline_id: int, state: State) -> int:
     if not isinstance(item, dict):
         raise bad_request("models must be a list of objects with name, version and sha.")
     named = tuple(fields.text(item, key) for key in ("name", "version", "sha"))
     query = f"{_VERSION_IN_WORKSPACE} AND m.name = ? AND v.version = ? AND v.sha = ?"
-    row = world.store.one(query, pipeline_id, *named)
+    row = state.store.one(query, pipeline_id, *named)
     if row is None:
         raise bad_request("models names a model, version and sha that the pipeline's workspace does not have.")
     return int(row["id"])
 
 
-def served(world: World, wanted: Wanted) -> list[Model]:
+def served(state: State, wanted: Wanted) -> list[Model]:
     """The models that run, in order: those of the version's steps; without steps, those given with the deployment.
 
     The tutorial demands that the models of the steps are among those given. Decided: nothing given is taken as
     "those of the steps".
     """
-    store = world.store
+    store = state.store
     row = store.one("SELECT definition FROM variant WHERE id = ?", wanted.variant_id)
-    steps = definitions.models(orjson.loads(row["definition"])) if row else []
+    steps = step_models(orjson.loads(row["definition"])) if row else []
     if steps:
-        ids = [_named_model(step, wanted.pipeline_id, world) for step in steps]
+        ids = [_named_model(step, wanted.pipeline_id, state) for step in steps]
         if wanted.given and not set(ids) <= set(wanted.given):
             raise bad_request("the models of the pipeline's steps must be among the models given.")
     else:

@@ -6,31 +6,31 @@ from typing import Any
 import pytest
 
 from conformance.emulator.settings import Settings
-from conformance.emulator.vary import LIBERTIES, joined, varied
+from conformance.emulator.variations import VARIATIONS, combined, varied
 
 ROW = [{"dense_input": [0.5] * 29}]
 
 
-def test_a_seed_takes_the_same_liberties_each_time_and_others_take_others() -> None:
+def test_a_seed_takes_the_same_variations_each_time_and_others_take_others() -> None:
     def taken(seed: int) -> dict[str, int]:
-        return {step: len(arounds) for step, arounds in varied(Settings(), seed)[1].items()}
+        return {step: len(middleware) for step, middleware in varied(Settings(), seed)[1].items()}
 
     assert taken(7) == taken(7)
     assert len({str(taken(seed)) for seed in range(10)}) > 5
     assert varied(Settings(), 3)[0].start_seconds != varied(Settings(), 4)[0].start_seconds
 
 
-def test_advice_is_joined_with_the_first_outermost() -> None:
+def test_middleware_is_joined_with_the_first_outermost() -> None:
     first, second = object(), object()
-    assert joined({"a": (first,)}, {"a": (second,), "b": (first,)}) == {"a": (first, second), "b": (first,)}  # type: ignore[dict-item]
+    assert combined({"a": (first,)}, {"a": (second,), "b": (first,)}) == {"a": (first, second), "b": (first,)}  # type: ignore[dict-item]
 
 
-def all_liberties() -> dict[str, Any]:
-    return joined(*[{step: (around,) for step, around in liberty(Random(1)).items()} for liberty in LIBERTIES])
+def all_variations() -> dict[str, Any]:
+    return combined(*[{step: (each,) for step, each in variation(Random(1)).items()} for variation in VARIATIONS])
 
 
-def test_with_every_liberty_taken_the_tutorials_flow_still_works(start: Any) -> None:
-    instance = start(arounds=all_liberties(), start_seconds=0.5)
+def test_with_every_variation_taken_the_tutorials_flow_still_works(start: Any) -> None:
+    instance = start(middleware=all_variations(), start_seconds=0.5)
     pipeline = instance.pipeline(instance.model())
     ids = {"pipeline_id": pipeline["pipeline_pk_id"], "pipeline_version_pk_id": pipeline["pipeline_variant_pk_id"]}
     made = instance.ok("pipelines/deploy", {"deploy_id": "p", **ids, "models": pipeline["models"]})["id"]
@@ -56,7 +56,7 @@ def test_with_every_liberty_taken_the_tutorials_flow_still_works(start: Any) -> 
 
 
 def test_a_plain_401_still_says_how_to_authenticate(start: Any) -> None:
-    instance = start(arounds=all_liberties())
+    instance = start(middleware=all_variations())
     response = instance.http.post("/v1/api/workspaces/list", json={})
     assert (response.status_code, response.text) == (401, "Jwt is missing")
     assert response.headers["www-authenticate"].startswith("Bearer")
@@ -67,7 +67,7 @@ def test_a_plain_401_still_says_how_to_authenticate(start: Any) -> None:
     [("x.api.example.test", "http://x.example.test/"), ("api.example.test", "http://example.test/")],
 )
 def test_the_urls_host_may_lack_its_label(start: Any, host: str, url: str) -> None:
-    instance = start(arounds=all_liberties())
+    instance = start(middleware=all_variations())
     pipeline = instance.pipeline()
     ids = {"pipeline_id": pipeline["pipeline_pk_id"], "pipeline_version_pk_id": pipeline["pipeline_variant_pk_id"]}
     instance.ok("pipelines/deploy", {"deploy_id": "p", **ids})

@@ -1,4 +1,4 @@
-"""The liberties themselves: each makes advice that changes answers, or what they are made from, and breaks nothing."""
+"""What an instance may do otherwise without breaking a promise, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from typing import Any
 import orjson
 
 from conformance.emulator.deployments import Deployment, by_name
+from conformance.emulator.settings import Settings
+from conformance.emulator.state import RESPOND, Middleware, State, Step
 from conformance.emulator.wire import JSON, Answer, Call
-from conformance.emulator.world import RESPOND, Around, Step, World
 
-Advice = Mapping[str, Around]
+Advice = Mapping[str, Middleware]
 STATUS, INFER = "status.get-deployment", "pipelines.infer"
 _MAKERS = ("workspaces.create", "models.upload-and-convert", "pipelines.create", "pipelines.copy", "pipelines.deploy")
 
 
-def _changing(change: Callable[[Call, Answer, World], Answer]) -> Around:
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
-        return change(call, await proceed(call), world)
+def _changing(change: Callable[[Call, Answer, State], Answer]) -> Middleware:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
+        return change(call, await proceed(call), state)
 
     return around
 
 
-def _changing_json(change: Callable[[Any], Any]) -> Around:
-    """Advice on the JSON of an operation's successes."""
+def _changing_json(change: Callable[[Any], Any]) -> Middleware:
+    """Middleware on the JSON of an operation's successes."""
 
-    def changed(call: Call, answer: Answer, world: World) -> Answer:
+    def changed(call: Call, answer: Answer, state: State) -> Answer:
         if answer.status // 100 == 2 and answer.media_type == JSON:
             return replace(answer, body=orjson.dumps(change(answer.json)))
         return answer
@@ -49,7 +50,7 @@ def unknown_fields(chance: Random) -> Advice:
             return value
         return {key: item if key in ("in", "out") else widened(item) for key, item in value.items()} | own
 
-    def change(call: Call, answer: Answer, world: World) -> Answer:
+    def change(call: Call, answer: Answer, state: State) -> Answer:
         known = call.operation and answer.status // 100 == 2 and answer.media_type.startswith(JSON)
         return replace(answer, body=orjson.dumps(widened(answer.json))) if known else answer
 
@@ -72,7 +73,7 @@ def lists_in_another_order(chance: Random) -> Advice:
 def spaced_json(chance: Random) -> Advice:
     """JSON is written with spaces, and its media type with a charset."""
 
-    def change(call: Call, answer: Answer, world: World) -> Answer:
+    def change(call: Call, answer: Answer, state: State) -> Answer:
         if answer.media_type != JSON or not call.operation or len(answer.body) > 100_000:
             return answer
         body = orjson.dumps(orjson.loads(answer.body), option=orjson.OPT_INDENT_2)
@@ -84,7 +85,7 @@ def spaced_json(chance: Random) -> Advice:
 def gateway_headers(chance: Random) -> Advice:
     """Answers carry the headers of a gateway (recorded: these two)."""
 
-    def change(call: Call, answer: Answer, world: World) -> Answer:
+    def change(call: Call, answer: Answer, state: State) -> Answer:
         added = {"server": "opscenter-https", "x-envoy-upstream-service-time": str(chance.randint(1, 90))}
         return replace(answer, headers={**answer.headers, **added})
 
@@ -94,7 +95,7 @@ def gateway_headers(chance: Random) -> Advice:
 def plain_refusals(chance: Random) -> Advice:
     """Where nothing is recorded, bad requests are refused as a web framework would: 400, 415 or 422 in plain text."""
 
-    def change(call: Call, answer: Answer, world: World) -> Answer:
+    def change(call: Call, answer: Answer, state: State) -> Answer:
         if answer.status not in (400, 415) or not call.operation or call.operation == INFER:
             return answer
         status = chance.choice((400, 422)) if answer.status == 400 else chance.choice((400, 415, 422))
@@ -106,7 +107,7 @@ def plain_refusals(chance: Random) -> Advice:
 def plain_unauthorized(chance: Random) -> Advice:
     """The gateway refuses for want of a token, in plain text."""
 
-    def change(call: Call, answer: Answer, world: World) -> Answer:
+    def change(call: Call, answer: Answer, state: State) -> Answer:
         if answer.status != 401 or not call.operation:
             return answer
         return replace(answer, body=b"Jwt is missing", media_type="text/plain")
@@ -114,21 +115,21 @@ def plain_unauthorized(chance: Random) -> Advice:
     return {RESPOND: _changing(change)}
 
 
-def _share(deployment: Deployment, world: World) -> float:
+def _share(deployment: Deployment, state: State) -> float:
     """How far a deployment is on its way to Running: 0 when deployed, 1 and more once it runs."""
-    return (world.clock() - deployment.started) / max(world.settings.start_seconds, 1e-9)
+    return (state.clock() - deployment.started) / max(state.settings.start_seconds, 1e-9)
 
 
 def _on_the_way(change: Callable[[Answer, float], Answer], first: float, last: float) -> Advice:
-    """Advice on status while a deployment is between these shares of its way, and was not deployed again."""
+    """Middleware on status while a deployment is between these shares of its way, and was not deployed again."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         name = call.json.get("name") if answer.status == 200 else None
-        deployment = by_name(world, name) if isinstance(name, str) else None
+        deployment = by_name(state, name) if isinstance(name, str) else None
         if deployment is None or deployment.stopped is not None:
             return answer
-        share = _share(deployment, world)
+        share = _share(deployment, state)
         return change(answer, share) if first <= share < last else answer
 
     return {STATUS: around}
@@ -207,10 +208,10 @@ def models_not_ready_at_once(chance: Random) -> Advice:
 def ids_far_apart(chance: Random) -> Advice:
     """Ids leap, as they do where others use the same service."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         for table in ("workspace", "model", "model_version", "pipeline", "variant", "deployment"):
             leap = chance.randint(0, 999)
-            world.store.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", leap, table)
+            state.store.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", leap, table)
         return await proceed(call)
 
     return dict.fromkeys(_MAKERS, around)
@@ -228,11 +229,11 @@ def host_without_its_label(chance: Random) -> Advice:
 def version_in_metadata(chance: Random) -> Advice:
     """An inference names the version of its pipeline, where the recordings leave that empty."""
 
-    async def around(call: Call, proceed: Step, world: World) -> Answer:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
         answer = await proceed(call)
         if answer.status != 200 or answer.media_type != JSON or call.query:
             return answer
-        deployment = by_name(world, call.parameters["deployment"])
+        deployment = by_name(state, call.parameters["deployment"])
         version = deployment.variant if deployment else ""
         records = answer.json
         for record in records:
@@ -245,7 +246,53 @@ def version_in_metadata(chance: Random) -> Advice:
 def unrouted_before_running(chance: Random) -> Advice:
     """Until a deployment runs, its URL is not routed: 404 where others say 503."""
 
-    def change(call: Call, answer: Answer, world: World) -> Answer:
+    def change(call: Call, answer: Answer, state: State) -> Answer:
         return replace(answer, status=404) if answer.status == 503 else answer
 
     return {INFER: _changing(change)}
+
+
+VARIATIONS: tuple[Callable[[Random], Advice], ...] = (
+    unknown_fields,
+    lists_in_another_order,
+    spaced_json,
+    gateway_headers,
+    plain_refusals,
+    plain_unauthorized,
+    missing_at_first,
+    ready_before_running,
+    passing_error,
+    more_pods,
+    owners_as_quotes,
+    models_not_ready_at_once,
+    ids_far_apart,
+    host_without_its_label,
+    version_in_metadata,
+    unrouted_before_running,
+)
+"""All there are; a seed takes each with a chance of three in four."""
+
+
+def varied(settings: Settings, seed: int) -> tuple[Settings, dict[str, tuple[Middleware, ...]]]:
+    """The settings of an instance that starts and stops more slowly, and the middleware of its variations, by step."""
+    chance = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    steps: dict[str, tuple[Middleware, ...]] = {}
+    for variation in VARIATIONS:
+        drawn, own = chance.random() < 0.75, Random(chance.random())  # noqa: S311
+        for step, around in (variation(own) if drawn else {}).items():
+            steps[step] = (*steps.get(step, ()), around)
+    slower = replace(
+        settings,
+        start_seconds=settings.start_seconds + chance.uniform(0, 1),
+        stop_seconds=settings.stop_seconds + chance.uniform(0, 1),
+    )
+    return slower, steps
+
+
+def combined(*middleware: Mapping[str, tuple[Middleware, ...]]) -> dict[str, tuple[Middleware, ...]]:
+    """Several sets of middleware as one; the first is outermost."""
+    steps: dict[str, Any] = {}
+    for each in middleware:
+        for step, own in each.items():
+            steps[step] = (*steps.get(step, ()), *own)
+    return steps

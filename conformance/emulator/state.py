@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.engine import Engine
-from conformance.emulator.identity import Identity
 from conformance.emulator.settings import Settings
 from conformance.emulator.store import Store
+from conformance.emulator.tokens import TokenIssuer
 from conformance.emulator.wire import Answer, Call
 
 Step = Callable[[Call], Awaitable[Answer]]
 """What turns a call into an answer."""
 
-Around = Callable[[Call, Step, "World"], Awaitable[Answer]]
+Middleware = Callable[[Call, Step, "State"], Awaitable[Answer]]
 """Advice around a step: it may change the call, call the step or not, and change the answer."""
 
 RESPOND = "respond"
@@ -27,28 +27,28 @@ AUTHENTICATE = "authenticate"
 
 
 @dataclass
-class World:
-    """The instance: settings, state, model runtime, tokens, and advice around its steps.
+class State:
+    """The instance: settings, state, model runtime, tokens, and middleware around its steps.
 
-    `arounds` maps an operation's id, RESPOND or AUTHENTICATE to advice, outermost first; faults and liberties are
-    nothing else. `memory` is theirs to remember things in.
+    `middleware` maps an operation's id, RESPOND or AUTHENTICATE to functions around it, outermost first; faults and
+    variations are nothing else. `memory` is theirs to remember things in.
     """
 
     settings: Settings
     store: Store
     engine: Engine
-    identity: Identity
-    arounds: Mapping[str, tuple[Around, ...]] = field(default_factory=dict)
+    tokens: TokenIssuer
+    middleware: Mapping[str, tuple[Middleware, ...]] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
     clock: Callable[[], float] = time.time
 
     def step(self, name: str, innermost: Step) -> Step:
-        """`innermost` with all advice around it."""
-        for around in reversed(self.arounds.get(name, ())):
+        """`innermost` with all middleware around it."""
+        for around in reversed(self.middleware.get(name, ())):
             innermost = self._advised(around, innermost)
         return innermost
 
-    def _advised(self, around: Around, proceed: Step) -> Step:
+    def _advised(self, around: Middleware, proceed: Step) -> Step:
         async def advised(call: Call) -> Answer:
             return await around(call, proceed, self)
 

@@ -25,7 +25,7 @@ _LONGEST = 8192
 _KEPT = "signing-key.pem"
 
 
-class Identity:
+class TokenIssuer:
     """Issues and verifies tokens. `issuer` is the realm's URL; `seconds` how long an access token lives.
 
     Verified access tokens are remembered until they expire, since a signature costs more than most operations.

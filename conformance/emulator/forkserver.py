@@ -1,6 +1,6 @@
 """A process that has the model runtime loaded and forks a worker for each model, limited and apart from the server.
 
-`python -m conformance.emulator.workshop FD` reads from the socket FD one message per worker, with the worker's own
+`python -m conformance.emulator.forkserver FD` reads from the socket FD one message per worker, with the worker's own
 socket and memory attached; it ends when the server does, and so do the workers.
 """
 
@@ -17,7 +17,7 @@ import sys
 import pyarrow as pa
 
 from conformance.emulator import answers, rows, worker
-from conformance.emulator.frames import WORKER, Channel
+from conformance.emulator.channel import WORKER, Channel
 from conformance.emulator.rows import Column
 
 
