@@ -198,7 +198,7 @@ class _Bench:
         self._app = create_app(
             settings, document=lambda: Document.load(release).raw, middleware=middleware, forkserver=self._forkserver
         )
-        state = self._app.state.state
+        state = self._app.state.emulated
         state.clock = self._clock
         try:
             yield self._settings.base_url
