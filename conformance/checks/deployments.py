@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from urllib.parse import unquote, urlsplit
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Deployment, Ledger, Pipeline, Stage
-from conformance.model import Exchange, Finding
+from conformance.model import Exchange, Finding, Headers
 
 _RUNS = "conformance-"
 """What every name begins with that a run gives."""
@@ -90,7 +92,7 @@ def url_of_deployment(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
         exchange.answer.get("url") if isinstance(exchange.answer, dict) and told(exchange, exchange.operation) else None
     )
     if isinstance(url, str):
-        yield from _url(exchange, url, *_asked_pipeline(exchange, ledger))
+        yield from _url(exchange, url, rules, *_asked_pipeline(exchange, ledger))
 
 
 def _asked_pipeline(exchange: Exchange, ledger: Ledger) -> tuple[Pipeline | None, Deployment | None]:
@@ -99,14 +101,19 @@ def _asked_pipeline(exchange: Exchange, ledger: Ledger) -> tuple[Pipeline | None
     return pipeline, ledger.deployment_of(pipeline.pk) if pipeline else None
 
 
-def _url(exchange: Exchange, url: str, pipeline: Pipeline | None, deployment: Deployment | None) -> Findings:
+def _url(
+    exchange: Exchange, url: str, rules: Rules, pipeline: Pipeline | None, deployment: Deployment | None
+) -> Findings:
     there, here = urlsplit(url), urlsplit(exchange.request.url)
     whole = there.scheme in ("http", "https") and bool(there.hostname) and there.path.startswith("/")
     yield seen(exchange, "is-a-whole-url", whole, "http(s)://HOST/PATH", url)
     if not whole:
         return
-    same = _bare(there.hostname) == _bare(here.hostname)
-    yield seen(exchange, "is-on-the-targets-host", same, f"a URL on {here.hostname}", url)
+    # An instance may be reached by another name than its own, through a second ingress or a forwarded port.
+    own = {here.hostname or "", issuing_host(exchange.request.headers), *rules.hosts}
+    same = _bare(there.hostname) in {_bare(host) for host in own if host}
+    expected = f"a URL on {here.hostname}, or on the host that is allowed as the instance's own (--allow-host)"
+    yield seen(exchange, "is-on-the-targets-host", same, expected, url)
     if pipeline is None or deployment is None or deployment.stage is not Stage.DEPLOYED:
         return
     if not isinstance(deployment.deploy_id, str):
@@ -173,5 +180,15 @@ def asked_for(exchange: Exchange, ledger: Ledger) -> Deployment | None:
 
 
 def _bare(host: str | None) -> str:
-    """The host without its `api.` label, which comes and goes between releases."""
-    return ".".join(label for label in (host or "").split(".") if label != "api")
+    """The host without its `api.` label, which comes and goes between releases, and without `keycloak`, its sibling."""
+    return ".".join(label for label in (host or "").rstrip(".").split(".") if label not in ("api", "keycloak"))
+
+
+def issuing_host(headers: Headers) -> str:
+    """The host of the issuer that a request's token names (RFC 7519 4.1.1); empty where it is opaque or not kept."""
+    claims = headers.get("authorization", "").partition(" ")[2].split(".")[1:2]
+    try:
+        issuer = json.loads(base64.urlsafe_b64decode(claims[0] + "=" * (-len(claims[0]) % 4)))["iss"]
+        return urlsplit(issuer).hostname or ""
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+        return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeGuard
@@ -20,15 +20,19 @@ _SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Rules:
-    """The document and the catalogue of one profile, and the validator built from the document."""
+    """The document and the catalogue of one profile, and the validator built from the document.
+
+    `hosts` are names that the instance may call itself by, beside the one it is asked under.
+    """
 
     document: Document
     catalogue: Catalogue
+    hosts: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, profile: str = "2023.4") -> Rules:
+    def of(cls, profile: str = "2023.4", hosts: Iterable[str] = ()) -> Rules:
         """The rules of a profile. Raises UsageError where there is no such profile."""
-        return cls(Document.load(profile), load_catalogue(profile))
+        return cls(Document.load(profile), load_catalogue(profile), frozenset(hosts))
 
     @cached_property
     def validator(self) -> FastValidator:

@@ -8,7 +8,7 @@ import click
 
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target, require_answer
-from conformance.targets.live import base_url
+from conformance.targets.address import base_url
 from conformance.targets.safety.cleanup import clean as cleaned_by
 from conformance.targets.safety.guard import Guard
 from conformance.targets.safety.holdings import Holdings
@@ -47,10 +47,15 @@ def clean(target: str, run_id: str, journal: str, profile: str, wait: float, ca_
 def _of_target(found: list[Entry], settings: Settings, *, named: bool) -> list[Entry]:
     """The journals of runs against this target. Raises UsageError where a run that was named took place elsewhere."""
     url = EMULATED if settings.kind == EMULATED else base_url(settings.target)
-    there = [entry for entry in found if entry.target == url]
+    there = [entry for entry in found if entry.target == url or (url != EMULATED and _is_of(entry.target, url))]
     if named and not there:
         raise UsageError(f"The run {found[0].run_id} took place at {found[0].target}, not at {url}.")
     return [] if url == EMULATED else there  # an emulated instance ends with its run
+
+
+def _is_of(target: str, url: str) -> bool:
+    """Whether a journal's target is the one at this base URL, however its port or host was written."""
+    return target != EMULATED and base_url(target) == url
 
 
 def _require_answer(settings: Settings) -> None:

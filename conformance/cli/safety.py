@@ -24,7 +24,7 @@ _OPTIONS: tuple[Callable[[Function], Function], ...] = (
     ),
     click.option(
         "--allow-host", "allow_hosts", multiple=True, metavar="HOST",
-        help="Another host of yours that inference and our token may go to; repeatable.",
+        help="Another host of yours, or http://HOST, that inference and our token may go to; repeatable.",
     ),
     click.option(
         "--max-deployments", type=click.IntRange(1), default=None,

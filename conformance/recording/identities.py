@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from conformance.model import Request
 
+_API = "/v1/api/"
 _MODELS = {"name": "", "version": "model version", "sha": "sha"}
 _DEFINITION = {f"$.definition.steps[].ModelInference.models[].{name}": kind for name, kind in _MODELS.items() if kind}
 
@@ -162,5 +163,6 @@ def readdressed(request: Request, base: str, identities: Identities) -> Request:
     if "infer" in segments[:-1]:
         place = segments.index("infer") + 1
         segments[place] = quote(identities.mapped("deployment name", unquote(segments[place])), safe="")
-    there = urlsplit(base)
-    return replace(request, url=urlunsplit((there.scheme, there.netloc, "/".join(segments), parts.query, "")))
+    there, path = urlsplit(base), "/".join(segments)
+    path = there.path.rstrip("/") + path[max(0, path.find(_API)) :]
+    return replace(request, url=urlunsplit((there.scheme, there.netloc, path, parts.query, "")))

@@ -110,9 +110,10 @@ def steps_of(exchanges: Sequence[Exchange]) -> list[Step]:
 
 
 def origin_of(exchanges: Sequence[Exchange]) -> str:
-    """Scheme, host and port of the first request."""
+    """The base URL of the first request: what stands before the API's own path, else scheme, host and port."""
     parts = urlsplit(exchanges[0].request.url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    before, api, _ = parts.path.partition("/v1/api/")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{before if api else ''}"
 
 
 def _without_polls(exchanges: Sequence[Exchange]) -> Iterator[Exchange]:

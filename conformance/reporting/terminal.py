@@ -49,6 +49,8 @@ def show(result: Mapping[str, Any], file: IO[str]) -> None:
     _left_out(console, result.get("left_out", ()))
     _changes(console, result.get("baseline"))
     console.print()
+    for note in result.get("notes", ()):
+        console.print(Text(plain(note)))
     console.print(Text(plain(result["reason"])))
     console.print(closing_line(result), soft_wrap=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from conformance.run.settings import EMULATED, WORKSPACE, Settings, open_target
-from conformance.targets.live import base_url
+from conformance.targets.address import base_url
 from conformance.targets.safety.cleanup import Cleaned, clean
 from conformance.targets.safety.guard import Effects, Guard
 from conformance.targets.safety.holdings import Holdings

@@ -26,6 +26,7 @@ class Tally:
     marks: Counter[str] = field(default_factory=Counter)
     observed: dict[str, str] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
     requests: int = 0
 
     def absorb(self, seen: Mapping[str, Any]) -> None:
@@ -40,6 +41,7 @@ class Tally:
         self.observed |= seen["observed"]
         self.witnesses = {n: plain.to_exchange(e) for n, e in seen["witnesses"].items()} | self.witnesses
         self.requests += seen["requests"]
+        self.notes += seen["notes"]
 
     def broken(self) -> set[str]:
         """Ids of requirements seen broken so far."""
@@ -57,4 +59,5 @@ def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
         "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
         "events": list(sightings.events),
         "requests": requests,
+        "notes": list(sightings.notes),
     }

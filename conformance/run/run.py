@@ -22,9 +22,18 @@ from conformance.run.patience import Patience
 from conformance.run.reach import reached_of
 from conformance.run.scope import lacks, only_read, scope_in_words, scope_of
 from conformance.run.session import Session
-from conformance.run.settings import EMULATED, Settings, checked, emulator_for, new_run_id, open_target, require_answer
+from conformance.run.settings import (
+    EMULATED,
+    Settings,
+    checked,
+    emulator_for,
+    new_run_id,
+    open_target,
+    own_hosts,
+    require_answer,
+)
 from conformance.run.verdict import Inherited, conclude
-from conformance.targets.live import base_url
+from conformance.targets.address import base_url
 from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
 
@@ -75,7 +84,7 @@ class Runner:
     @property
     def rules(self) -> Rules:
         """The profile's document and catalogue."""
-        return Rules.of(self.settings.profile)
+        return Rules.of(self.settings.profile, own_hosts(self.settings))
 
     def prepare(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Start the emulated instance where that is the target, and make sure the target answers.
@@ -258,6 +267,7 @@ class Runner:
                 "coverage": self._reached,
                 "left_out": self._left_out(),
                 "first_finding": self._first_finding,
+                "notes": list(dict.fromkeys(self.tally.notes)),
             },
             witnesses=self.tally.witnesses,
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],

@@ -60,7 +60,7 @@ class Sightings:
     """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation).
 
     `observed` says of requirements that hold in more than one way which way was seen; `witnesses` gives, where a report
-    shows them, the first exchange in which a requirement was seen to hold.
+    shows them, the first exchange in which a requirement was seen to hold; `notes` are sentences on the run itself.
     """
 
     broken: tuple[Finding, ...] = ()
@@ -70,6 +70,7 @@ class Sightings:
     marks: Mapping[str, int] = field(default_factory=dict)
     observed: Mapping[str, str] = field(default_factory=dict)
     witnesses: Mapping[str, Exchange] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Session:
         self.witnessing = False
         self._witnessed: set[str] = set()
         self._new: dict[str, Exchange] = {}
+        self.notes: list[str] = []
         self._shown: Counter[tuple[str, str]] = Counter()
         self._reach = Reach(rules.document, rules.validator)
         self._keep = keep
@@ -205,13 +207,19 @@ class Session:
         with self._lock:
             self._count(finding)
 
+    def note(self, sentence: str) -> None:
+        """Have the verdict say something of the run that is no finding."""
+        with self._lock:
+            self.notes.append(sentence)
+
     def drain(self) -> Sightings:
         """What was seen since the last drain; the ledger stays."""
         with self._lock:
             drained = Sightings(
-                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new
-            )
-            self.observed, self._new = {}, {}
+                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new,
+                tuple(self.notes),
+            )  # fmt: skip
+            self.observed, self._new, self.notes = {}, {}, []
             self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
         return drained
 

@@ -16,8 +16,9 @@ from conformance.errors import CredentialsRefusedError, TargetUnreachableError, 
 from conformance.model import Exchange, Headers, Request
 from conformance.recording.recorder import checked as checked_place
 from conformance.spec.document import Document
+from conformance.targets.address import Allowed, base_url
 from conformance.targets.emulated import emulated_at, emulator_process
-from conformance.targets.live import base_url, live
+from conformance.targets.live import live
 from conformance.targets.reception import Bounds
 from conformance.targets.target import PROBES, Safeguards, Target
 
@@ -123,6 +124,7 @@ def checked(settings: Settings) -> Settings:
         )
     if settings.kind == "live":
         base_url(settings.target)
+    own_hosts(settings)
     Document.load(settings.profile)
     if settings.record and not settings.worker:
         checked_place(Path(settings.record))
@@ -133,6 +135,11 @@ def checked(settings: Settings) -> Settings:
     if settings.wait <= 0:
         raise UsageError("--timeout must be more than 0 seconds.")
     return settings
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """The hosts that are allowed as the target's own. Raises UsageError for what is no host."""
+    return frozenset(Allowed.read(host).host for host in settings.allow_hosts)
 
 
 _LONGEST_WAIT, _LONGEST_WAIT_HERE = 300.0, 90.0

@@ -80,17 +80,32 @@ class Deployments:
         return _or_raised(self._running[key])
 
     def _url(self, made: Running) -> str:
-        """Where to infer: where the target says, unless that is of another deployment, which its row tells of."""
+        """Where to infer: where the target says, unless that is of another deployment, which its row tells of.
+
+        Where our token may not go there, the target is asked under its own address, and the verdict says so.
+        """
         url = self._ground.client.external_url(self._ground.workspace_id, made.pipeline_name).value
         path = infer_path(made.name, made.pipeline_name)
-        return url if url.endswith(path) else path
+        if not url.endswith(path):
+            return path
+        refusal = getattr(self._session.target, "refusal", lambda url: "")(url)
+        if refusal:
+            self._asked_instead(url.removesuffix(path), refusal)
+        return path if refusal else url
+
+    def _asked_instead(self, there: str, why: str) -> None:
+        here = self._session.target.url
+        self._session.note(f"Inference was not asked at {there}, where the external URL leads, but at {here}: {why}")
 
     def _routed(self, running: Running) -> Running:
         """The deployment once it can be asked. What cannot, the rows of inference tell of."""
-        ground = self._ground
-        until_routed(
-            ground.client, running.url, ground.model.column, ground.model.tutorial_row(), self._session.patience
-        )
+        ground, path = self._ground, infer_path(running.name, running.pipeline_name)
+        row, patience = ground.model.tutorial_row(), self._session.patience
+        reply = until_routed(ground.client, running.url, ground.model.column, row, patience)
+        if reply.exchange.response is None and running.url != path:
+            self._asked_instead(running.url.removesuffix(path), f"{reply.exchange.failure}.")
+            running = replace(running, url=path)
+            until_routed(ground.client, path, ground.model.column, row, patience)
         return running
 
     def lost(self, key: str, exchange: Exchange) -> None:

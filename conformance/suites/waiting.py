@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from conformance.api.client import ApiError, PipelineClient
+from conformance.api.client import ApiError, PipelineClient, Reply
 from conformance.checks.deployments import DEADLINE
 from conformance.run.patience import Patience
 
@@ -66,20 +66,21 @@ def until_gone(client: PipelineClient, name: str, patience: Patience, since: flo
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-def until_routed(client: PipelineClient, url: str, column: str, row: list[float], patience: Patience) -> None:
+def until_routed(client: PipelineClient, url: str, column: str, row: list[float], patience: Patience) -> Reply[Any]:
     """Ask for one row until that is no longer refused as of what is not there yet, for ten seconds at most.
 
     The gateway may learn of a deployment a moment after its status says Running: 404 and 503, both without a body, were
-    recorded. What is refused later is judged.
+    recorded. What is refused later is judged. Returns the last reply.
     """
     began, pause = time.monotonic(), _FIRST_PAUSE
     seconds = 0.0 if patience.gave_up(ROUTED) else min(ROUTING_SECONDS, patience.seconds(ROUTED))
-    while client.meaning("").infer(url, column, [row]).status in _NOT_ROUTED:
+    while (reply := client.meaning("").infer(url, column, [row])).status in _NOT_ROUTED:
         if time.monotonic() - began >= seconds:
             patience.ran_out(ROUTED)
-            return
+            break
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
+    return reply
 
 
 def _status(answer: Any) -> str:

@@ -8,12 +8,12 @@ import ssl
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 
 from conformance.errors import UsageError
 from conformance.spec.document import Document
+from conformance.targets.address import base_url
 from conformance.targets.credentials import Credentials, from_environment
 from conformance.targets.reception import BOUNDS, Bounds, deadlined
 from conformance.targets.safety.guard import Guard
@@ -22,21 +22,6 @@ from conformance.targets.safety.limits import Breaker
 from conformance.targets.target import Safeguards, Target
 
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
-
-
-def base_url(target: str) -> str:
-    """The base URL of a `--target`, without a trailing `/v1/api`. Raises UsageError where it is no http(s) URL."""
-    try:
-        parts = urlsplit(target.strip())
-        _ = parts.port
-    except ValueError:
-        raise UsageError(f"The target '{target}' is not a URL. Give http(s)://HOST[:PORT], or 'emulated'.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise UsageError(f"The target '{target}' is not a URL. Give http(s)://HOST[:PORT], or 'emulated'.")
-    if parts.username or parts.password:
-        raise UsageError("The target's URL holds a user or password. Set CONFORMANCE_USERNAME and _PASSWORD instead.")
-    path = parts.path.rstrip("/").removesuffix("/v1/api").rstrip("/")
-    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def http_client(ca_file: Path | None = None) -> httpx.Client:

@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from urllib.parse import urljoin
 
 import httpx
 
 from conformance.errors import CredentialsRefusedError, RequestsSpentError
 from conformance.model import Exchange, Headers, Operation, Request, Response
+from conformance.targets.address import Origin, beneath, is_beneath, path_within, token_may_go
 from conformance.targets.credentials import Credentials
 from conformance.targets.reception import BOUNDS, Bounds, receive
-from conformance.targets.safety.guard import Guard, RefusedError, plain_path, token_may_go
+from conformance.targets.safety.guard import Guard, RefusedError, plain_path
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.safety.limits import UNLIMITED, Breaker, Limits
 
@@ -83,7 +83,7 @@ class Target:
         forbids the request, LimitReachedError or RequestsSpentError at a ceiling, CredentialsRefusedError where no
         token can be had or none is taken any more, and TargetUnreachableError where everything fails.
         """
-        request = replace(request, url=urljoin(self.url + "/", request.url))
+        request = replace(request, url=beneath(self.url, request.url))
         exchange = self._patiently(request, authenticated)
         ours = authenticated and self._credentials is not None and "authorization" not in request.headers
         if exchange.status == 401 and ours:
@@ -124,6 +124,19 @@ class Target:
         """Whether any of the harmless reads is answered without a server error."""
         return any((self._once(_read(self.url, path), True).status or 500) < 500 for path in PROBES)
 
+    def refusal(self, url: str) -> str:
+        """Why nothing is asked at a URL, with the option that allows it; empty where it may be asked."""
+        there, ours = Origin.of(url), Origin.of(self.url)
+        if there is None:
+            return "it is no http(s) URL."
+        if there == ours and not is_beneath(self.url, url):
+            return f"{there} is asked beneath {self.url} alone; what stands elsewhere there is another's."
+        if token_may_go(url, self.url, self._allowed_hosts):
+            return ""
+        clear = " in the clear" if there.scheme == "http" and ours and ours.scheme == "https" else ""
+        option = str(there) if clear else there.authority
+        return f"our token would go to {there}{clear}. Where that is yours, allow it with --allow-host {option}."
+
     def close(self) -> None:
         """Give back its connections."""
         self._client.close()
@@ -131,7 +144,7 @@ class Target:
     def _once(self, request: Request, authenticated: bool) -> Exchange:
         if self.ceiling is not None and self.requests >= self.ceiling:
             raise RequestsSpentError(f"All {self.ceiling} requests this run may send are sent. Raise --max-requests.")
-        matched = self._match(request.method, request.path)
+        matched = self._match(request.method, path_within(self.url, request.url))
         operation, parameters = (matched[0].id, matched[1]) if matched else (None, {})
         self._permit(matched[0] if matched else None, request)
         request = self._dressed(request, authenticated)
@@ -158,7 +171,7 @@ class Target:
         if self.safeguards is None:
             return
         if operation is None:
-            meant = self._match("POST", plain_path(request.path))
+            meant = self._match("POST", plain_path(path_within(self.url, request.url)))
             operation = meant[0] if meant else None
         self.safeguards.guard.refuse(operation, request)
         self.safeguards.limits.check(operation, request, self.safeguards.holdings)
@@ -169,11 +182,8 @@ class Target:
         return replace(self.bounds, bytes=self.bounds.bytes + _ECHO * len(request.body))
 
     def _dressed(self, request: Request, authenticated: bool) -> Request:
-        if not token_may_go(request.url, self.url, self._allowed_hosts):
-            raise RefusedError(
-                "A request to another host than the target's was refused before it was sent: our token would "
-                "go there. Allow the host with --allow-host where it is yours."
-            )
+        if refusal := self.refusal(request.url):
+            raise RefusedError(f"A request was refused before it was sent: {refusal}")
         fields = list(request.headers.fields)
         given = {name.lower() for name, _ in fields}
         if "authorization" not in given and authenticated and self._credentials is not None:

@@ -9,7 +9,8 @@ import pytest
 from conformance.api import multipart
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.spec.document import Document
-from conformance.targets.safety.guard import NEVER_GIVEN, Effects, Guard, RefusedError, plain_path, token_may_go
+from conformance.targets.address import token_may_go
+from conformance.targets.safety.guard import NEVER_GIVEN, Effects, Guard, RefusedError, plain_path
 from conformance.targets.safety.holdings import Holdings
 
 OURS = "conformance-1234-"

@@ -92,6 +92,9 @@ class _Search:
         if urlsplit(url).netloc != urlsplit(self.base).netloc or urlsplit(url).scheme not in ("http", "https"):
             self.tried[url] = f"it is of another host than {self.base}, which alone is asked"
             return None
+        if not urlsplit(url).path.startswith(urlsplit(self.base).path):
+            self.tried[url] = f"it does not stand beneath {self.base}, which alone is asked"
+            return None
         response = self._fetch(url)
         self.tried[url] = outcome = _outcome(response)
         if outcome:

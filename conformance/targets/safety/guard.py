@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
@@ -152,24 +152,3 @@ def plain_path(path: str) -> str:
         elif segment not in ("", "."):
             segments.append(segment)
     return "/" + "/".join(segments)
-
-
-def token_may_go(url: str, base_url: str, allowed_hosts: Iterable[str] = ()) -> bool:
-    """Whether a URL is the target's own: its origin, the same host without its `api.` label, or an allowed host."""
-    try:
-        there, ours = urlsplit(url), urlsplit(base_url)
-        port = there.port
-    except ValueError:
-        return False
-    if there.scheme == "http" and ours.scheme == "https":
-        return False
-    if there.hostname == ours.hostname:
-        return port == ours.port
-    if there.hostname is not None and there.hostname in set(allowed_hosts):
-        return True
-    return port == ours.port and _without_api(there.hostname) == _without_api(ours.hostname)
-
-
-def _without_api(host: str | None) -> str:
-    labels = (host or "").split(".")
-    return ".".join(label for index, label in enumerate(labels) if label != "api" or index > 1)
