@@ -13,6 +13,7 @@ from conformance.errors import UsageError
 
 _PORTS = {"http": 80, "https": 443}
 _API = re.compile(r"/v1/api(?=/|$)")
+_HOST = re.compile(r"[^\s\x00-\x20\x7f/\\?#@<>^`{|}%\"\[\]]+")
 _ELSEWHERE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -32,7 +33,7 @@ class Origin:
             scheme, host, port = parts.scheme.lower(), (parts.hostname or "").rstrip("."), parts.port
         except ValueError:
             return None
-        return cls(scheme, host, port or _PORTS.get(scheme)) if scheme in _PORTS and host else None
+        return cls(scheme, host, port or _PORTS[scheme]) if scheme in _PORTS and _HOST.fullmatch(host) else None
 
     @property
     def authority(self) -> str:
@@ -112,7 +113,7 @@ class Allowed:
             httpx.URL(f"http://{bare}")
         except (ValueError, httpx.InvalidURL):
             host, port = "", None
-        if not host or parts.netloc != bare or "@" in bare:
+        if not _HOST.fullmatch(host) or parts.netloc != bare or "@" in bare or bare.endswith(":"):
             raise UsageError(f"--allow-host '{text}' is no host. Give HOST, HOST:PORT or http://HOST[:PORT].")
         return cls(None, host, port)
 
