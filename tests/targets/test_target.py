@@ -171,7 +171,7 @@ def test_a_compressed_answer_is_read() -> None:
 
 
 def test_our_token_does_not_go_to_another_host() -> None:
-    with pytest.raises(RefusedError, match="--allow-host evil.example"):
+    with pytest.raises(RefusedError, match="--allow-host evil"):
         target(lambda request: httpx.Response(200)).send(Request("POST", "https://evil.example/v1/api/workspaces/list"))
 
 
