@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from conformance.api.operations import row_of
 from conformance.model import Exchange, Request
-from conformance.suites.generation.tokens import Token, gives, made_name, uses
+from conformance.suites.generation.tokens import NAME, Token, gives, made_name, owned, uses
 
 
 def without_models(exchange: Exchange) -> Exchange:
@@ -57,18 +58,17 @@ def _tokens_given(exchange: Exchange) -> set[Token]:
 
 def _needs(exchange: Exchange, wanted: set[Token]) -> set[Token]:
     """What an exchange cannot do without. Of a list of versions that is the uploads whose rows are wanted of it."""
-    if exchange.operation == "models.list-versions" and exchange.ok:
-        rows = exchange.answer if isinstance(exchange.answer, list) else []
-        ours = {("model_version", row.get("model_version")): row.get("id") for row in rows if isinstance(row, dict)}
-        picked = {("model", ours[token]) for token in wanted if token in ours}
-        if picked:
-            return picked
-    used = uses(exchange.request)
+    picked = {thing for token, thing in owned(exchange) if thing and token in wanted}
+    if picked:
+        return picked
+    used = uses(exchange)
     # A model is named by its version; a name of its own is needed where nothing else leads to what it names.
-    return used if exchange.operation in _BY_NAME else {token for token in used if token[0] != "name"}
+    return used if _asks_by_name(exchange) else {token for token in used if token[0] != NAME}
 
 
-_BY_NAME = frozenset({"models.list-versions", "admin.get-pipeline-external-url"})
+def _asks_by_name(exchange: Exchange) -> bool:
+    row = row_of(exchange.operation)
+    return not row.changes and row.named_by != "" and row.kinds[row.named_by].is_name
 
 
 def givers(history: Sequence[Exchange], chosen: Sequence[Exchange]) -> list[Exchange]:
@@ -97,10 +97,10 @@ def givers(history: Sequence[Exchange], chosen: Sequence[Exchange]) -> list[Exch
 
 def _running_poll(history: Sequence[Exchange], before: int) -> list[int]:
     """Where the deployment that an inference is sent to was last seen Running before it."""
-    served = {token for token in uses(history[before].request) if token[0] == "deployment"}
+    served = {token for token in uses(history[before]) if token[0] == "deployment"}
     polls = [
         index for index, exchange in enumerate(history[:before])
-        if exchange.operation == "status.get-deployment" and _runs(exchange) and uses(exchange.request) & served
+        if exchange.operation == "status.get-deployment" and _runs(exchange) and uses(exchange) & served
     ]  # fmt: skip
     return polls[-1:]
 
@@ -113,20 +113,20 @@ def _runs(exchange: Exchange) -> bool:
 def touching(history: Sequence[Exchange], needed: Sequence[Exchange]) -> list[Exchange]:
     """Those, and others that speak of the same things as the last: of each operation the first and the last two."""
     last = needed[-1]
-    about = {token for token in uses(last.request) | _tokens_given(last) if token[0] in _TOLD}
+    about = {token for token in uses(last) | _tokens_given(last) if token[0] in _TOLD}
     # What was deployed of it is of the same: an undeploy may name that alone.
     about |= {
         token
         for exchange in history
-        if uses(exchange.request) & about
+        if uses(exchange) & about
         for token in _tokens_given(exchange)
         if token[0] == "deployment"
     }
     extra: dict[str, list[Exchange]] = {}
     for exchange in history:
-        if any(exchange is one for one in needed) or exchange.operation in _BY_NAME:
+        if any(exchange is one for one in needed) or _asks_by_name(exchange):
             continue
-        if (uses(exchange.request) | _tokens_given(exchange)) & about:
+        if (uses(exchange) | _tokens_given(exchange)) & about:
             extra.setdefault(exchange.operation or "", []).append(exchange)
     some = [e for same in extra.values() for e in {id(e): e for e in (*same[:1], *same[-2:])}.values()]
     return givers(history, [*needed, *some])
@@ -142,7 +142,7 @@ def dependents(exchanges: Sequence[Exchange], removed: Exchange) -> list[Exchang
     place = next(index for index, exchange in enumerate(exchanges) if exchange is removed)
     for exchange in exchanges[place + 1 :]:
         others = {t for e in exchanges if not any(e is g for g in gone) for t in _tokens_given(e)}
-        if (uses(exchange.request) & lost) - others:
+        if (uses(exchange) & lost) - others:
             gone.append(exchange)
             lost |= _tokens_given(exchange)
     return gone

@@ -1,4 +1,4 @@
-"""A sequence of exchanges lived again: new names, new ids, the same calls, judged by a ledger of its own."""
+"""Replays a recorded sequence with fresh names and ids, judged by a ledger of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Life:
     known: dict[Token, Any] = field(default_factory=dict)
 
     def substitute(self, kind: str, value: Any) -> Any:
-        """The value of this life for one of the first."""
+        """The replay's value for a recorded value."""
         if kind == "name" and isinstance(value, str) and value.startswith(self.prefix):
             return self.known.setdefault((kind, value), self._named(value))
         try:
@@ -85,7 +85,7 @@ class Life:
             for name, value in request.headers.fields
             if name.lower() not in _OURS_TO_SET or (stranger and name.lower() == "authorization")
         ]
-        return rewritten(replace(request, headers=Headers(fields)), self.substitute)
+        return rewritten(exchange.operation, replace(request, headers=Headers(fields)), self.substitute)
 
     def _ending(self, request: Request) -> bool:
         """Whether what is asked for was undeployed in this life: else nobody need wait for its end."""
