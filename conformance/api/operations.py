@@ -162,6 +162,16 @@ class OperationRow:
         """Whether a success changes what later reads show."""
         return bool(self.id) and self.effect not in (Effect.READ, Effect.COMPUTE)
 
+    @property
+    def makes(self) -> bool:
+        """Whether a success makes something that has a name."""
+        return self.changes and self.named_by != ""
+
+    @property
+    def deploys_always(self) -> bool:
+        """Whether a deployment is what it makes, asked or not."""
+        return self.starts != "" and self.starts == self.named_by
+
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of value by the name of the request's field, at whatever depth it stands."""
@@ -392,6 +402,24 @@ def given(exchange: Exchange) -> Iterator[tuple[At, Path, Any]]:
                     yield at, way, value
 
 
+def mentioned(exchange: Exchange) -> Iterator[tuple[Kind, Any]]:
+    """Each id and name that a request speaks of, and each id that its answer gives, whatever its status.
+
+    A deployment's name stands for the deployment's id.
+    """
+    row = row_of(exchange.operation)
+    fields = fields_of(exchange.operation, exchange.request)
+    found = [(at.kind, value) for at in row.takes for _, value in at.found(fields)]
+    found += [(at.kind, exchange.parameters.get(at.field)) for at in row.parameters]
+    found += [(at.kind, value) for at in row.gives for _, value in at.found(exchange.answer)]
+    for kind, value in found:
+        if kind is Kind.DEPLOYMENT_NAME:
+            parts = split_name(value)
+            kind, value = Kind.DEPLOYMENT, parts[1] if parts else None
+        if isinstance(value, str if kind.is_name else int | str) and not isinstance(value, bool):
+            yield kind, value
+
+
 def owner(exchange: Exchange, at: At, way: Path) -> tuple[Kind, Any] | None:
     """The thing that a given value is of, where the answer tells of many; None where it tells of one."""
     if at.of is None:
@@ -399,7 +427,8 @@ def owner(exchange: Exchange, at: At, way: Path) -> tuple[Kind, Any] | None:
     row = exchange.answer
     for key in way[:-1]:
         row = row[key]
-    return at.of.kind, row.get(at.of.place)
+    value = row.get(at.of.place)
+    return at.of.kind, value if isinstance(value, int | str) else None
 
 
 def asked(operation: str | None, request: Request) -> Any:
@@ -434,15 +463,18 @@ Change = Callable[[Kind, Any], Any]
 """The value that takes the place of a value of that kind."""
 
 
-def with_path_changed(operation: str | None, url: str, change: Change) -> str:
-    """A URL in which each parameter of the operation's path is replaced."""
+def with_path_changed(operation: str | None, url: str, change: Change, *, quoted: bool = True) -> str:
+    """A URL in which each parameter of the operation's path is replaced, percent-encoded where `quoted`."""
     row = row_of(operation)
     match = _path_pattern(row.id).search(url) if row.parameters else None
     if match is None:
         return url
     for at in reversed(row.parameters):
         start, end = match.span(at.field)
-        url = url[:start] + quote(str(change(at.kind, unquote(match[at.field]))), safe="") + url[end:]
+        old = unquote(match[at.field])
+        new = change(at.kind, old)
+        if new != old:
+            url = url[:start] + (quote(str(new), safe="") if quoted else str(new)) + url[end:]
     return url
 
 

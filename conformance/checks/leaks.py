@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from conformance.api.operations import changing
 from conformance.checks.rules import Findings, Rules, seen
 from conformance.ledger import Ledger
 from conformance.model import Exchange
@@ -46,10 +47,6 @@ _INSIDES: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 _SECRETS = _INSIDES[-1:]
 _MAIL = re.compile(rb"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_OF_NUMBERS = frozenset(
-    {"pipelines.create", "pipelines.copy", "pipelines.deploy", "pipelines.undeploy", "workspaces.create",
-     "models.upload-and-convert"}
-)  # fmt: skip
 
 
 def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -95,7 +92,7 @@ def _repeated_token(exchange: Exchange) -> str:
 def _address(exchange: Exchange) -> str:
     """That an answer of numbers holds somebody's address, which is not told again here."""
     assert exchange.response is not None
-    if exchange.operation not in _OF_NUMBERS:
+    if exchange.operation not in changing():
         return ""
     sent = exchange.request.body[:_LONGEST]
     found = _MAIL.findall(exchange.response.body[:_LONGEST])

@@ -30,7 +30,7 @@ def same_row_same_answer(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fi
     """
     if exchange.operation != "pipelines.infer" or not exchange.ok or "dataset" in exchange.request.url:
         return
-    answered = answered_rows(exchange, ledger)
+    answered = answered_rows(exchange, ledger.deployment_served_by(exchange))
     if answered is None:
         return
     shas, deployment, pairs = answered
@@ -104,7 +104,10 @@ def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) ->
     memory = ledger.memory
     if exchange.operation not in READS or not exchange.ok or not memory.refused:
         return
-    before, shown = memory.reads.get((exchange.operation, exchange.request.body)), projection(exchange, ledger)
+    before, shown = (
+        memory.reads.get((exchange.operation, exchange.request.body)),
+        projection(exchange, ledger.workspaces),
+    )
     if before is None or shown is None:
         return
     held = before[0] == shown

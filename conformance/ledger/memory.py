@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rpds import HashTrieMap
 
+from conformance.api.operations import INFER, changing
 from conformance.api.tensors import rows_answered, rows_sent
+from conformance.ledger.entries import Deployment
 from conformance.model import Exchange
-
-if TYPE_CHECKING:
-    from conformance.ledger import Ledger
 
 _ROWS_KEPT = 64
 """Rows of one inference that are kept: its first ones. Larger batches are compared by these."""
 
 _REFUSALS_KEPT = 4
-
-CHANGING = frozenset(
-    {
-        "pipelines.create",
-        "pipelines.deploy",
-        "pipelines.undeploy",
-        "pipelines.copy",
-        "models.upload-and-convert",
-        "workspaces.create",
-    }
-)
-"""Operations that change what later reads show when they succeed."""
 
 READS = frozenset({"workspaces.list", "models.list-versions"})
 """Reads whose answers change through this run's own calls alone, as far as they speak of what this run made."""
@@ -58,14 +45,15 @@ class Memory:
     reads: HashTrieMap[tuple[str, bytes], tuple[str, Exchange]] = field(default_factory=HashTrieMap)
     refused: tuple[Exchange, ...] = ()
 
-    def after(self, exchange: Exchange, ledger: Ledger) -> Memory:
-        """The memory once this exchange is known; `ledger` is what was known before it."""
-        if exchange.operation == "pipelines.infer":
-            return self._inferred(exchange, ledger) if exchange.ok else self
-        if exchange.operation in CHANGING:
+    def after(self, exchange: Exchange, serving: Deployment | None, workspaces: Collection[int]) -> Memory:
+        """The memory once this exchange is known. What was known before it: the deployment that an inference was sent
+        to, and the workspaces that this run made."""
+        if exchange.operation == INFER:
+            return self._inferred(exchange, serving) if exchange.ok else self
+        if exchange.operation in changing():
             return self._changed(exchange)
         if exchange.operation in READS and exchange.ok:
-            shown = projection(exchange, ledger)
+            shown = projection(exchange, workspaces)
             if shown is not None:
                 key = (exchange.operation or "", exchange.request.body)
                 return replace(self, reads=self.reads.insert(key, (shown, exchange)), refused=())
@@ -77,8 +65,8 @@ class Memory:
         # A success changes something; of a request without an answer nobody knows.
         return replace(self, reads=HashTrieMap(), refused=()) if self.reads else self
 
-    def _inferred(self, exchange: Exchange, ledger: Ledger) -> Memory:
-        answered = answered_rows(exchange, ledger)
+    def _inferred(self, exchange: Exchange, serving: Deployment | None) -> Memory:
+        answered = answered_rows(exchange, serving)
         if answered is None:
             return self
         shas, deployment, pairs = answered
@@ -90,13 +78,12 @@ class Memory:
 
 
 def answered_rows(
-    exchange: Exchange, ledger: Ledger
+    exchange: Exchange, deployment: Deployment | None
 ) -> tuple[tuple[str, ...], int, list[tuple[bytes, tuple[float, ...]]]] | None:
     """The models that served, the deployment's id, and (row as float32 bytes, outputs) of the first rows.
 
     None where the deployment or its models are unknown, or the rows cannot be told apart.
     """
-    deployment = ledger.deployment_served_by(exchange)
     if deployment is None or not deployment.shas or exchange.response is None:
         return None
     sent = rows_sent(exchange.request)
@@ -108,12 +95,12 @@ def answered_rows(
     return deployment.shas, deployment.id, pairs
 
 
-def projection(exchange: Exchange, ledger: Ledger) -> str | None:
+def projection(exchange: Exchange, workspaces: Collection[int]) -> str | None:
     """What a read shows of what this run made, as a text to compare; None where it cannot be read."""
     answer = exchange.answer
     if exchange.operation == "workspaces.list":
         rows = answer.get("workspaces") if isinstance(answer, dict) else None
-        ours = [row for row in _objects(rows) if row.get("id") in ledger.workspaces]
+        ours = [row for row in _objects(rows) if row.get("id") in workspaces]
         return repr(sorted((str(row.get("id")), str(row.get("name")), _ids(row)) for row in ours)) if ours else None
     question = exchange.question
     if not isinstance(question, dict) or question.get("model_id") is None or question.get("models_pk_id") is not None:

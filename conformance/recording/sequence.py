@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
-from urllib.parse import unquote
+from typing import Any
 
+from conformance.api.operations import Kind, changing, mentioned
 from conformance.ledger import Deployment, Ledger
 from conformance.model import Exchange
 
-Thing = tuple[str, Hashable]
-"""What an exchange is about: ("pipeline", pk), ("pipeline name", name) or ("deployment", id)."""
+Thing = tuple[Kind, Any]
+"""What an exchange is about: a pipeline's primary key or name, or a deployment's id."""
 
-_CHANGING = frozenset(
-    {
-        "pipelines.create",
-        "pipelines.copy",
-        "pipelines.deploy",
-        "pipelines.undeploy",
-        "models.upload-and-convert",
-        "workspaces.create",
-    }
-)
-_NAME_FIELDS = {
-    "pipelines.create": "pipeline_id",
-    "pipelines.copy": "name",
-    "admin.get-pipeline-external-url": "pipeline_name",
-}
-"""Where a request names a pipeline, by operation."""
-
-_NAMED = re.compile(r"-(\d{1,18})$")
+_THINGS = frozenset({Kind.PIPELINE, Kind.PIPELINE_NAME, Kind.DEPLOYMENT})
 
 
 @dataclass
@@ -74,8 +56,8 @@ def _end(exchange: Exchange) -> float:
 
 
 def _clash(one: _Open, other: _Open) -> bool:
-    changing = one.exchange.operation in _CHANGING or other.exchange.operation in _CHANGING
-    return changing and bool(one.things & other.things)
+    changes = {one.exchange.operation, other.exchange.operation} & changing()
+    return bool(changes) and bool(one.things & other.things)
 
 
 def _before(settled: _Open) -> Ledger:
@@ -89,28 +71,18 @@ def _after(ledger: Ledger, settled: _Open) -> Ledger:
 
 def _things(exchange: Exchange, ledger: Ledger) -> frozenset[Thing]:
     """Pipelines and deployments a request or its answer speaks of, with the ones the ledger knows to belong to them."""
-    question, answer = _fields(exchange.question), _fields(exchange.answer)
-    ids = [question.get("deployment_id"), _number(question.get("name")), _number(exchange.parameters.values())]
-    if exchange.operation == "pipelines.deploy":
-        ids.append(answer.get("id"))
-    deployments = {value for value in ids if _is_id(value)}
-    pks = [question.get("pipeline_id"), question.get("source_pipeline"), answer.get("pipeline_pk_id")]
-    pks += [d.pipeline_pk for d in (ledger.deployments.get(id_) for id_ in deployments) if d is not None]
-    pipelines = {value for value in pks if _is_id(value)}
-    names = [question.get(_NAME_FIELDS.get(exchange.operation or "", ""))]
-    names += [pipeline.name for pipeline in (ledger.pipelines.get(pk) for pk in pipelines) if pipeline]
-    return frozenset(
-        [("deployment", value) for value in deployments]
-        + [("pipeline", value) for value in pipelines]
-        + [("pipeline name", value) for value in names if isinstance(value, str)]
-    )
+    named = [thing for thing in mentioned(exchange) if thing[0] in _THINGS]
+    known = [ledger.deployments.get(value) for kind, value in named if kind is Kind.DEPLOYMENT]
+    named += [(Kind.PIPELINE, one.pipeline_pk) for one in known if one and one.pipeline_pk is not None]
+    pipelines = [ledger.pipelines.get(value) for kind, value in named if kind is Kind.PIPELINE]
+    return frozenset([*named, *((Kind.PIPELINE_NAME, one.name) for one in pipelines if one)])
 
 
 def _without(ledger: Ledger, things: frozenset[Thing]) -> Ledger:
     """The ledger as if it had never heard of these."""
-    pks = {value for kind, value in things if kind == "pipeline"}
-    names = {value for kind, value in things if kind == "pipeline name"}
-    ids = {value for kind, value in things if kind == "deployment"}
+    pks = {value for kind, value in things if kind is Kind.PIPELINE}
+    names = {value for kind, value in things if kind is Kind.PIPELINE_NAME}
+    ids = {value for kind, value in things if kind is Kind.DEPLOYMENT}
 
     def theirs(deployment: Deployment) -> bool:
         return deployment.id in ids or deployment.pipeline_pk in pks
@@ -130,18 +102,3 @@ def _dropped(entries: Any, keys: Iterable[Hashable]) -> Any:
     for key in keys:
         entries = entries.discard(key)
     return entries
-
-
-def _fields(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _is_id(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _number(value: object) -> int | None:
-    """The deployment's id at the end of its name, `{deploy_id}-{id}`."""
-    names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else []
-    numbers = [match for name in names if (match := _NAMED.search(unquote(str(name))))]
-    return int(numbers[0][1]) if numbers else None

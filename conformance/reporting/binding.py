@@ -11,49 +11,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.api import multipart
+from conformance.api.operations import (
+    STATUS,
+    Kind,
+    OperationRow,
+    Path,
+    given,
+    owner,
+    row_of,
+    split_name,
+    with_fields_changed,
+    with_path_changed,
+)
 from conformance.model import Exchange
 from conformance.reporting.call import PLACEHOLDER, Call, call_of, placeholder
 
-Path = tuple[str | int, ...]
-"""Keys and indices down into an answer."""
-
-_GIVES: dict[str, tuple[tuple[str, Path], ...]] = {
-    "pipelines.create": (
-        ("pipeline", ("pipeline_pk_id",)),
-        ("variant", ("pipeline_variant_pk_id",)),
-        ("version", ("pipeline_variant_version",)),
-    ),
-    "pipelines.copy": (
-        ("pipeline", ("pipeline_pk_id",)),
-        ("variant", ("pipeline_variant_pk_id",)),
-        ("version", ("pipeline_version",)),
-        ("deployment", ("deployment", "id")),
-    ),
-    "pipelines.deploy": (("deployment", ("id",)),),
-    "models.upload-and-convert": (("model", ("insert_models", "returning", 0, "models", 0, "id")),),
-    "workspaces.create": (("workspace", ("workspace_id",)),),
-}
-"""What an operation's success gives: the kind of value and where it stands in the answer."""
-
-_TAKES = {
-    "pipeline_id": "pipeline",
-    "source_pipeline": "pipeline",
-    "pipeline_version_pk_id": "variant",
-    "pipeline_version": "version",
-    "deployment_id": "deployment",
-    "model_ids": "model",
-    "models_pk_id": "model",
-    "workspace_id": "workspace",
-    "version": "model_version",
-}
-"""Which kind of value a request's field takes."""
-
-_DEPLOYMENT = re.compile(r"-(\d+)$")
-_INFER = re.compile(r"(/pipelines/infer/[^/]*-)(\d+)(?=/)")
 _RUN = re.compile(r"(?<=conformance-)[0-9a-f]{8}(?=-)")
 """The run's own part of every name it gives: another run of the same length stands there when the sequence is sent."""
-
-_STATUS = "status.get-deployment"
 
 
 @dataclass(frozen=True)
@@ -75,7 +49,7 @@ class Step:
     until: str = ""
 
 
-def spoken(step: Step) -> str:
+def placeholders_in(step: Step) -> str:
     """All text of a step in which placeholders can stand."""
     form = (part.content.decode("utf-8", "replace") for part in step.call.parts if part.filename is None)
     return "".join((step.call.url, step.call.text, *form))
@@ -96,6 +70,14 @@ class _Known:
         name = self.values.get((kind, value)) if isinstance(value, int | str) and not isinstance(value, bool) else None
         return placeholder(name) if name else ""
 
+    def bound(self, kind: Kind, value: Any) -> Any:
+        """The variable that holds a value, the value itself where none does."""
+        if kind is not Kind.DEPLOYMENT_NAME:
+            return self.of(kind, value) or value
+        parts = split_name(value)
+        held = self.of(Kind.DEPLOYMENT, parts[1]) if parts else ""
+        return f"{parts[0]}-{held}" if parts and held else value
+
 
 def steps_of(exchanges: Sequence[Exchange]) -> list[Step]:
     """The sequence with ids replaced by the variables that hold them, the base URL by `TARGET`, polls by waiting.
@@ -104,7 +86,7 @@ def steps_of(exchanges: Sequence[Exchange]) -> list[Step]:
     """
     known = _Known(origin_of(exchanges))
     steps = [_step(exchange, known) for exchange in _without_polls(exchanges)]
-    used = {match[1] for step in steps for match in PLACEHOLDER.finditer(spoken(step))}
+    used = {match[1] for step in steps for match in PLACEHOLDER.finditer(placeholders_in(step))}
     used |= {capture.among for step in steps for capture in step.captures if capture.name in used}
     return [replace(step, captures=tuple(c for c in step.captures if c.name in used)) for step in steps]
 
@@ -118,7 +100,7 @@ def origin_of(exchanges: Sequence[Exchange]) -> str:
 
 def _without_polls(exchanges: Sequence[Exchange]) -> Iterator[Exchange]:
     for exchange, after in zip(exchanges, [*exchanges[1:], None], strict=True):
-        repeated = after is not None and after.operation == exchange.operation == _STATUS
+        repeated = after is not None and after.operation == exchange.operation == STATUS
         if not (repeated and after and after.request.body == exchange.request.body):
             yield exchange
 
@@ -130,7 +112,7 @@ def _step(exchange: Exchange, known: _Known) -> Step:
 
 
 def _awaited(exchange: Exchange) -> str:
-    if exchange.operation != _STATUS:
+    if exchange.operation != STATUS:
         return ""
     answer = exchange.answer
     if exchange.status == 404:
@@ -139,36 +121,26 @@ def _awaited(exchange: Exchange) -> str:
 
 
 def _captures(exchange: Exchange, known: _Known) -> Iterator[Capture]:
-    for kind, path in _GIVES.get(exchange.operation or "", ()):
-        value = _at(exchange.answer, path)
-        if isinstance(value, int | str) and not isinstance(value, bool):
-            yield Capture(known.add(kind, value), path)
-    if exchange.operation == "models.list-versions" and isinstance(exchange.answer, list):
-        for row in exchange.answer:
-            model = known.values.get(("model", row.get("id"))) if isinstance(row, dict) else None
-            if model and isinstance(row.get("model_version"), str):
-                yield Capture(known.add("model_version", row["model_version"]), ("model_version",), model)
-
-
-def _at(value: Any, path: Path) -> Any:
-    for key in path:
-        try:
-            value = value[key]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
+    for at, way, value in given(exchange):
+        thing = owner(exchange, at, way)
+        among = known.values.get(thing, "") if thing else ""
+        if among:
+            yield Capture(known.add(at.kind, value), way[-1:], among)
+        elif thing is None:
+            yield Capture(known.add(at.kind, value), way)
 
 
 def _bound(exchange: Exchange, call: Call, known: _Known) -> Call:
     url = _renamed(call.url)
     if url.startswith(f"{known.origin}/"):
         url = placeholder("TARGET") + url.removeprefix(known.origin)
-    url = _INFER.sub(lambda match: match[1] + (known.of("deployment", int(match[2])) or match[2]), url)
-    parts = tuple(_bound_part(part, known) for part in call.parts)
+    row = row_of(exchange.operation)
+    url = with_path_changed(row.id, url, known.bound, quoted=False)
+    parts = tuple(_bound_part(part, row, known) for part in call.parts)
     call = replace(call, url=url, parts=parts, text=_renamed(call.text))
     if not call.text or not isinstance(question := _json(call.text), dict):
         return call
-    value = {key: _bind(key, item, known) for key, item in question.items()}
+    value = with_fields_changed(row, question, known.bound)
     text = json_text(value)
     return replace(call, value=value, text=text) if PLACEHOLDER.search(text) else call
 
@@ -177,11 +149,11 @@ def _renamed(text: str) -> str:
     return _RUN.sub(placeholder("RUN"), text)
 
 
-def _bound_part(part: multipart.Part, known: _Known) -> multipart.Part:
+def _bound_part(part: multipart.Part, row: OperationRow, known: _Known) -> multipart.Part:
     question = _json(_renamed(part.content.decode("utf-8", "replace"))) if part.filename is None else None
     if not isinstance(question, dict):
         return part
-    text = json_text({key: _bind(key, item, known) for key, item in question.items()})
+    text = json_text(with_fields_changed(row, question, known.bound))
     return replace(part, content=text.encode()) if PLACEHOLDER.search(text) else part
 
 
@@ -190,17 +162,6 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _bind(key: str, value: Any, known: _Known) -> Any:
-    if isinstance(value, dict):
-        return {name: _bind(name, item, known) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_bind(key, item, known) for item in value]
-    if key == "name" and isinstance(value, str) and (match := _DEPLOYMENT.search(value)):
-        name = known.of("deployment", int(match[1]))
-        return value[: match.start(1)] + name if name else value
-    return known.of(_TAKES[key], value) or value if key in _TAKES else value
 
 
 def json_text(value: Any) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from conformance.model import Exchange, Finding
-from conformance.reporting.binding import Capture, Step, origin_of, spoken, steps_of
+from conformance.reporting.binding import Capture, Step, origin_of, placeholders_in, steps_of
 from conformance.reporting.call import PLACEHOLDER, placeholder
 from conformance.reporting.curl import bash_quoted, curl, options_for
 from conformance.reporting.python import literal, python_quoted, send_arguments
@@ -47,7 +47,7 @@ def bash_of(exchanges: Sequence[Exchange]) -> str:
     lines = ["#!/usr/bin/env bash", "set -u", f'TARGET="${{TARGET:-{origin_of(exchanges)}}}"']
     if any("TOKEN" in value for step in steps for _, value in step.call.headers):
         lines.append(': "${TOKEN:?set it to a bearer token}"')
-    if any(placeholder("RUN") in spoken(step) for step in steps):
+    if any(placeholder("RUN") in placeholders_in(step) for step in steps):
         lines.append("RUN=$(od -An -N4 -tx1 /dev/urandom | tr -d ' \\n')  # part of every name, new each time")
     lines += [""]
     lines += [_TAKE] if any(step.captures or step.until for step in steps) else []
@@ -95,7 +95,7 @@ def _docstring(finding: Finding) -> str:
 
 
 def _python_step(number: int, step: Step) -> Iterator[str]:
-    known = {match: match.lower() for match in PLACEHOLDER.findall(spoken(step))} | {"RUN": "target.run"}
+    known = {match: match.lower() for match in PLACEHOLDER.findall(placeholders_in(step))} | {"RUN": "target.run"}
     yield f"# {number}. {_about(step)}"
     path = python_quoted(step.call.url.replace(placeholder("TARGET"), "", 1), known)
     arguments = [literal(step.call.method), path, *send_arguments(step.call, known), *_intent(step)]

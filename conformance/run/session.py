@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from conformance.api.operations import changing
 from conformance.checks import Rules, judge
 from conformance.errors import RequestsSpentError, TargetUnreachableError
 from conformance.ledger import Ledger
-from conformance.ledger.memory import CHANGING
 from conformance.model import Exchange, Finding, Headers, Request
 from conformance.redaction import redact_text
 from conformance.reporting.timeline import event_of
@@ -31,7 +31,7 @@ _GATEWAY_DOWN = frozenset({502, 503, 504})
 _MOST_SHOWN = 5
 """Findings of one requirement and operation that are kept whole: the same defect is not told a thousand times."""
 
-_GIVING = CHANGING | {"models.list-versions"}
+_GIVING = changing() | {"models.list-versions"}
 """Operations whose successes later requests build on."""
 
 CLEANING = "cleaning"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from conformance.api.client import PipelineClient
+from conformance.api.operations import Kind, row_of
 from conformance.errors import NoVerdictError, SuiteError
 from conformance.model import Exchange, Request
 from conformance.targets.safety.holdings import Deployed, Holdings, Note, deployment_in
@@ -79,7 +80,7 @@ class _Cleaner:
         """Look for what a deploy made whose answer never came, by its pipeline's name; the look-up changes nothing."""
         pk = note.get("pipeline_id", self._holdings.versions.get(note.get("pipeline_version_pk_id", "")))
         known = self._holdings.pipelines.get(pk) if pk is not None else None
-        name = known.name if known else note["name"] if note["intent"] == "pipelines.copy" else ""
+        name = known.name if known else note["name"] if row_of(note["intent"]).gives_a(Kind.PIPELINE) else ""
         workspace_id = known.workspace_id if known else note.get("workspace_id")
         if not name or workspace_id is None:
             self._holdings.settle(note["call"])  # it named no pipeline of ours, and was refused by whoever got it

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
+from conformance.api.operations import INFER, OPERATIONS, Kind, fields_of, row_of
 from conformance.errors import SuiteError
 from conformance.model import Effect, Operation, Request
-from conformance.targets.safety.holdings import NAME_FIELDS, Holdings, fields_of
+from conformance.targets.safety.holdings import Holdings
 
 NEVER_GIVEN = 2_147_000_000
 """Ids from here on no instance has given yet: requests that must be refused may name them."""
@@ -51,7 +52,7 @@ class Guard:
             return
         if self._effects is Effects.READ:
             raise RefusedError(f"{operation.id} was refused before it was sent: this run may only read.")
-        if operation.id == "pipelines.infer":
+        if operation.id == INFER:
             self._deployment(request)
         else:
             self._name(operation.id, request)
@@ -63,8 +64,8 @@ class Guard:
             raise RefusedError("An inference was refused before it was sent: this run did not make that deployment.")
 
     def _name(self, operation: str, request: Request) -> None:
-        field = NAME_FIELDS.get(operation)
-        wanted = [field, *(["deploy"] if operation == "pipelines.copy" else [])] if field else []
+        row = row_of(operation)
+        wanted = {row.named_by, row.starts} - {""}
         for key, value in _pairs(_content(operation, request)):
             if key in wanted and isinstance(value, str) and value and not value.startswith(self._holdings.prefix):
                 raise RefusedError(
@@ -74,16 +75,17 @@ class Guard:
 
     def _numbers(self, operation: str, request: Request) -> None:
         known = self._holdings
-        owned: Mapping[str, Collection[object]] = {
-            "workspace_id": self._workspaces | known.workspaces.keys(),
-            "pipeline_id": known.pipelines,
-            "source_pipeline": known.pipelines,
-            "pipeline_version_pk_id": known.versions,
-            "pipeline_version": known.versions,
-            "deployment_id": known.deployments.keys() | known.ended,
+        things: Mapping[Kind, Collection[object]] = {
+            Kind.WORKSPACE: self._workspaces | known.workspaces.keys(),
+            Kind.PIPELINE: known.pipelines,
+            Kind.VARIANT: known.versions,
+            Kind.VERSION: known.versions,
+            Kind.DEPLOYMENT: known.deployments.keys() | known.ended,
         }
-        if operation == "pipelines.create":
-            owned = {"workspace_id": owned["workspace_id"]}  # its pipeline_id is a name
+        # A server may read fields of other operations too; what its own row calls a name is none of these.
+        kinds = {at.field: at.kind for row in OPERATIONS for at in row.takes if at.kind in things}
+        kinds |= row_of(operation).kinds
+        owned = {field: things[kind] for field, kind in kinds.items() if kind in things}
         for key, value in _pairs(_content(operation, request)):
             for number in _meant(value) if key in owned or key == "" else ():
                 ours = owned[key] if key else {one for many in owned.values() for one in many}
@@ -91,13 +93,18 @@ class Guard:
                     raise RefusedError(
                         f"{operation} of {number} was refused before it was sent: this run did not make it."
                     )
-            if key == "pipeline_version" and isinstance(value, str) and _is_uuid(value) and value not in owned[key]:
+            if (
+                kinds.get(key) is Kind.VERSION
+                and isinstance(value, str)
+                and _is_uuid(value)
+                and value not in owned[key]
+            ):
                 raise RefusedError(f"{operation} of a version was refused before it was sent: it is not this run's.")
 
 
 def _content(operation: str, request: Request) -> bytes:
     """What a server might read fields from: the body, or the metadata of an upload."""
-    if operation == "models.upload-and-convert":
+    if row_of(operation).part:
         return json.dumps(fields_of(operation, request)).encode()
     return request.body
 

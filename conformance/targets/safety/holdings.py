@@ -7,7 +7,6 @@ Each call that makes or deploys something is noted before it is sent (its *inten
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
 import threading
@@ -16,23 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.api import multipart
+from conformance.api.operations import STATUS, UNDEPLOY, Kind, fields_of, given, row_of, split_name
 from conformance.model import Exchange, Request
 
 Note = dict[str, Any]
 
-NAME_FIELDS = {
-    "pipelines.create": "pipeline_id",
-    "pipelines.copy": "name",
-    "pipelines.deploy": "deploy_id",
-    "workspaces.create": "workspace_name",
-    "models.upload-and-convert": "name",
-}
-"""The field that names what a call makes."""
+_NUMBERS = (Kind.WORKSPACE, Kind.PIPELINE, Kind.VARIANT)
+"""What a call to make something may be about."""
 
-NUMBER_FIELDS = ("workspace_id", "pipeline_id", "pipeline_version_pk_id", "source_pipeline")
-_LABEL = re.compile(r"^(?P<deploy_id>.*)-(?P<id>\d{1,18})$", re.DOTALL)
-_STATUS = "status.get-deployment"
 _LONGEST_NAME = 1000
 
 
@@ -82,15 +72,16 @@ class Holdings:
 
     def intend(self, operation: str | None, request: Request) -> str:
         """Note what a request is about to make; returns the call's name, empty where it makes nothing."""
-        field = NAME_FIELDS.get(operation or "")
-        if operation is None or field is None:
+        row = row_of(operation)
+        if not row.makes:
             return ""
         body = fields_of(operation, request)
         call = f"{os.getpid()}-{next(self._calls)}"
-        numbers = {key: value for key in NUMBER_FIELDS if is_number(value := body.get(key))}
-        note = {"call": call, "intent": operation, "name": self._ours(body.get(field)), **numbers}
-        if operation == "pipelines.copy" and body.get("deploy") is not None:
-            note["deploy"] = self._ours(body["deploy"])
+        fields = [at.field for at in row.takes if at.kind in _NUMBERS]
+        numbers = {key: value for key in fields if is_number(value := body.get(key))}
+        note = {"call": call, "intent": row.id, "name": self._ours(body.get(row.named_by)), **numbers}
+        if row.starts != row.named_by and body.get(row.starts) is not None:
+            note["deploy"] = self._ours(body[row.starts])
         self.note(note)
         return call
 
@@ -98,13 +89,13 @@ class Holdings:
         """Note what came of a call, and what other exchanges say of deployments of ours."""
         if call:
             self.note({"call": call, "status": exchange.status} | _made(exchange))
-        elif exchange.operation == "pipelines.undeploy" and exchange.ok:
+        elif exchange.operation == UNDEPLOY and exchange.ok:
             question = exchange.question if isinstance(exchange.question, dict) else {}
             self._stopping(question.get("deployment_id"), question.get("pipeline_id"))
-        elif exchange.operation == _STATUS and exchange.status == 404 and isinstance(exchange.question, dict):
-            match = _LABEL.match(str(exchange.question.get("name")))
-            known = self.deployments.get(int(match["id"])) if match else None
-            if known is not None and known.stopping and match and known.deploy_id == match["deploy_id"]:
+        elif exchange.operation == STATUS and exchange.status == 404 and isinstance(exchange.question, dict):
+            parts = split_name(exchange.question.get("name"))
+            known = self.deployments.get(parts[1]) if parts else None
+            if known is not None and known.stopping and parts and known.deploy_id == parts[0]:
                 self.note({"gone": known.id})
 
     def note(self, note: Note) -> None:
@@ -138,11 +129,12 @@ class Holdings:
 
     def grows_by(self, operation: str | None, request: Request) -> bool:
         """Whether a request would make a deployment more, as far as is known."""
-        if operation not in ("pipelines.deploy", "pipelines.copy"):
+        row = row_of(operation)
+        if not row.starts:
             return False
         body = fields_of(operation, request)
-        if operation == "pipelines.copy":
-            return body.get("deploy") is not None
+        if row.starts != row.named_by:
+            return body.get(row.starts) is not None
         with self._lock:
             return body.get("pipeline_id") not in [one.pipeline_pk for one in self.deployments.values()]
 
@@ -179,7 +171,7 @@ class Holdings:
             self.pipelines[pk] = Made(pk, intent["name"], intent.get("workspace_id"))
             self.versions |= {version: pk for version in (note.get("variant"), note.get("version")) if version}
         if isinstance(new := note.get("deployment"), int):
-            deploy_id = intent.get("deploy") or (intent["name"] if intent["intent"] == "pipelines.deploy" else "")
+            deploy_id = intent.get("deploy") or (intent["name"] if row_of(intent["intent"]).deploys_always else "")
             self._deployed(Deployed(new, deploy_id, pk, float(note["at"])))
 
     def _deployed(self, new: Deployed) -> None:
@@ -200,58 +192,25 @@ class Holdings:
 
 
 def _deploys(note: Mapping[str, Any]) -> bool:
-    return note["intent"] == "pipelines.deploy" or (note["intent"] == "pipelines.copy" and "deploy" in note)
+    return row_of(note["intent"]).deploys_always or "deploy" in note
 
 
 def _made(exchange: Exchange) -> Note:
     """The numbers that a success names, by what they are of."""
-    answer = exchange.answer if exchange.ok else None
-    if not isinstance(answer, dict):
-        return {}
-    deployment = answer.get("deployment")
-    found = {
-        "pipeline": answer.get("pipeline_pk_id"),
-        "variant": answer.get("pipeline_variant_pk_id"),
-        "deployment": deployment.get("id") if isinstance(deployment, dict) else None,
-        "workspace": answer.get("workspace_id"),
+    return {
+        at.kind: value
+        for at, _, value in given(exchange)
+        if is_number(value)
+        or (at.kind is Kind.VERSION and isinstance(value, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", value))
     }
-    if exchange.operation == "pipelines.deploy":
-        found = {"deployment": answer.get("id")}
-    elif exchange.operation == "models.upload-and-convert":
-        found = {"model": _uploaded(answer)}
-    made: Note = {key: value for key, value in found.items() if is_number(value)}
-    version = answer.get("pipeline_variant_version")
-    if isinstance(version, str) and re.fullmatch(r"[0-9a-fA-F-]{36}", version):
-        made["version"] = version
-    return made
-
-
-def _uploaded(answer: Mapping[str, Any]) -> object:
-    try:
-        return answer["insert_models"]["returning"][0]["models"][0]["id"]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def fields_of(operation: str, request: Request) -> dict[str, Any]:
-    """The fields of a request's body, of its metadata part where it is an upload; empty where it has none."""
-    content = request.body
-    if operation == "models.upload-and-convert":
-        part = multipart.decode(request.headers.get("content-type", ""), request.body).get("metadata")
-        content = part.content if part else b""
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def deployment_in(label: str, prefix: str, pipeline_pk: int | None, at: float) -> Deployed | None:
     """The deployment that a name or a segment of a URL speaks of, None where it is not one of ours."""
-    match = _LABEL.match(label)
-    if match is None or not match["deploy_id"].startswith(prefix):
+    parts = split_name(label)
+    if parts is None or not parts[0].startswith(prefix):
         return None
-    return Deployed(int(match["id"]), match["deploy_id"], pipeline_pk, at)
+    return Deployed(parts[1], parts[0], pipeline_pk, at)
 
 
 def is_number(value: object) -> bool:
