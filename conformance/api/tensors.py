@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -49,11 +51,8 @@ def column_sent(request: Request) -> str:
 
 def names_of(content: bytes) -> tuple[str, str] | None:
     """The names of an ONNX file's one input and one output; None where it has more, or cannot be read."""
-    evaluator = _reference(content)
-    if evaluator is None:
-        return None
-    initializers = {weight.name for weight in evaluator.proto_.graph.initializer}
-    return next(name for name in evaluator.input_names if name not in initializers), str(evaluator.output_names[0])
+    plain = _plain_reference(content)
+    return None if plain is None else (plain[1], str(plain[0].output_names[0]))
 
 
 def rows_answered(response: Response) -> tuple[Rows | None, Rows | None]:
@@ -69,29 +68,130 @@ def rows_answered(response: Response) -> tuple[Rows | None, Rows | None]:
 
 
 def records_answered(exchange: Exchange) -> list[dict[str, Any]]:
-    """The records of a JSON answer; empty for anything else."""
+    """The records of an answer. Those of an Arrow file hold what stands beside the rows: neither `in` nor `out`."""
+    if exchange.response is not None and exchange.response.media_type in ARROW_TYPES:
+        return list(_records_beside(exchange.response.body))
     answer = exchange.answer
     return [record for record in answer if isinstance(record, dict)] if isinstance(answer, list) else []
+
+
+@lru_cache(maxsize=8)
+def _records_beside(body: bytes) -> tuple[dict[str, Any], ...]:
+    table = _table(body)
+    if table is None:
+        return ()
+    columns: dict[tuple[str, ...], list[Any]] = {}
+    for name, column in columns_beside(table).items():
+        columns[tuple(name.split("."))] = column.to_pylist()
+    records: list[dict[str, Any]] = [{} for _ in range(table.num_rows)]
+    for (top, *inner), values in columns.items():
+        for record, value in zip(records, values, strict=True):
+            if inner:
+                record.setdefault(top, {})[".".join(inner)] = value
+            else:
+                record[top] = value
+    return tuple(records)
+
+
+def columns_beside(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns of an answer but `in` and `out`, members of structs by `metadata.elapsed`, times as milliseconds."""
+    found: dict[str, pa.ChunkedArray] = {}
+    for top, column in zip(table.column_names, table.columns, strict=True):
+        if top.partition(".")[0] in ("in", "out"):
+            continue
+        if pa.types.is_struct(column.type) and not column.null_count:
+            members = column.combine_chunks()
+            members = members if isinstance(members, pa.StructArray) else pa.concat_arrays(column.chunks)
+            for field, values in zip(column.type, members.flatten(), strict=True):
+                found[f"{top}.{field.name}"] = pa.chunked_array([values])
+        elif pa.types.is_timestamp(column.type):
+            found[top] = column.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+        else:
+            found[top] = column
+    return found
+
+
+def arrow_table(response: Response) -> pa.Table | None:
+    """The table of an Arrow answer; None where there is none, or it cannot be read."""
+    return _table(response.body) if response.media_type in ARROW_TYPES else None
+
+
+def names_answered(response: Response, side: str) -> list[list[str]]:
+    """The names that stand under `in` or `out`: of each record of a JSON answer, or once of an Arrow file."""
+    table = arrow_table(response)
+    if table is not None:
+        return [[name for name, _ in members_of(table, side)]] if members_of(table, side) else []
+    answer = response.json if response.is_json else None
+    records = [one.get(side) for one in answer if isinstance(one, dict)] if isinstance(answer, list) else []
+    return [list(one) for one in records if isinstance(one, dict)]
+
+
+def members_of(table: pa.Table, side: str) -> list[tuple[str, pa.ChunkedArray]]:
+    """The columns under `in` or `out`, whether they are members of one struct or have names such as `out.dense_1`."""
+    found: list[tuple[str, pa.ChunkedArray]] = []
+    for top, column in zip(table.column_names, table.columns, strict=True):
+        if top == side and pa.types.is_struct(column.type) and not column.null_count and column.num_chunks:
+            members = pa.concat_arrays(column.chunks).flatten()
+            found += [(field.name, pa.chunked_array([part])) for field, part in zip(column.type, members, strict=True)]
+        elif top.startswith(f"{side}."):
+            found.append((top.removeprefix(f"{side}."), column))
+    return found
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output as an ONNX file declares it: `type` as in `onnx.TensorProto`, `shape` with None for any size.
+
+    `shape` is None where the file declares none.
+    """
+
+    name: str
+    type: int
+    shape: tuple[int | None, ...] | None
+
+
+def declared_outputs(content: bytes) -> tuple[Tensor, ...]:
+    """The outputs that an ONNX file declares, in its order; empty where it cannot be read."""
+    evaluator = _reference(content)
+    return () if evaluator is None else tensors_of(evaluator.proto_.graph.output)
+
+
+def tensors_of(values: Sequence[Any]) -> tuple[Tensor, ...]:
+    """The tensors among a graph's inputs or outputs; what is none (a map, a sequence) has type 0."""
+    return tuple(Tensor(one.name, one.type.tensor_type.elem_type, _shape(one.type.tensor_type)) for one in values)
+
+
+def _shape(tensor: Any) -> tuple[int | None, ...] | None:
+    if not tensor.HasField("shape"):
+        return None
+    return tuple(one.dim_value if one.HasField("dim_value") and one.dim_value > 0 else None for one in tensor.shape.dim)
 
 
 @lru_cache(maxsize=32)
 def _reference(content: bytes) -> ReferenceEvaluator | None:
     try:
-        model = onnx.load_from_string(content)
-        inputs = [item for item in model.graph.input if item.name not in {w.name for w in model.graph.initializer}]
-        return ReferenceEvaluator(model) if len(inputs) == 1 and len(model.graph.output) == 1 else None
+        return ReferenceEvaluator(onnx.load_from_string(content))
     except Exception:  # onnx raises many kinds; a model it cannot read gives no ground truth, and that is all
         return None
 
 
+def _plain_reference(content: bytes) -> tuple[ReferenceEvaluator, str] | None:
+    """The evaluator of a file with one input and one output, and the input's name; None for any other."""
+    evaluator = _reference(content)
+    if evaluator is None:
+        return None
+    weights = {weight.name for weight in evaluator.proto_.graph.initializer}
+    names = [name for name in evaluator.input_names if name not in weights]
+    return (evaluator, names[0]) if len(names) == 1 and len(evaluator.output_names) == 1 else None
+
+
 def expected_outputs(content: bytes, rows: Rows) -> Rows | None:
     """What an ONNX file (its bytes) computes for [N, width] rows, by onnx.reference; None where it cannot say."""
-    evaluator = _reference(content)
-    if evaluator is None or rows.size == 0:
+    plain = _plain_reference(content)
+    if plain is None or rows.size == 0:
         return None
+    evaluator, name = plain
     try:
-        initializers = {weight.name for weight in evaluator.proto_.graph.initializer}
-        name = next(name for name in evaluator.input_names if name not in initializers)
         with np.errstate(all="ignore"):
             outputs: Any = evaluator.run(None, {name: rows.astype(np.float32)})
     except Exception:
@@ -116,6 +216,7 @@ def _matrix(values: list[Any]) -> Rows | None:
     return np.asarray(rows, dtype=np.float64)
 
 
+@lru_cache(maxsize=8)
 def _table(body: bytes) -> pa.Table | None:
     for opener in (pa.ipc.open_file, pa.ipc.open_stream):
         try:

@@ -9,14 +9,17 @@ import numpy as np
 from conformance.api.tensors import (
     ARROW_TYPES,
     Rows,
+    arrow_table,
     column_sent,
+    declared_outputs,
     expected_outputs,
+    names_answered,
     names_of,
     records_answered,
     rows_answered,
     rows_sent,
 )
-from conformance.checks.rules import Findings, Rules, came, objects, seen, told
+from conformance.checks.rules import Findings, Rules, came, seen, told
 from conformance.ledger import Deployment, Ledger, Stage
 from conformance.model import Exchange
 
@@ -67,7 +70,7 @@ def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings
 
 def one_record_a_row(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """An answer holds one record per row sent, with the row itself under `in`, by the name it was sent."""
-    if not _judgeable(exchange):
+    if not is_judgeable(exchange):
         return
     sent = rows_sent(exchange.request, _names(exchange, ledger)[0])
     assert exchange.response is not None
@@ -79,13 +82,28 @@ def one_record_a_row(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
     yield seen(exchange, "answers-one-record-a-row", len(answered) == len(sent), f"{len(sent)} records", len(answered))
     if echoed is None or len(echoed) != len(sent):
         return
-    same, column = _same(sent, echoed), column_sent(exchange.request)
+    same, column = _same(sent, echoed) and _is_echo(exchange), column_sent(exchange.request)
     if not same and _permuted(sent, echoed):
         return  # whole records in another order break the order's row
-    names = {name for record in records_answered(exchange) for name in record.get("in") or {}}
+    names = {name for named in names_answered(exchange.response, "in") for name in named}
     named = not column or not names or names == {column}
     actual = f"{column} under {sorted(names)}" if same else _first_difference(sent, echoed)
     yield seen(exchange, "echoes-its-input", same and named, "each row under `in` as it was sent", actual)
+
+
+def _is_echo(exchange: Exchange) -> bool:
+    """Whether a row of JSON that came as a list is echoed as one, and a number as a number."""
+    question, answer = exchange.question, exchange.answer
+    if not isinstance(question, list) or not isinstance(answer, list) or len(question) != len(answer):
+        return True
+    pairs = [(sent, told.get("in")) for sent, told in zip(question, answer, strict=True) if isinstance(told, dict)]
+    return all(
+        isinstance(value, list) == isinstance(told[name], list)
+        for sent, told in pairs
+        if isinstance(sent, dict) and isinstance(told, dict)
+        for name, value in sent.items()
+        if name in told
+    )
 
 
 def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -93,8 +111,8 @@ def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
 
     Where an answer names another model that was uploaded, it is held to that one: the wrong name is told by its row.
     """
-    content = _content(exchange, ledger)
-    if content is None or not _judgeable(exchange):
+    content = serving_content(exchange, ledger)
+    if content is None or not is_judgeable(exchange):
         return
     sent = rows_sent(exchange.request, (names_of(content) or ("", ""))[0])
     assert exchange.response is not None
@@ -123,11 +141,12 @@ def computes_the_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
 
 def output_named(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """The outputs stand under the name that the model's file gives its output."""
-    name = _names(exchange, ledger)[1]
-    outs = [record["out"] for record in records_answered(exchange) if isinstance(record.get("out"), dict)]
-    if name and outs and _judgeable(exchange):
-        wrong = next((sorted(out) for out in outs if set(out) != {name}), None)
-        yield seen(exchange, "names-the-models-output", wrong is None, f"'{name}' under `out`", wrong)
+    content = serving_content(exchange, ledger) if is_judgeable(exchange) else None
+    due = sorted(tensor.name for tensor in declared_outputs(content)) if content else []
+    outs = names_answered(exchange.response, "out") if exchange.response else []
+    if due and outs:
+        wrong = next((sorted(out) for out in outs if sorted(out) != due), None)
+        yield seen(exchange, "names-the-models-output", wrong is None, f"{due} under `out`", wrong)
 
 
 _ARROW_FILE = b"ARROW1"
@@ -144,7 +163,7 @@ def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     if known and request.media_type in ARROW_TYPES and accept == "application/vnd.apache.arrow.file":
         # Readers of files do not read streams, which begin otherwise (Arrow columnar format, IPC File Format).
         whole = response.media_type != accept or response.body.startswith(_ARROW_FILE)
-        readable = response.media_type in ARROW_TYPES and rows_answered(response)[1] is not None
+        readable = response.media_type in ARROW_TYPES and arrow_table(response) is not None
         actual = response.media_type if whole else "an Arrow stream under the media type of a file"
         yield seen(exchange, "answers-arrow-in-arrow", readable and whole, "an Arrow file with the outputs", actual)
 
@@ -176,17 +195,18 @@ def _told_as_objects(exchange: Exchange, side: str) -> bool:
     )
 
 
-def _judgeable(exchange: Exchange) -> bool:
+def is_judgeable(exchange: Exchange) -> bool:
+    """Whether an answer holds all there is: it was told, and no column was chosen (`dataset` in the query)."""
     return told(exchange, "pipelines.infer") and "dataset" not in urlsplit(exchange.request.url).query
 
 
-def _content(exchange: Exchange, ledger: Ledger) -> bytes | None:
+def serving_content(exchange: Exchange, ledger: Ledger) -> bytes | None:
     """The file of the model that served: of the one the answer names if it is known, else of the one that a Running
     status last showed, else of the one deployed."""
     deployment = served_by(exchange, ledger)
     if deployment is None or len(deployment.shas) != 1:
         return None
-    for record in objects(exchange.answer)[:1]:
+    for record in records_answered(exchange)[:1]:
         metadata = record.get("metadata")
         last = metadata.get("last_model") if isinstance(metadata, dict) else None
         for sha, content in ledger.contents.items():
@@ -198,7 +218,7 @@ def _content(exchange: Exchange, ledger: Ledger) -> bytes | None:
 
 def _names(exchange: Exchange, ledger: Ledger) -> tuple[str, str]:
     """The names of the serving model's input and output, empty where unknown."""
-    content = _content(exchange, ledger) if exchange.operation == "pipelines.infer" else None
+    content = serving_content(exchange, ledger) if exchange.operation == "pipelines.infer" else None
     return (names_of(content) if content else None) or ("", "")
 
 

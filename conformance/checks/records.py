@@ -12,12 +12,15 @@ from conformance.checks.pipelines import is_uuid
 from conformance.checks.pods import elsewhere, shas_of_other_versions
 from conformance.checks.rules import Findings, Rules, is_id, seen, told
 from conformance.ledger import Ledger
+from conformance.ledger.memory import EARLIEST_MS, LATEST_MS, engine_of
 from conformance.model import Exchange
 
-EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
-"""2020 and 2100 as epoch milliseconds: a `time` in seconds or nanoseconds falls outside."""
+_APART_MS = 600_000
+"""How far the clocks of an engine and of whoever writes Date may be apart: less than any two time zones are."""
 
-_DAY_MS = 86_400_000
+_DRIFT_MS = 3_000
+"""How far an engine's clock may have moved against ours since it was first seen."""
+
 _SLACK_NS = 50_000_000
 """Clocks of the engine and of ours need not tick alike."""
 
@@ -79,16 +82,39 @@ def time_is_epoch_ms(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
 
 
 def time_is_of_the_answer(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """`time` is within a day of the answer's own Date, whatever our clock says."""
-    times, date = _times(exchange), exchange.response.headers.get("date", "") if exchange.response else ""
-    try:
-        answered = parsedate_to_datetime(date).timestamp() * 1000
-    except (ValueError, TypeError, IndexError):
+    """`time` is within ten minutes of the answer's own Date, whatever our clock says; and where an earlier answer of
+    the same engine has shown how far its clock is from ours, it is not older than the request."""
+    times = [value for value in _times(exchange) if EARLIEST_MS <= value <= LATEST_MS]
+    if not times:
         return
-    plausible = [value for value in times if EARLIEST_MS <= value <= LATEST_MS]
-    if plausible:
-        far = [value for value in plausible if abs(value - answered) > _DAY_MS]
-        yield seen(exchange, "time-is-of-the-answer", not far, f"a time of {date}", far[:1])
+    answered, stale = _date_ms(exchange), _stale(exchange, ledger, times)
+    if answered is not None:
+        far = [value for value in times if abs(value - answered) > _APART_MS]
+        expected = "a time within ten minutes of Date"
+        yield seen(exchange, "time-is-of-the-answer", not far, expected, f"{far[0]} at {int(answered)}" if far else "")
+    if stale is not None:
+        expected = "a time between the request and its answer, by the clock of the engine"
+        yield seen(exchange, "time-is-of-the-answer", not stale, expected, stale)
+
+
+def _date_ms(exchange: Exchange) -> float | None:
+    date = exchange.response.headers.get("date", "") if exchange.response else ""
+    try:
+        return parsedate_to_datetime(date).timestamp() * 1000
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
+def _stale(exchange: Exchange, ledger: Ledger, times: list[int]) -> str | None:
+    """By how much the times miss the exchange, None where the engine's clock is not known."""
+    clock = ledger.memory.clocks.get(engine_of(exchange, served_by(exchange, ledger)))
+    if clock is None or exchange.started is None or exchange.ended is None:
+        return None
+    early = exchange.started * 1000 + clock[0] - min(times)
+    late = max(times) - exchange.ended * 1000 - clock[1]
+    if early > _DRIFT_MS:
+        return f"{early / 1000:.1f} s before the request"
+    return f"{late / 1000:.1f} s after the answer" if late > _DRIFT_MS else ""
 
 
 def no_failures(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

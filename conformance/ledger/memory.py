@@ -10,9 +10,12 @@ import numpy as np
 from rpds import HashTrieMap
 
 from conformance.api.operations import INFER, changing
-from conformance.api.tensors import rows_answered, rows_sent
+from conformance.api.tensors import records_answered, rows_answered, rows_sent
 from conformance.ledger.entries import Deployment
 from conformance.model import Exchange
+
+EARLIEST_MS, LATEST_MS = 1_577_836_800_000, 4_102_444_800_000
+"""2020 and 2100 as epoch milliseconds: a `time` in seconds or nanoseconds falls outside."""
 
 _ROWS_KEPT = 64
 """Rows of one inference that are kept: its first ones. Larger batches are compared by these."""
@@ -38,12 +41,14 @@ class Memory:
 
     `rows` holds the first answer to each row, by the SHA-256 of the models that computed it (in their order) and the
     row as float32 bytes. `reads` holds the last projection of each read since anything changed, with its exchange;
-    `refused` the refusals since then.
+    `refused` the refusals since then. `clocks` holds how many milliseconds the clock of an engine may be ahead of ours,
+    least and most, as its first answer showed.
     """
 
     rows: HashTrieMap[tuple[tuple[str, ...], bytes], Answered] = field(default_factory=HashTrieMap)
     reads: HashTrieMap[tuple[str, bytes], tuple[str, Exchange]] = field(default_factory=HashTrieMap)
     refused: tuple[Exchange, ...] = ()
+    clocks: HashTrieMap[tuple[int, str], tuple[float, float]] = field(default_factory=HashTrieMap)
 
     def after(self, exchange: Exchange, serving: Deployment | None, workspaces: Collection[int]) -> Memory:
         """The memory once this exchange is known. What was known before it: the deployment that an inference was sent
@@ -69,12 +74,30 @@ class Memory:
         answered = answered_rows(exchange, serving)
         if answered is None:
             return self
+        if (engine := engine_of(exchange, serving)) not in self.clocks and (clock := _clock(exchange)) is not None:
+            self = replace(self, clocks=self.clocks.insert(engine, clock))
         shas, deployment, pairs = answered
         rows = self.rows
         for row, outputs in pairs:
             if (shas, row) not in rows:
                 rows = rows.insert((shas, row), Answered(outputs, exchange, deployment))
         return replace(self, rows=rows) if rows is not self.rows else self
+
+
+def engine_of(exchange: Exchange, deployment: Deployment | None) -> tuple[int, str]:
+    """The deployment and the engine that answered, as far as an answer says."""
+    first = next(iter(records_answered(exchange)), {})
+    metadata = first.get("metadata")
+    partition = metadata.get("partition") if isinstance(metadata, dict) else None
+    return deployment.id if deployment else 0, partition if isinstance(partition, str) else ""
+
+
+def _clock(exchange: Exchange) -> tuple[float, float] | None:
+    times = [one.get("time") for one in records_answered(exchange)]
+    told = [time for time in times if isinstance(time, int) and EARLIEST_MS <= time <= LATEST_MS]
+    if not told or exchange.started is None or exchange.ended is None:
+        return None
+    return min(told) - exchange.ended * 1000, max(told) - exchange.started * 1000
 
 
 def answered_rows(

@@ -41,8 +41,16 @@ def model(factor: float = 2.0) -> bytes:
     return bytes(made.SerializeToString())
 
 
-CONTENT, OTHER_CONTENT = model(), model(3.0)
-SHA, OTHER_SHA = (hashlib.sha256(content).hexdigest() for content in (CONTENT, OTHER_CONTENT))
+def two_outputs() -> bytes:
+    """The same with a second output, `dense_0`, which is the first's input added up."""
+    made = onnx.load_from_string(model())
+    made.graph.node.append(onnx.helper.make_node("ReduceSum", [COLUMN], ["dense_0"], keepdims=1))
+    made.graph.output.append(onnx.helper.make_tensor_value_info("dense_0", onnx.TensorProto.FLOAT, [None, 1]))
+    return bytes(made.SerializeToString())
+
+
+CONTENT, OTHER_CONTENT, TWO_CONTENT = model(), model(3.0), two_outputs()
+SHA, OTHER_SHA, TWO_SHA = (hashlib.sha256(content).hexdigest() for content in (CONTENT, OTHER_CONTENT, TWO_CONTENT))
 ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [0.5, 0.25, 0.0]]
 
 
@@ -61,6 +69,7 @@ def post(
     path: str = "",
     method: str = "POST",
     elapsed: float | None = 0.01,
+    started: float | None = None,
 ) -> Exchange:
     """One exchange. `question` and `answer` are JSON, or bytes; `headers` replaces the answer's."""
     asked = question if isinstance(question, bytes) else json.dumps(question).encode()
@@ -74,7 +83,8 @@ def post(
         asked,
     )
     response = Response(status, Headers(fields), told, elapsed)
-    return Exchange(request, response, operation, intent=intent, labels=frozenset(labels))
+    ended = None if started is None else started + 0.01
+    return Exchange(request, response, operation, started=started, ended=ended, intent=intent, labels=frozenset(labels))
 
 
 def workspace(number: int = 10, name: str = "ours", **options: Any) -> Exchange:
@@ -203,14 +213,32 @@ def arrow_request() -> bytes:
     return arrow_file(COLUMN, ROWS)
 
 
-def arrow_answer() -> bytes:
-    """The answer to ROWS as an Arrow file, with the outputs alone."""
-    outputs = pa.array([record(row)["out"][OUTPUT] for row in ROWS], pa.list_(pa.float32()))
-    table = pa.table({"out": pa.StructArray.from_arrays([outputs], [OUTPUT])})
+def arrow_answer(without: str = "", sha: str = SHA, **columns: Any) -> bytes:
+    """The answer to ROWS as an Arrow file; `columns` replaces some (`out`, `time`), `without` leaves one out."""
+    last = json.dumps({"model_name": "m", "model_sha": sha})
+    records = [record(row, metadata={"last_model": last}) for row in ROWS]
+    metadata = {name: pa.array([one["metadata"][name] for one in records]) for name in records[0]["metadata"]}
+    metadata["dropped"] = pa.array([[] for _ in ROWS], pa.list_(pa.string()))
+    outputs = pa.array([one["out"][OUTPUT] for one in records], pa.list_(pa.float32()))
+    whole = {
+        "time": pa.array([TIME] * len(ROWS), pa.timestamp("ms")),
+        "in": pa.StructArray.from_arrays([pa.array(ROWS, pa.list_(pa.float32()))], [COLUMN]),
+        "out": pa.StructArray.from_arrays([outputs], [OUTPUT]),
+        "check_failures": pa.array([[] for _ in ROWS], pa.list_(pa.string())),
+        "metadata": pa.StructArray.from_arrays(list(metadata.values()), list(metadata)),
+    } | columns
+    table = pa.table({name: column for name, column in whole.items() if name != without})
     sink = BytesIO()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return sink.getvalue()
+
+
+def infer_arrow(answer: bytes | None = None, **options: Any) -> Exchange:
+    """ROWS asked and answered by Arrow files."""
+    asked = {"question": arrow_request(), "kind": ARROW, "sent": {"Accept": ARROW}}
+    headers = {"content-type": ARROW, "date": DATE}
+    return infer(arrow_answer() if answer is None else answer, headers=headers, **asked, **options)
 
 
 def after(*exchanges: Exchange) -> Ledger:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from conformance.checks.inference import BEFORE_RUNNING
 from conformance.model import Exchange
 from tests.checks.built import (
@@ -22,6 +24,8 @@ from tests.checks.built import (
     SERVING,
     SHA,
     TIME,
+    TWO_CONTENT,
+    TWO_SHA,
     UUIDS,
     arrow_answer,
     arrow_request,
@@ -30,6 +34,7 @@ from tests.checks.built import (
     deployed,
     gone,
     infer,
+    infer_arrow,
     listed,
     listed_workspaces,
     post,
@@ -68,6 +73,19 @@ def _meta(**changes: Any) -> list[dict[str, Any]]:
     return [record(row, metadata=changes) for row in ROWS]
 
 
+def _outs(kind: pa.DataType, *names: str) -> pa.StructArray:
+    """Outputs of ROWS in Arrow, of this type, under each name."""
+    values = pa.array([record(row)["out"][OUTPUT] for row in ROWS], pa.list_(kind))
+    return pa.StructArray.from_arrays([values] * (len(names) or 1), list(names) or [OUTPUT])
+
+
+_SERVING_TWO = (
+    workspace(),
+    uploaded(5, TWO_CONTENT),
+    listed(version(5, TWO_SHA)),
+    created(definition=steps(TWO_SHA)),
+    deployed(),
+)
 _REVERSED = [record(row, **{"in": {"dense_input": back}}) for row, back in zip(ROWS[::-1], ROWS, strict=True)]
 _TWO = (*MADE[:3], uploaded(6, OTHER_CONTENT), listed(version(), version(6, OTHER_SHA)), created())
 _NEWER = (*_TWO, created(25, 27, UUIDS[2], definition=steps(OTHER_SHA, 6)), deployed())
@@ -243,9 +261,16 @@ CASES = (
     Case("pipelines.infer.keeps-the-order-of-rows", infer(), infer(_REVERSED), SERVING),
     Case("pipelines.infer.names-the-models-output", infer(),
          infer([record(row, out={"dense_2": record(row)["out"][OUTPUT]}) for row in ROWS]), SERVING),
+    Case("pipelines.infer.gives-outputs-their-declared-form", infer(),
+         infer([record(row, out={OUTPUT: record(row)["out"][OUTPUT][0]}) for row in ROWS]), SERVING),
+    Case("pipelines.infer.gives-arrow-outputs-their-declared-type", infer_arrow(),
+         infer_arrow(arrow_answer(out=_outs(pa.float64()))), SERVING),
+    Case("pipelines.infer.gives-arrow-outputs-in-the-models-order",
+         infer_arrow(arrow_answer(sha=TWO_SHA, out=_outs(pa.float32(), OUTPUT, "dense_0"))),
+         infer_arrow(arrow_answer(sha=TWO_SHA, out=_outs(pa.float32(), "dense_0", OUTPUT))), _SERVING_TWO),
+    Case("pipelines.infer.tells-each-arrow-rows-time", infer_arrow(), infer_arrow(arrow_answer("time")), SERVING),
     Case("pipelines.infer.answers-arrow-in-arrow",
-         infer(arrow_answer(), question=arrow_request(), kind=ARROW, sent={"Accept": ARROW},
-               headers={"content-type": ARROW, "date": DATE}),
+         infer_arrow(),
          infer(question=arrow_request(), kind=ARROW, sent={"Accept": ARROW}), SERVING),
     Case("pipelines.infer.answers-in-the-form-accepted",
          infer(arrow_answer(), sent={"Accept": ARROW}, headers={"content-type": ARROW, "date": DATE}),
@@ -264,6 +289,9 @@ CASES = (
          infer(_meta(pipeline_version=UUIDS[9])), SERVING),
     Case("pipelines.infer.time-is-epoch-milliseconds", infer(), infer(_rows({"time": TIME // 1000})), SERVING),
     Case("pipelines.infer.time-is-of-the-answer", infer(), infer(_rows({"time": TIME - 10**10})), SERVING),
+    Case("pipelines.infer.time-is-of-the-answer",
+         infer([record(row, time=TIME + 20_000) for row in ROWS], started=1020.0),
+         infer(started=1020.0), (*SERVING, infer(started=1000.0))),
     Case("pipelines.infer.nothing-fails-a-check-where-there-is-none", infer(),
          infer(_rows({"check_failures": ["no"]})), SERVING),
     Case("pipelines.infer.elapsed-fits-into-the-call", infer(), infer(_meta(elapsed=[5, 10**12])), SERVING),

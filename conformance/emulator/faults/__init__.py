@@ -14,6 +14,7 @@ from conformance.emulator.faults import (
     requests,
     status,
     tokens,
+    whole,
 )
 from conformance.emulator.faults.fault import Fault, middleware_of
 from conformance.errors import UsageError
@@ -28,6 +29,7 @@ FAULTS: tuple[Fault, ...] = (
     *deployments.FAULTS,
     *status.FAULTS,
     *inference.FAULTS,
+    *whole.FAULTS,
 )
 
 __all__ = ["FAULTS", "Fault", "find", "middleware_of"]

@@ -254,13 +254,26 @@ def _arrow(alter: Callable[[Records], Records], body: bytes) -> bytes:
     given = pa.ipc.open_file(body).read_all().to_pylist()
     if not given:
         return body
-    records = alter(given)
-    table = pa.Table.from_pylist(records)
+    table = _narrowed(pa.Table.from_pylist(alter(given)))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     result: bytes = sink.getvalue().to_pybytes()
     return result
+
+
+def _narrowed(table: Any) -> Any:
+    """The table with floats of 32 bits, as the model's are, where Python knows those of 64 alone."""
+    import pyarrow as pa
+
+    def narrow(kind: Any) -> Any:
+        if pa.types.is_struct(kind):
+            return pa.struct([pa.field(field.name, narrow(field.type)) for field in kind])
+        if pa.types.is_list(kind):
+            return pa.list_(narrow(kind.value_type))
+        return pa.float32() if pa.types.is_float64(kind) else kind
+
+    return table.cast(pa.schema([pa.field(field.name, narrow(field.type)) for field in table.schema]))
 
 
 FAULTS = (
@@ -459,6 +472,7 @@ FAULTS = (
         "Records carry anomaly in place of check_failures, as later releases do.",
         recording(lambda records: [_with_anomaly(record) for record in records]),
         "pipelines.infer.tells-each-records-check-failures",
+        "pipelines.infer.tells-each-arrow-rows-check-failures",
     ),
     fault(
         "infer-breaks-by-bad-input",
