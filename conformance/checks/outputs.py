@@ -104,7 +104,7 @@ def _declared(tensors: list[Tensor]) -> str:
 
 
 def _form(tensor: Tensor) -> str:
-    kind = onnx.TensorProto.DataType.Name(tensor.type).lower()
+    kind = str(onnx.TensorProto.DataType.Name(tensor.type)).lower()
     if tensor.shape is None:
         return kind
     return f"{kind} {[size or 'any' for size in tensor.shape[1:]]}".replace("'", "")
