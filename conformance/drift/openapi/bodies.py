@@ -13,7 +13,8 @@ from conformance.drift.openapi.kinds import KINDS
 from conformance.drift.schema.atoms import ANYTHING, Array, Atom, ItemShape, Number, Single, Term, Text
 from conformance.drift.schema.confirmation import Validators
 from conformance.drift.schema.differences import Difference, shown
-from conformance.drift.schema.references import Description, Twins
+from conformance.drift.schema.identity import Identity, plain
+from conformance.drift.schema.references import Description
 from conformance.drift.schema.schemas import Comparer
 from conformance.drift.schema.space import REQUEST, RESPONSE, Space
 from conformance.drift.schema.values import ABSENT, is_number, key_of
@@ -60,16 +61,15 @@ class Sides:
 
     def __init__(self, base: Description, revision: Description) -> None:
         self.base, self.revision = base, revision
-        twins = Twins()
-        self.comparers = {side: Comparer(Space(side, twins)) for side in (REQUEST, RESPONSE)}
+        identity = Identity(base, revision)
+        self.comparers = {side: Comparer(Space(side, identity)) for side in (REQUEST, RESPONSE)}
         self._validators = {side: Validators(side) for side in (REQUEST, RESPONSE)}
         self._judgements: dict[tuple[str, int, int, bool], _Judged] = {}
 
     def schemas(self, place: Place, side: str, base: Any, revision: Any, on_the_wire: bool = False) -> Iterator[Change]:
         """The changes from one schema to another. `on_the_wire`: values are written as text, not as JSON."""
         comparer = self.comparers[side]
-        base = comparer.space.target(self.base, base)
-        revision = comparer.space.target(self.revision, revision)
+        base, revision = plain(self.base, base), plain(self.revision, revision)
         terms = comparer.space.term(self.base, base), comparer.space.term(self.revision, revision)
         key = (side, id(base), id(revision), on_the_wire)
         if key not in self._judgements:

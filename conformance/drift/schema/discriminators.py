@@ -10,6 +10,7 @@ from conformance.drift.schema.annotations import own_schemas
 from conformance.drift.schema.atoms import Term
 from conformance.drift.schema.differences import Difference
 from conformance.drift.schema.references import Description
+from conformance.errors import UsageError
 
 if TYPE_CHECKING:
     from conformance.drift.schema.schemas import Comparer
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Discriminator:
-    """`selects` leads from a value to the reference it selects; `stated` says whether any of it was written out."""
+    """`selects` leads from a value to the schema it selects, or to the text of a reference to elsewhere.
+
+    `stated` says whether any of it was written out.
+    """
 
     name: str
-    selects: dict[str, str]
+    selects: dict[str, Any]
     stated: bool
     description: Description
 
@@ -50,14 +54,18 @@ def _values(comparer: Comparer, before: Discriminator, after: Discriminator) -> 
 
 def _elsewhere(comparer: Comparer, value: str, before: Discriminator, after: Discriminator) -> bool:
     """Whether the value now selects what another value selected, and no longer what it did."""
-    mine, now = _target(comparer, before, value), _target(comparer, after, value)
-    if comparer.same(mine, now):
+    if isinstance(before.selects[value], str) or _same(comparer, before, value, after, value):
         return False
-    return any(comparer.same(mine, _target(comparer, after, other)) for other in after.selects if other != value)
+    return any(_same(comparer, before, value, after, other) for other in after.selects if other != value)
 
 
-def _target(comparer: Comparer, one: Discriminator, value: str) -> Term:
-    return comparer.space.term(one.description, one.description.resolve(one.selects[value]))
+def _same(comparer: Comparer, one: Discriminator, value: str, other: Discriminator, its_value: str) -> bool:
+    """Whether the two values select the same; of what stands outside the description only the reference is known."""
+    mine, theirs = one.selects[value], other.selects[its_value]
+    if isinstance(mine, str) or isinstance(theirs, str):
+        return bool(mine == theirs)
+    term = comparer.space.term
+    return comparer.same(term(one.description, mine), term(other.description, theirs))
 
 
 def _read(comparer: Comparer, term: Term) -> Discriminator | None:
@@ -71,11 +79,37 @@ def _read(comparer: Comparer, term: Term) -> Discriminator | None:
 
 
 def _of(schema: dict[str, Any], description: Description) -> Discriminator:
-    stated = schema["discriminator"].get("mapping") or {}
-    selects = {value: target if "#" in target else f"#/components/schemas/{target}" for value, target in stated.items()}
-    mapped = set(selects.values())
+    stated = schema["discriminator"].get("mapping")
+    stated = stated if isinstance(stated, dict) else {}
+    selects: dict[str, Any] = {}
+    for value, target in stated.items():
+        found = _led_to(description, target)
+        if found is not None:
+            selects[str(value)] = found
+    mapped = {id(target) for target in selects.values()}
     for branch in [*schema.get("oneOf", ()), *schema.get("anyOf", ())]:
         reference = branch.get("$ref", "") if isinstance(branch, dict) else ""
-        if reference and reference not in mapped:
-            selects.setdefault(reference.rpartition("/")[2], reference)
+        if reference and id(description.resolve(reference)) not in mapped:
+            selects.setdefault(reference.rpartition("/")[2], description.resolve(reference))
     return Discriminator(str(schema["discriminator"].get("propertyName")), selects, bool(stated), description)
+
+
+def _led_to(description: Description, target: Any) -> Any:
+    """The schema a mapping's value leads to, its text where it stands elsewhere, None where it leads nowhere."""
+    if not isinstance(target, str):
+        return None
+    named = "#" not in target and "/" not in target
+    try:
+        return description.resolve(f"#/components/schemas/{target}" if named else target)
+    except UsageError:
+        return None if named or target.startswith("#") else target
+
+
+def selected(description: Description, schema: dict[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    """What the schema's own `discriminator` says: the property, and the schema of each value where any is stated."""
+    if isinstance(schema.get("discriminator"), dict):
+        one = _of(schema, description)
+        yield ("discriminator", one.name), True
+        for value in sorted(one.selects) if one.stated else ():
+            target = one.selects[value]
+            yield ("mapping", f"{value} {target if isinstance(target, str) else ''}"), isinstance(target, str) or target

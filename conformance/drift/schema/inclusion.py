@@ -55,7 +55,7 @@ class Inclusion:
         pair = (first, second)
         if pair in self._answers:
             return self._heard(self._answers[pair])
-        if pair in self._open or self.space.alike(first, second):
+        if pair in self._open:
             return YES
         self._open[pair] = None
         mark = len(self._leant)

@@ -103,7 +103,7 @@ class Comparer:
         return self._pairs[key]
 
     def _look(self, base: Term, revision: Term) -> _Pair:
-        if base == revision or self.space.alike(base, revision):
+        if base == revision:
             return _Pair(SAME, (), ())
         found = list(branches.between(self, base, revision))
         inside = tuple(one for one in found if isinstance(one, Inside))

@@ -24,7 +24,8 @@ from conformance.drift.schema.atoms import (
     Text,
     type_of_atom,
 )
-from conformance.drift.schema.references import Description, Twins
+from conformance.drift.schema.identity import HEARD, Identity, plain
+from conformance.drift.schema.references import Description
 from conformance.drift.schema.values import Key
 
 REQUEST, RESPONSE = "request", "response"
@@ -32,18 +33,12 @@ REQUEST, RESPONSE = "request", "response"
 WIDEST = 300
 """A conjunction of unions that would need more atoms than this keeps a part unread (`rest`)."""
 
-SILENT = frozenset(
-    {"$ref", "description", "summary", "title", "$comment", "examples", "example", "externalDocs", "xml"}
-)
-"""Siblings of a `$ref` that say nothing a comparison hears."""
-
-
 class Space:
     """The numbered schemas of one comparison and one side (`request` or `response`)."""
 
-    def __init__(self, side: str, twins: Twins | None = None) -> None:
+    def __init__(self, side: str, identity: Identity | None = None) -> None:
         self.side = side
-        self._twins = twins or Twins()
+        self._identity = identity or Identity()
         self._nodes: list[tuple[Any, Description | None]] = [(None, None), (True, None)]
         self._numbers: dict[tuple[int, str], int] = {}
         self._read: dict[int, tuple[Atom, ...]] = {}
@@ -54,23 +49,14 @@ class Space:
         self._reading: set[int] = set()
         self._vacant: dict[Term, bool] = {}
 
-    def target(self, description: Description, node: Any) -> Any:
-        """The schema itself, or what it refers to where it adds nothing of its own."""
-        while isinstance(node, dict) and isinstance(node.get("$ref"), str) and node.keys() <= SILENT:
-            target = description.resolve(node["$ref"])
-            if target is node:
-                break
-            node = target
-        return node
-
     def term(self, description: Description, node: Any) -> Term:
         """The term of a schema: an object, or a boolean. A lone `allOf`, `not` or branch is no schema of its own."""
-        node = self.target(description, node)
-        if node is True or node == {}:
-            return ANYTHING
+        node = plain(description, node)
         if node is False:
             return NOTHING
-        words = node.keys() - (SILENT - {"$ref"})
+        if not isinstance(node, dict) or not self._identity.of(description, node):
+            return ANYTHING
+        words = node.keys() & HEARD
         if id(node) not in self._reading and len(words) == 1 and words <= {"allOf", "anyOf", "oneOf", "not"}:
             self._reading.add(id(node))
             try:
@@ -99,7 +85,7 @@ class Space:
 
     def part(self, description: Description, node: dict[str, Any], *keywords: str) -> int:
         """The number of what these keywords alone say of the schema."""
-        key = (id(node), " ".join(keywords))
+        key = (self._identity.of(description, node), " ".join(keywords))
         if key not in self._numbers:
             self._nodes.append(({word: node[word] for word in keywords if word in node}, description))
             self._numbers[key] = len(self._nodes) - 1
@@ -123,24 +109,12 @@ class Space:
             self._read[self._numbers[key]] = atoms
         return frozenset({self._numbers[key]})
 
-    def alike(self, first: Term, second: Term) -> bool:
-        """Whether the schemas of both are written alike, one by one."""
-        if len(first) != len(second) or not first:
-            return False
-        return all(self._alike(one, other) for one, other in zip(sorted(first), sorted(second), strict=True))
-
-    def _alike(self, one: int, other: int) -> bool:
-        (mine, description), (theirs, their_description) = self._nodes[abs(one)], self._nodes[abs(other)]
-        if description is None or their_description is None or (one < 0) != (other < 0):
-            return False
-        return self._twins.alike(mine, description, theirs, their_description)
-
     def node(self, literal: int) -> tuple[Any, Description | None]:
         """The schema behind a number, with its description; None for atoms made here."""
         return self._nodes[abs(literal)]
 
     def _number(self, description: Description, node: Any, part: str) -> int:
-        key = (id(node), part)
+        key = (self._identity.of(description, node), part)
         if key not in self._numbers:
             self._nodes.append((node, description))
             self._numbers[key] = len(self._nodes) - 1
