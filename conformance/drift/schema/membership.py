@@ -16,10 +16,14 @@ def member(space: Space, value: Any, term: Term) -> bool:
     """Whether all the term's schemas together admit the value."""
     if len(term) == 1:
         (literal,) = term
-        if literal < 0:
-            return not any(holds(space, value, atom) for atom in space.read(-literal))
-        return any(holds(space, value, atom) for atom in space.read(literal))
-    return not term or any(holds(space, value, atom) for atom in space.expand(term))
+        return _admitted(space, value, abs(literal)) is (literal > 0)
+    return not term or all(_admitted(space, value, abs(one)) is (one > 0) for one in term)
+
+
+def _admitted(space: Space, value: Any, literal: int) -> bool:
+    """Whether the schema of this number admits the value."""
+    listed, others = space.sorted(literal)
+    return (bool(listed) and key_of(value) in listed) or any(holds(space, value, atom) for atom in others)
 
 
 def holds(space: Space, value: Any, atom: Atom) -> bool:

@@ -43,6 +43,7 @@ class Space:
         self._numbers: dict[tuple[int, str], int] = {}
         self._read: dict[int, tuple[Atom, ...]] = {}
         self._expanded: dict[Term, tuple[Atom, ...]] = {ANYTHING: EVERY, NOTHING: ()}
+        self._sorted: dict[int, tuple[frozenset[Key], tuple[Atom, ...]]] = {}
         self._open: set[int] = set()
         self._looking: list[Term] = []
         self._fixed: dict[int, tuple[Object, dict[str, Key]]] = {}
@@ -140,6 +141,17 @@ class Space:
         self._read[literal] = atoms
         return atoms
 
+    def sorted(self, literal: int) -> tuple[frozenset[Key], tuple[Atom, ...]]:
+        """The atoms of a schema sorted into listed values, by key, and the rest."""
+        if literal not in self._sorted:
+            atoms = self.read(literal)
+            listed = frozenset(atom.key for atom in atoms if isinstance(atom, Single) and not atom.rest)
+            others = tuple(atom for atom in atoms if not isinstance(atom, Single) or atom.rest)
+            if self._open:
+                return listed, others
+            self._sorted[literal] = listed, others
+        return self._sorted[literal]
+
     def expand(self, term: Term) -> tuple[Atom, ...]:
         """The atoms of a term; a union."""
         known = self._expanded.get(term)
@@ -185,8 +197,10 @@ class Space:
             return False
         self._vacant[term] = False  # what is not certain is not vacant, a term met inside itself least of all
         self._looking.append(term)
-        self._vacant[term] = all(self.vacant_atom(atom) for atom in self.expand(term))
-        self._looking.pop()
+        try:
+            self._vacant[term] = all(self.vacant_atom(atom) for atom in self.expand(term))
+        finally:
+            self._looking.pop()
         return self._vacant[term]
 
     def vacant_atom(self, atom: Atom) -> bool:
