@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.drift.schema import conjunction
-from conformance.drift.schema.atoms import ANYTHING, EVERY, NOTHING, Object, PropertyShape, Term
+from conformance.drift.schema.atoms import ANYTHING, EVERY, NOTHING, Atom, Object, PropertyShape, Single, Term
 from conformance.drift.schema.references import Description
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ APPLIED = frozenset(
     )
 )
 """Keywords that bring in other schemas for the same value."""
+
+MOST_WRITTEN_OUT = 2
+"""Branches of a `oneOf` that overlap with one of them and are still written out as atoms."""
 
 UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
 
@@ -65,18 +69,35 @@ def _dependent(space: Space, name: str, present: Object, schema: Term) -> list[T
 
 
 def exactly_one(space: Space, terms: list[Term]) -> list[Term]:
-    """The union that `oneOf` is: each schema without the others, which are left out where they cannot hold at once."""
+    """The union that `oneOf` is: each schema without the others, which are left out where they cannot hold at once.
+
+    Where the others are many, they are kept unread with each atom: written out, they would be too many atoms.
+    """
     alternatives: list[Term] = []
     for i, term in enumerate(terms):
-        excluded: list[Term] = []
-        for j, other in enumerate(terms):
-            if i != j and (other == terms[i] or not _disjoint(space, terms[i], other)):
-                excluded.append(other)
+        excluded = [
+            other for j, other in enumerate(terms) if i != j and (other == term or not _disjoint(space, term, other))
+        ]
         kept = [term]
+        if len(excluded) > MOST_WRITTEN_OUT and all(len(other) == 1 for other in excluded):
+            unread = frozenset(-literal for other in excluded for literal in other)
+            kept = [] if -1 in unread or unread & {-literal for literal in term} else [_unread(space, term, unread)]
+            excluded = []
         for other in excluded:
             kept = [one | denied for one in kept for denied in _not(space, other)]
         alternatives.extend(one for one in kept if not any(-literal in one for literal in one))
     return alternatives
+
+
+def _unread(space: Space, term: Term, unread: Term) -> Term:
+    """The term with more schemas that are asked only of values, and of whole atoms where that settles a question."""
+    kept: list[Atom] = []
+    for atom in space.expand(term):
+        if not isinstance(atom, Single):
+            kept.append(replace(atom, rest=atom.rest | unread))
+        elif space.member(atom.value, unread):
+            kept.append(atom)
+    return space.of_atoms(tuple(kept))
 
 
 def _not(space: Space, term: Term) -> list[Term]:

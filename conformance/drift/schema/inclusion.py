@@ -23,14 +23,29 @@ class Answer:
     """`included` is None where it could not be told; `witness` a value of the first term and not of the second.
 
     `opaque` says that finding no witness means nothing: a format or pattern nobody here can read, or no value to try.
+    `given_up` says that the question took more than the effort allowed.
     """
 
     included: bool | None
     witness: Any = ABSENT
     opaque: bool = False
+    given_up: bool = False
 
 
 YES, UNKNOWN, OPAQUE = Answer(True), Answer(None), Answer(None, opaque=True)
+GIVEN_UP = Answer(None, opaque=True, given_up=True)
+
+EFFORT = 20_000
+"""Cases and values looked at for one question before it is given up."""
+
+EFFORT_IN_ALL = 2_000_000
+"""The same for all questions of one comparison; beyond it each has `EFFORT_AFTER` left."""
+
+EFFORT_AFTER = 500
+
+
+class GivenUpError(Exception):
+    """A question took more than the effort allowed."""
 
 
 def holds(answer: Answer) -> bool:
@@ -47,6 +62,15 @@ class Inclusion:
         self._open: dict[tuple[Term, Term], None] = {}
         self._leant: list[tuple[Term, Term]] = []
         self._opaque = False
+        self._left = 0
+        self._spent = 0
+
+    def spend(self, steps: int = 1) -> None:
+        """Count steps of the question at hand. Raises GivenUpError where it has none left."""
+        self._left -= steps
+        self._spent += steps
+        if self._left < 0:
+            raise GivenUpError
 
     def ask(self, first: Term, second: Term) -> Answer:
         """Whether `first` is included in `second`."""
@@ -57,10 +81,19 @@ class Inclusion:
             return self._heard(self._answers[pair])
         if pair in self._open:
             return YES
+        outermost = not self._open
+        if outermost:
+            self._left = EFFORT if self._spent < EFFORT_IN_ALL else EFFORT_AFTER
         self._open[pair] = None
         mark = len(self._leant)
-        answer = self._ask(first, second)
-        del self._open[pair]
+        try:
+            answer = self._ask(first, second)
+        except GivenUpError:
+            if not outermost:
+                raise
+            answer = GIVEN_UP
+        finally:
+            del self._open[pair]
         if answer.included:
             self._leant.append(pair)
         else:
@@ -97,6 +130,7 @@ class Inclusion:
         """Whether the union of the goal's atoms holds every value of the atom."""
         if isinstance(atom, Single):
             return YES if self.space.member(atom.value, goal) else Answer(False, atom.value)
+        self.spend()
         others = [one for one in self.space.expand(goal) if type_of_atom(one) == type_of_atom(atom)]
         candidates: list[Any] = []
         outer, self._opaque = self._opaque, False
@@ -136,6 +170,7 @@ class Inclusion:
 
     def _refuted(self, atom: Atom, goal: Term, candidates: list[Any]) -> Answer | None:
         for value in itertools.chain(candidates, self.instances.several(atom, 2)):
+            self.spend()
             if membership.holds(self.space, value, atom) and not self.space.member(value, goal):
                 return Answer(False, value) if depth_of(value) < DEEPEST else OPAQUE
         return None
