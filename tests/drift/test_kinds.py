@@ -46,7 +46,7 @@ def test_every_level_of_the_catalogue_is_one_of_two() -> None:
 
 
 def test_every_kind_is_told_by_some_line_of_the_code() -> None:
-    code = "".join(path.read_text("utf-8") for path in PACKAGE.glob("*.py"))
+    code = "".join(path.read_text("utf-8") for path in PACKAGE.rglob("*.py"))
     unsaid = []
     for kind in KINDS.values():
         rest = kind.id.removeprefix("request-").removeprefix("response-")

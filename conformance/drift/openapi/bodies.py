@@ -108,17 +108,17 @@ class Sides:
         schemas = ((self.base, base), (self.revision, revision))
         for one in found:
             if not one.breaking or any(word in one.kind for word in BESIDE_VALUES):
-                yield replace(one, witness=ABSENT), False
+                yield replace(one, witness=ABSENT, more=None), False
                 continue
             values = self._candidates(comparer, one, terms[sender])
             witness = next(
                 (v for v in values if self._shows(comparer, schemas[sender], schemas[receiver], v, on_the_wire)), ABSENT
             )
-            yield replace(one, witness=witness), witness is not ABSENT
+            yield replace(one, witness=witness, more=None), witness is not ABSENT
 
     def _candidates(self, comparer: Comparer, one: Difference, sender: Term) -> Iterator[Any]:
-        first = [one.witness] if one.witness is not ABSENT else []
-        return itertools.chain(first, comparer.instances.several_of(sender, 2, 24))
+        more = one.more() if one.more is not None else comparer.instances.several_of(sender, 2, 24)
+        return (value for value in itertools.chain([one.witness], more) if value is not ABSENT)
 
     def _shows(self, comparer: Comparer, sender: Any, receiver: Any, value: Any, on_the_wire: bool) -> bool:
         validators = self._validators[comparer.space.side]

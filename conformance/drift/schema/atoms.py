@@ -6,6 +6,7 @@ that a schema that refers to itself has a finite form.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -147,3 +148,21 @@ def type_of_atom(atom: Atom) -> str:
         kind = atom.key[0]  # type: ignore[index]
         return str(kind)
     return {Number: "number", Text: "string", Array: "array", Object: "object"}[type(atom)]
+
+
+def written(atom: Atom) -> Hashable:
+    """What the atom says, `rest` aside, as a key: atoms that say the same in the same words have the same."""
+    if isinstance(atom, Single):
+        return atom.key
+    if isinstance(atom, Array):
+        shapes = frozenset((shape.prefix, shape.others) for shape in atom.shapes)
+        return "array", shapes, atom.low, atom.high, atom.unique, atom.contains, atom.denied
+    if isinstance(atom, Object):
+        spoken = frozenset(
+            (frozenset(shape.named.items()), shape.patterns, shape.others, shape.says_others) for shape in atom.shapes
+        )
+        limits = atom.low, atom.high, atom.names, atom.denied
+        return "object", spoken, atom.required, atom.declared, atom.hidden, *limits
+    if isinstance(atom, Number):
+        return "number", atom.low, atom.high, atom.step, atom.tags, atom.denied, atom.formats
+    return "string", atom.low, atom.high, atom.patterns, atom.tags, atom.denied

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from conformance.drift.schema import membership, properties
-from conformance.drift.schema.atoms import Array, Atom, Contains, Number, Object, Single, Term, Text
+from conformance.drift.schema.atoms import Array, Atom, Contains, Number, Object, Single, Term, Text, written
 from conformance.drift.schema.differences import Difference, Inside, by_type, shown, split
 from conformance.drift.schema.values import ABSENT
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from conformance.drift.schema.space import Space
 
 _VALUES = (("denied", "enum"), ("rest", "condition"))
+_MOST_PAIRS = 144
+"""Pairs of alternatives that are compared to find out which are the same."""
+
+_ALIKE = 0.5
+"""Names in common, of all names of both, from which on two alternatives are taken for one that changed."""
+
 FACETS: dict[type, tuple[tuple[str, str], ...]] = {
     Number: (("low", "minimum"), ("high", "maximum"), ("step", "multiple-of"), ("tags", "format"), *_VALUES),
     Text: (("low", "min-length"), ("high", "max-length"), ("patterns", "pattern"), ("tags", "format"), *_VALUES),
@@ -97,13 +103,13 @@ def _values(comparer: Comparer, before: list[Single], after: list[Single]) -> It
     yield Difference(comparer.kind(f"enum-{word}"), "", "; ".join(told), extra[0] if extra else ABSENT)
 
 
-def atoms(comparer: Comparer, before: Atom, after: Atom) -> Iterator[Difference | Inside]:
-    """The differences of two atoms of one type."""
+def atoms(comparer: Comparer, before: Atom, after: Atom, one_of_many: bool = False) -> Iterator[Difference | Inside]:
+    """The differences of two atoms of one type. `one_of_many`: they are alternatives beside others."""
     yield from _facets(comparer, before, after)
     if isinstance(before, Array) and isinstance(after, Array):
         yield from _items(comparer, before, after)
     elif isinstance(before, Object) and isinstance(after, Object):
-        yield from properties.between(comparer, before, after)
+        yield from properties.between(comparer, before, after, one_of_many)
 
 
 def _facets(comparer: Comparer, before: Atom, after: Atom) -> Iterator[Difference]:
@@ -165,7 +171,7 @@ def _unions(comparer: Comparer, before: list[Atom], after: list[Atom]) -> Iterat
     """Branches that are the same are set aside; what is left is paired where only one pairing offers itself."""
     pairs, old, new = _paired(comparer, before, after)
     for one, two in pairs:
-        yield from atoms(comparer, one, two)
+        yield from atoms(comparer, one, two, one_of_many=True)
     space = comparer.space
     whole = space.of_atoms(tuple(before)), space.of_atoms(tuple(after))
     lost = [a for a in old if not comparer.within(space.of_atom(a), whole[1])]
@@ -185,17 +191,34 @@ def _paired(
     space = comparer.space
     pairs: list[tuple[Atom, Atom]] = []
     old, new = list(before), list(after)
-    _pair_by_mark(_fixed_values, space, pairs, old, new)
-    for one in list(old):
+    for mark in (_written, _fixed_values, _marks):
+        _pair_by_mark(mark, space, pairs, old, new)
+    for one in list(old) if len(old) * len(new) <= _MOST_PAIRS else ():
         same = next((two for two in new if comparer.same(space.of_atom(one), space.of_atom(two))), None)
         if same is not None:
             pairs.append((one, same))
             old.remove(one)
             new.remove(same)
     _pair_by_mark(_names, space, pairs, old, new)
+    _pair_by_names_in_common(pairs, old, new)
     if len(old) == len(new) == 1:
         pairs.append((old.pop(), new.pop()))
     return pairs, old, new
+
+
+def _pair_by_names_in_common(pairs: list[tuple[Atom, Atom]], old: list[Atom], new: list[Atom]) -> None:
+    """Pair the objects that have more names in common with each other than with any other."""
+    shared: dict[tuple[int, int], tuple[float, Atom, Atom]] = {}
+    for one in old:
+        for two in new:
+            if isinstance(one, Object) and isinstance(two, Object):
+                both = len(one.declared & two.declared) / (len(one.declared | two.declared) or 1)
+                shared[id(one), id(two)] = both, one, two
+    for likeness, one, two in sorted(shared.values(), key=lambda row: -row[0]):
+        if likeness >= _ALIKE and one in old and two in new:
+            pairs.append((one, two))
+            old.remove(one)
+            new.remove(two)
 
 
 def _pair_by_mark(
@@ -220,6 +243,23 @@ def _pair_by_mark(
 def _fixed_values(space: Space, atom: Atom) -> frozenset[Any]:
     """Properties that may hold one value only: what tells the branches of a discriminated union apart."""
     return frozenset(space.fixed(atom).items()) if isinstance(atom, Object) else frozenset()
+
+
+def _marks(space: Space, atom: Atom) -> frozenset[Any]:
+    """The same of properties that may be left out."""
+    if not isinstance(atom, Object):
+        return frozenset()
+    found = {}
+    for name in atom.declared:
+        values = space.expand(membership.property_term(space, atom, name))
+        if len(values) == 1 and isinstance(values[0], Single):
+            found[name] = values[0].key
+    return frozenset(found.items())
+
+
+def _written(space: Space, atom: Atom) -> frozenset[Any]:
+    """Everything the atom says itself, what is left unread aside."""
+    return frozenset([written(atom)])
 
 
 def _names(space: Space, atom: Atom) -> frozenset[str]:

@@ -20,6 +20,7 @@ from conformance.drift.schema.atoms import (
     Text,
     type_of_atom,
 )
+from conformance.drift.schema.containment import Candidates
 from conformance.drift.schema.values import ABSENT, exact, key_of, plain, value_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _FEW = 64
 
 
 def covered(
-    inclusion: Inclusion, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: list[Any]
+    inclusion: Inclusion, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: Candidates
 ) -> bool:
     """Whether the atom, cut into cases, is covered by several of the others together."""
     if isinstance(atom, Text):

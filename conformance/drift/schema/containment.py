@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,15 @@ if TYPE_CHECKING:
     from conformance.drift.schema.inclusion import Inclusion
 
 
-def arrays(inclusion: Inclusion, atom: Array, other: Array, candidates: list[Any]) -> bool:
+class Candidates(list[Any]):
+    """Values that may show that a union does not hold all of an atom; `parts` are of properties that one refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: dict[str, list[Any]] = {}
+
+
+def arrays(inclusion: Inclusion, atom: Array, other: Array, candidates: Candidates) -> bool:
     fine = atom.low >= other.low and (other.high is None or (atom.high is not None and atom.high <= other.high))
     if not fine:
         for length in (atom.low, (other.high or 0) + 1, other.low - 1):
@@ -58,7 +67,7 @@ def _contains_by_items(inclusion: Inclusion, atom: Array, other: Array) -> bool:
     )
 
 
-def objects(inclusion: Inclusion, atom: Object, other: Object, candidates: list[Any]) -> bool:
+def objects(inclusion: Inclusion, atom: Object, other: Object, candidates: Candidates) -> bool:
     fine = not other.required - atom.required
     if not fine:
         candidates.append(inclusion.instances.completed(atom, {}))
@@ -75,6 +84,7 @@ def objects(inclusion: Inclusion, atom: Object, other: Object, candidates: list[
             fine = False
             if answer.witness is not ABSENT:
                 candidates.append(inclusion.instances.completed(atom, {name: answer.witness}))
+                candidates.parts.setdefault(name, []).append(answer.witness)
     fine = fine and _counts(inclusion, atom, other, names, candidates)
     candidates[:] = [value for value in candidates if value is not ABSENT]
     return fine and not (other.denied - atom.denied)
@@ -87,7 +97,7 @@ def _unsent(inclusion: Inclusion, atom: Object, other: Object, name: str) -> boo
     return membership.shaped(atom, name) == ANYTHING
 
 
-def _counts(inclusion: Inclusion, atom: Object, other: Object, names: list[str], candidates: list[Any]) -> bool:
+def _counts(inclusion: Inclusion, atom: Object, other: Object, names: list[str], candidates: Candidates) -> bool:
     least = max(atom.low, len(atom.required))
     high = atom.high
     if all(
@@ -106,3 +116,16 @@ def _counts(inclusion: Inclusion, atom: Object, other: Object, names: list[str],
         wanted = min((other.high or 0) + 1, 2000)
         candidates.append(inclusion.instances.completed(replace(atom, low=max(atom.low, wanted)), {}))
     return fine
+
+
+def combined(inclusion: Inclusion, atom: Object, parts: dict[str, list[Any]]) -> Iterator[Any]:
+    """Objects with properties that different alternatives refuse, alone and together, with much or little beside."""
+    marks = inclusion.instances.marks(atom)
+    together = {name: values[0] for name, values in parts.items()}
+    last = {name: values[-1] for name, values in parts.items()}
+    alone = [{name: value} for name, values in parts.items() for value in values[:2]]
+    for part in [together, last, *alone]:
+        yield inclusion.instances.completed(atom, {**marks, **part})
+        yield inclusion.instances.completed(atom, part)
+    for part in (together, last):
+        yield inclusion.instances.completed(atom, {**inclusion.instances.everything(atom), **part})

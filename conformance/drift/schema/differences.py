@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ class Difference:
     witness: Any = ABSENT
     safe: bool = False
     """Shown to break nothing, whatever the catalogue says of its kind."""
+    more: Callable[[], Iterator[Any]] | None = None
+    """Makes more values that may show it; None for a difference of the whole."""
 
     @property
     def breaking(self) -> bool:

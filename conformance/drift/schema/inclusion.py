@@ -13,6 +13,7 @@ from typing import Any
 
 from conformance.drift.schema import cases, conjunction, containment, membership, strings
 from conformance.drift.schema.atoms import ANYTHING, Array, Atom, Number, Object, Single, Term, Text, type_of_atom
+from conformance.drift.schema.containment import Candidates
 from conformance.drift.schema.instances import DEEPEST, Instances
 from conformance.drift.schema.space import Space
 from conformance.drift.schema.values import ABSENT, depth_of
@@ -35,13 +36,13 @@ class Answer:
 YES, UNKNOWN, OPAQUE = Answer(True), Answer(None), Answer(None, opaque=True)
 GIVEN_UP = Answer(None, opaque=True, given_up=True)
 
-EFFORT = 20_000
+EFFORT = 5_000
 """Cases and values looked at for one question before it is given up."""
 
-EFFORT_IN_ALL = 2_000_000
+EFFORT_IN_ALL = 200_000
 """The same for all questions of one comparison; beyond it each has `EFFORT_AFTER` left."""
 
-EFFORT_AFTER = 500
+EFFORT_AFTER = 200
 
 
 class GivenUpError(Exception):
@@ -132,20 +133,19 @@ class Inclusion:
             return YES if self.space.member(atom.value, goal) else Answer(False, atom.value)
         self.spend()
         others = [one for one in self.space.expand(goal) if type_of_atom(one) == type_of_atom(atom)]
-        candidates: list[Any] = []
+        candidates = Candidates()
         outer, self._opaque = self._opaque, False
         try:
             return self._covered(atom, others, goal, splits, candidates)
         finally:
             self._opaque = outer
 
-    def _covered(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: list[Any]) -> Answer:
+    def _covered(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: Candidates) -> Answer:
         others = [one for one in others if not self._apart(atom, one)]
         for other in others:
             if isinstance(other, Single):
                 continue
-            settled = self.rest_implied(atom, other) and self._within(atom, other, candidates)
-            if settled:
+            if self._within(atom, other, candidates) and self.rest_implied(atom, other):
                 return YES
         if self.space.vacant_atom(atom):
             return YES
@@ -160,7 +160,7 @@ class Inclusion:
         mine, theirs = self.space.fixed(atom), self.space.fixed(other)
         return any(name in theirs and theirs[name] != key for name, key in mine.items())
 
-    def _cut_up(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: list[Any]) -> Answer:
+    def _cut_up(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: Candidates) -> Answer:
         if cases.covered(self, atom, others, goal, splits, candidates):
             return YES
         refuted = self._refuted(atom, goal, candidates)
@@ -168,14 +168,18 @@ class Inclusion:
             return refuted
         return UNKNOWN if self.instances.of_atom(atom) is not ABSENT and others and not self._opaque else OPAQUE
 
-    def _refuted(self, atom: Atom, goal: Term, candidates: list[Any]) -> Answer | None:
-        for value in itertools.chain(candidates, self.instances.several(atom, 2)):
+    def _refuted(self, atom: Atom, goal: Term, candidates: Candidates) -> Answer | None:
+        parts = candidates.parts if isinstance(atom, Object) else {}
+        mixed = containment.combined(self, atom, parts) if parts and isinstance(atom, Object) else ()
+        for value in itertools.chain(candidates, mixed, self.instances.several(atom, 2)):
+            if value is ABSENT:
+                continue
             self.spend()
             if membership.holds(self.space, value, atom) and not self.space.member(value, goal):
                 return Answer(False, value) if depth_of(value) < DEEPEST else OPAQUE
         return None
 
-    def _within(self, atom: Atom, other: Atom, candidates: list[Any]) -> bool:
+    def _within(self, atom: Atom, other: Atom, candidates: Candidates) -> bool:
         if isinstance(atom, Number) and isinstance(other, Number):
             self._opaque = self._opaque or not other.tags <= atom.tags
             return cases.numbers_within(atom, other)

@@ -158,6 +158,22 @@ class Instances:
             self._fill(atom, value)
         return value if membership.holds(self.space, value, atom) else ABSENT
 
+    def marks(self, atom: Object) -> dict[str, Any]:
+        """The properties that may hold one value only, required or not: what tells alternatives apart."""
+        found = {}
+        for name in sorted(atom.declared):
+            values = self.space.expand(membership.property_term(self.space, atom, name))
+            if len(values) == 1 and isinstance(values[0], Single):
+                found[name] = values[0].value
+        return found
+
+    def everything(self, atom: Object) -> dict[str, Any]:
+        """A small value of every declared property."""
+        found = {
+            name: self.smallest(membership.property_term(self.space, atom, name)) for name in sorted(atom.declared)
+        }
+        return {name: value for name, value in found.items() if value is not ABSENT}
+
     def _fill(self, atom: Object, value: dict[str, Any]) -> None:
         fresh = (f"{FRESH}-{i}" for i in range(min(atom.low, _MOST_ITEMS)))
         for name in itertools.chain(names_of(self.space, atom), fresh):

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from conformance.drift.schema.schemas import Comparer
 
 
-def between(comparer: Comparer, before: Object, after: Object) -> Iterator[Difference | Inside]:
-    """Every difference of the two atoms' properties."""
+def between(comparer: Comparer, before: Object, after: Object, one_of_many: bool) -> Iterator[Difference | Inside]:
+    """Every difference of the two atoms' properties. `one_of_many`: they are alternatives beside others."""
+    if one_of_many:
+        comparer.marked.update(((id(before), before), (id(after), after)))
     old, new = spoken(comparer, before), spoken(comparer, after)
     for name in sorted(old | new):
         if name in old and name in new:
@@ -52,13 +54,22 @@ def _with(comparer: Comparer, before: Object, after: Object, name: str, value: A
     """The witness around a property's: what the sender could send."""
     if value is ABSENT:
         return ABSENT
-    return comparer.instances.completed(comparer.sender(before, after), {name: value})
+    sender: Object = comparer.sender(before, after)
+    return comparer.instances.completed(sender, {**_marks(comparer, sender), name: value})
+
+
+def _marks(comparer: Comparer, atom: Object) -> dict[str, Any]:
+    """What a value needs to be of this alternative and of no other."""
+    return comparer.instances.marks(atom) if id(atom) in comparer.marked else {}
 
 
 def _without(comparer: Comparer, before: Object, after: Object, name: str) -> Any:
     """A witness that leaves the property out."""
     sender: Object = comparer.sender(before, after)
-    return ABSENT if name in sender.required else comparer.instances.completed(sender, {})
+    if name in sender.required:
+        return ABSENT
+    marks = {one: value for one, value in _marks(comparer, sender).items() if one != name}
+    return comparer.instances.completed(sender, marks)
 
 
 def _difference(comparer: Comparer, name: str, kind: str, witness: Any = ABSENT, detail: str = "") -> Difference:

@@ -7,8 +7,9 @@ admits is no breaking change, whatever a part of it lost to another part.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from conformance.drift.openapi.kinds import KINDS
@@ -24,10 +25,6 @@ from conformance.drift.schema.values import ABSENT, key_of
 MATTERS, SAFE, SAME = 0, 1, 2
 """What a difference weighs where it stands: it may break; the whole admits what is sent; the whole is unchanged."""
 
-MOST_TOLD, MOST_SEEN = 200, 600
-"""Differences told of one body, and pairs of schemas looked into: descriptions may be one great knot."""
-
-
 @dataclass(frozen=True, eq=False)
 class _Pair:
     weight: int
@@ -35,24 +32,38 @@ class _Pair:
     inside: tuple[Inside, ...]
 
 
+_Way = tuple[Any, str, Callable[[Any], Any]] | None
+"""How a place is reached: the way to the place around it, the step, and what makes of a value there one around it."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Visit:
-    path: str
-    around: tuple[Callable[[Any], Any], ...]
+    way: _Way
+    depth: int
     base: Term
     revision: Term
     weight: int
 
     def into(self, inside: Inside, weight: int) -> _Visit:
-        return _Visit(self.path + inside.path, (*self.around, inside.around), inside.base, inside.revision, weight)
+        way = (self.way, inside.path, inside.around)
+        return _Visit(way, self.depth + 1, inside.base, inside.revision, weight)
 
-    def told(self, one: Difference, weight: int) -> Difference:
-        """The difference as seen from outside: its whole path, its witness with everything around it."""
-        safe = one.safe or (weight != MATTERS and not _beside_values(one))
-        witness = one.witness if len(self.around) < DEEPEST else ABSENT
-        for around in reversed(self.around if one.breaking and not safe else ()):
-            witness = around(witness)
-        return replace(one, path=self.path + one.path, witness=witness, safe=safe)
+    def path(self) -> str:
+        steps, way = [], self.way
+        while way is not None:
+            steps.append(way[1])
+            way = way[0]
+        return "".join(reversed(steps))
+
+    def wrapped(self, value: Any) -> Any:
+        """The value with everything around it; ABSENT where it cannot be made, or would be too deep."""
+        way = self.way if self.depth < DEEPEST else None
+        if way is not self.way:
+            return ABSENT
+        while way is not None and value is not ABSENT:
+            value = way[2](value)
+            way = way[0]
+        return value
 
 
 class Comparer:
@@ -63,6 +74,8 @@ class Comparer:
         self.instances = Instances(space)
         self.strict = Inclusion(space, self.instances, declared_only=False)
         self.sent = Inclusion(space, self.instances, declared_only=True)
+        self.marked: dict[int, Object] = {}
+        """Objects that are alternatives: a witness carries what tells them from the others."""
         self._pairs: dict[tuple[Term, Term], _Pair] = {}
 
     @property
@@ -81,19 +94,37 @@ class Comparer:
     def compare(self, base: Term, revision: Term) -> list[Difference]:
         """Every difference, breadth first: each pair of schemas is looked into once, and told of wherever it stands."""
         found: list[Difference] = []
-        queue: deque[_Visit] = deque([_Visit("", (), base, revision, MATTERS)])
+        queue: deque[_Visit] = deque([_Visit(None, 0, base, revision, MATTERS)])
         seen: set[tuple[Term, Term, int]] = set()
-        while queue and len(found) < MOST_TOLD and len(seen) < MOST_SEEN:
+        while queue:
             visit = queue.popleft()
             pair = self.pair(visit.base, visit.revision)
             weight = max(visit.weight, pair.weight)
-            found.extend(visit.told(one, weight) for one in pair.differences if _counts(one, weight))
+            counted = [one for one in pair.differences if _counts(one, weight)]
+            path = visit.path() if counted else ""
+            found.extend(self._told(visit, one, path, weight) for one in counted)
             if (visit.base, visit.revision, weight) not in seen:
                 seen.add((visit.base, visit.revision, weight))
-                queue.extend(visit.into(inside, weight) for inside in pair.inside)
+                queue.extend(visit.into(one, weight) for one in pair.inside if one.base != one.revision)
         if self.breaks(base, revision) and not any(one.breaking and not _beside_values(one) for one in found):
             found.append(self.relation("schema", base, revision))
         return _once(found)
+
+    def _told(self, visit: _Visit, one: Difference, path: str, weight: int) -> Difference:
+        """The difference as seen from outside: its whole path, its witness with everything around it."""
+        safe = one.safe or (weight != MATTERS and not _beside_values(one))
+        if not one.breaking or safe or visit.way is None:
+            return replace(one, path=path + one.path, safe=safe)
+        return replace(
+            one, path=path + one.path, witness=visit.wrapped(one.witness), more=partial(self._others, visit)
+        )
+
+    def _others(self, visit: _Visit) -> Iterator[Any]:
+        """More values that may show what differs at this place, and nothing that differs elsewhere."""
+        sender, receiver = self.sender(visit.base, visit.revision), self.sender(visit.revision, visit.base)
+        for value in self.instances.several_of(sender, 2, 24):
+            if not self.space.member(value, receiver):
+                yield visit.wrapped(value)
 
     def pair(self, base: Term, revision: Term) -> _Pair:
         """What differs at this place itself, and the pairs inside it."""
@@ -108,15 +139,23 @@ class Comparer:
         found = list(branches.between(self, base, revision))
         inside = tuple(one for one in found if isinstance(one, Inside))
         own = [*self.notes(base, revision), *(one for one in found if isinstance(one, Difference))]
+        if self.undecided(base, revision) and not any(self.undecided(one.base, one.revision) for one in inside):
+            own.append(Difference(self.kind("schema-undecided")))
         if self.same(base, revision):
             objects = ([a for a in self.space.expand(term) if isinstance(a, Object)] for term in (base, revision))
             declared = properties.declarations(self, *objects)
             return _Pair(SAME, (*(one for one in own if _beside_values(one)), *declared), inside)
         weight = MATTERS if self.breaks(base, revision) else SAFE
-        explained = any(one.breaking and not _beside_values(one) for one in own) if weight == MATTERS else bool(own)
-        if not explained and not any(self._explains(one, weight) for one in inside):
+        told = [one for one in own if "-condition-" not in one.kind]
+        if len(told) < len(own) and self._explained(told, inside, weight):
+            own = told  # what another alternative of a `oneOf` no longer takes, this one now does
+        if not self._explained(own, inside, weight):
             own.append(self.relation("schema", base, revision))
         return _Pair(weight, tuple(own), inside)
+
+    def _explained(self, own: list[Difference], inside: Iterable[Inside], weight: int) -> bool:
+        explained = any(one.breaking and not _beside_values(one) for one in own) if weight == MATTERS else bool(own)
+        return explained or any(self._explains(one, weight) for one in inside)
 
     def _explains(self, one: Inside, weight: int) -> bool:
         return self.breaks(one.base, one.revision) if weight == MATTERS else not self.same(one.base, one.revision)
@@ -125,6 +164,10 @@ class Comparer:
         """Whether something sent could be refused."""
         first, second = (base, revision) if self.is_request else (revision, base)
         return not holds(self.sent.ask(first, second))
+
+    def undecided(self, base: Term, revision: Term) -> bool:
+        """Whether it took too much effort to tell whether something sent could be refused."""
+        return self.sent.ask(*self.sender((base, revision), (revision, base))).given_up
 
     def same(self, base: Term, revision: Term) -> bool:
         """Whether both admit exactly the same values."""

@@ -33,6 +33,10 @@ REQUEST, RESPONSE = "request", "response"
 WIDEST = 300
 """A conjunction of unions that would need more atoms than this keeps a part unread (`rest`)."""
 
+_MOST_UNREAD = 6
+"""Schemas left unread with an atom beyond which it is not asked whether one of them contradicts it."""
+
+
 class Space:
     """The numbered schemas of one comparison and one side (`request` or `response`)."""
 
@@ -205,7 +209,7 @@ class Space:
 
     def vacant_atom(self, atom: Atom) -> bool:
         """Whether the atom certainly holds no value: no string fits, or a property or item it needs can have none."""
-        if any(self._contradicts(atom, literal) for literal in atom.rest):
+        if len(atom.rest) <= _MOST_UNREAD and any(self._contradicts(atom, literal) for literal in atom.rest):
             return True
         if isinstance(atom, Text):
             return strings.vacant(atom)
