@@ -155,7 +155,8 @@ class Identity:
         count, before = 1, 0
         while count > before:
             signatures: dict[Hashable, int] = {}
-            numbers = [-2 - signatures.setdefault((self._classes[p], self._signature(p)), len(signatures)) for p in places]
+            keys = [(self._classes[place], self._signature(place)) for place in places]
+            numbers = [-2 - signatures.setdefault(key, len(signatures)) for key in keys]
             for place, number in zip(places, numbers, strict=True):
                 self._classes[place] = number
             count, before = len(signatures), count

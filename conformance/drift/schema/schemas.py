@@ -25,6 +25,7 @@ from conformance.drift.schema.values import ABSENT, key_of
 MATTERS, SAFE, SAME = 0, 1, 2
 """What a difference weighs where it stands: it may break; the whole admits what is sent; the whole is unchanged."""
 
+
 @dataclass(frozen=True, eq=False)
 class _Pair:
     weight: int
@@ -115,9 +116,7 @@ class Comparer:
         safe = one.safe or (weight != MATTERS and not _beside_values(one))
         if not one.breaking or safe or visit.way is None:
             return replace(one, path=path + one.path, safe=safe)
-        return replace(
-            one, path=path + one.path, witness=visit.wrapped(one.witness), more=partial(self._others, visit)
-        )
+        return replace(one, path=path + one.path, witness=visit.wrapped(one.witness), more=partial(self._others, visit))
 
     def _others(self, visit: _Visit) -> Iterator[Any]:
         """More values that may show what differs at this place, and nothing that differs elsewhere."""
