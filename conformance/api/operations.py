@@ -168,6 +168,11 @@ class OperationRow:
         return self.changes and self.named_by != ""
 
     @property
+    def new_name(self) -> str:
+        """The field of a JSON body that names what is created; empty where nothing is."""
+        return self.named_by if self.id and self.effect is Effect.CREATE and not self.part else ""
+
+    @property
     def deploys_always(self) -> bool:
         """Whether a deployment is what it makes, asked or not."""
         return self.starts != "" and self.starts == self.named_by

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.api.client import ApiError, ModelReference, PipelineClient
+from conformance.api.operations import COPY
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.run.options import runner_of
@@ -105,9 +106,7 @@ def deployments(
     model: Model,
 ) -> Deployments:
     """The lifecycle's deployments. All that items need is started at once, unless other processes may have some."""
-    ground = Ground(
-        session, client, workspace_id, named, uploads, model, copies=session.rules.document.has("pipelines.copy")
-    )
+    ground = Ground(session, client, workspace_id, named, uploads, model, copies=session.rules.document.has(COPY))
     apart = settings.worker and settings.workers == 1
     return Deployments(session, ground, settings, [] if apart else _needed(request.session.items))
 

@@ -3,57 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from conformance.api import multipart
 from conformance.api.client import JSON, PANDAS_RECORDS, infer_path
+from conformance.api.operations import IDS, INFER, UPLOAD, Known, row_of
 from conformance.model import Headers, Request
 
 NOT_GIVEN = 2_147_000_001
 """An id that no instance has given yet."""
 
 API = "/v1/api/"
-INFER = "pipelines.infer"
-UPLOAD = "models.upload-and-convert"
-
-PATHS: Mapping[str, str] = {
-    "pipelines.create": "pipelines/create",
-    "pipelines.deploy": "pipelines/deploy",
-    "pipelines.undeploy": "pipelines/undeploy",
-    "pipelines.copy": "pipelines/copy",
-    "status.get-deployment": "status/get_deployment",
-    "admin.get-pipeline-external-url": "admin/get_pipeline_external_url",
-    "models.list-versions": "models/list_versions",
-    "workspaces.create": "workspaces/create",
-    "workspaces.list": "workspaces/list",
-    UPLOAD: "models/upload_and_convert",
-}
-OPERATIONS = (*PATHS, INFER)
+OPERATIONS = IDS
+WITH_FIELDS = tuple(operation for operation in IDS if operation != INFER)
+"""Operations whose requests have fields: as JSON, or in a form."""
 
 
 def plain_body(operation: str, named: Callable[[str], str], workspace_id: int) -> dict[str, Any]:
     """A body of the right shape, that names what is not there wherever it could do harm."""
     name = named("stranger")
-    bodies: dict[str, dict[str, Any]] = {
-        "pipelines.create": {"pipeline_id": name, "workspace_id": workspace_id, "definition": {}},
-        "pipelines.deploy": {"deploy_id": name, "pipeline_version_pk_id": NOT_GIVEN, "pipeline_id": NOT_GIVEN},
-        "pipelines.undeploy": {"deployment_id": NOT_GIVEN},
-        "pipelines.copy": {"name": name, "workspace_id": workspace_id, "source_pipeline": NOT_GIVEN},
-        "status.get-deployment": {"name": f"{name}-{NOT_GIVEN}"},
-        "admin.get-pipeline-external-url": {"workspace_id": workspace_id, "pipeline_name": name},
-        "models.list-versions": {"model_id": name},
-        "workspaces.create": {"workspace_name": name},
-        "workspaces.list": {},
-        UPLOAD: metadata_of(name, workspace_id),
-    }
-    return bodies[operation]
-
-
-def metadata_of(name: str, workspace_id: int) -> dict[str, Any]:
-    """What an upload says of its model."""
-    conversion = {"framework": "onnx", "requirements": []}
-    return {"name": name, "visibility": "private", "workspace_id": workspace_id, "conversion": conversion}
+    unknown = Known(
+        name,
+        workspace_id,
+        pipeline=NOT_GIVEN,
+        variant=NOT_GIVEN,
+        deployment=NOT_GIVEN,
+        deployment_name=f"{name}-{NOT_GIVEN}",
+    )
+    return row_of(operation).valid(unknown)
 
 
 def plain_request(operation: str, named: Callable[[str], str], workspace_id: int) -> Request:
@@ -68,7 +46,7 @@ def plain_request(operation: str, named: Callable[[str], str], workspace_id: int
 def json_request(operation: str, body: Any, kind: str = JSON) -> Request:
     """A request of a JSON operation; `body` is any JSON, or bytes to send as they are."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Request("POST", API + PATHS[operation], Headers({"Content-Type": kind}), content)
+    return Request("POST", row_of(operation).path, Headers({"Content-Type": kind}), content)
 
 
 def upload(metadata: Any, content: bytes | None, file_name: str = "model.onnx") -> Request:
@@ -77,4 +55,4 @@ def upload(metadata: Any, content: bytes | None, file_name: str = "model.onnx") 
     if content is not None:
         parts.append(multipart.Part("file", content, "application/octet-stream", file_name))
     kind, body = multipart.encode(parts)
-    return Request("POST", API + PATHS[UPLOAD], Headers({"Content-Type": kind}), body)
+    return Request("POST", row_of(UPLOAD).path, Headers({"Content-Type": kind}), body)

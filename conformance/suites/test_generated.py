@@ -7,18 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from conformance.api.client import PipelineClient
+from conformance.api.operations import IDS
 from conformance.run.session import Session
 from conformance.run.settings import Settings
 from conformance.suites.generation.budget import Budget, budget_of
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
 from conformance.suites.releases import each
-
-OPERATIONS = (
-    "workspaces.list", "workspaces.create", "models.upload-and-convert", "models.list-versions", "pipelines.create",
-    "pipelines.copy", "pipelines.deploy", "status.get-deployment", "admin.get-pipeline-external-url",
-    "pipelines.infer", "pipelines.undeploy",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +29,7 @@ def stage(session: Session, settings: Settings, model: Model, named: Callable[[s
     return stage_of(client, names, workspace_id, model, session.patience, deploys=settings.kind != "live")
 
 
-@pytest.mark.parametrize("operation", each(OPERATIONS))
+@pytest.mark.parametrize("operation", each(IDS))
 def test_valid_requests_are_served(
     session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
 ) -> None:
@@ -43,7 +38,7 @@ def test_valid_requests_are_served(
     serving.valid(session, stage, budget, settings.seed, operation)
 
 
-@pytest.mark.parametrize("operation", each(OPERATIONS))
+@pytest.mark.parametrize("operation", each(IDS))
 def test_invalid_requests_are_refused(
     session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.api.client import PipelineClient, steps_of
+from conformance.api.operations import INFER, UPLOAD
 from conformance.checks.deployments import AFTER_REFUSAL
 from conformance.checks.models import RUBBISH
 from conformance.checks.status import PROMISE, REFUSES
@@ -18,7 +19,7 @@ from conformance.suites.model import Model
 from conformance.suites.plan import Uploads
 from conformance.suites.refusals import REFUSALS, Refusal, Yard
 from conformance.suites.releases import each
-from conformance.suites.requests import INFER, json_request, upload
+from conformance.suites.requests import json_request, upload
 from conformance.targets.safety.guard import RefusedError
 
 Named = Callable[[str], str]
@@ -123,7 +124,7 @@ def test_a_strangers_requests_change_nothing(
     session: Session, client: PipelineClient, deployments: Deployments, yard: Yard
 ) -> None:
     running = deployments.running("main")
-    creating = json_request("pipelines.create", yard.bodies["pipelines.create"])
+    creating = json_request("pipelines.create", yard.body("pipelines.create"))
     undeploying = json_request("pipelines.undeploy", {"deployment_id": running.deployment_id})
     for probe, token in (("identity:none", ""), ("identity:garbage", "not.a.token")):
         for request in (creating, undeploying):
@@ -170,7 +171,7 @@ def test_a_model_of_another_workspace_is_refused(
 
 
 def test_a_file_that_is_no_model(client: PipelineClient, session: Session, yard: Yard) -> None:
-    metadata = yard.metadata | {"name": yard.named("rubbish")}
+    metadata = yard.body(UPLOAD) | {"name": yard.named("rubbish")}
     session.send(upload(metadata, b"this is no model"), labels=frozenset({RUBBISH}))
     client.meaning("", RUBBISH).list_model_versions(model_id=yard.named("rubbish"))
 
@@ -186,4 +187,4 @@ def test_no_name_brings_an_operation_down(
         copy = {"name": f"{name[:-1]}y", "workspace_id": workspace_id}
         session.send(json_request("pipelines.copy", copy | {"source_pipeline": yard.other.pipeline_pk_id}))
     session.send(json_request("workspaces.create", {"workspace_name": name}))
-    session.send(upload(yard.metadata | {"name": name}, yard.model.content))
+    session.send(upload(yard.body(UPLOAD) | {"name": name}, yard.model.content))

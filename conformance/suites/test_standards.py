@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
+from conformance.api.operations import COPY, DEPLOY, INFER, UNDEPLOY, UPLOAD, Known, row_of
 from conformance.checks.standards import ABOUT, ASKING, BEYOND, DOCUMENTATION, METHOD, NOWHERE
 from conformance.checks.status import DESCRIBED, PROMISE, REFUSES
 from conformance.model import Headers, Request
@@ -20,12 +21,9 @@ from conformance.suites.plan import Uploads
 from conformance.suites.releases import each
 from conformance.suites.requests import (
     API,
-    INFER,
     OPERATIONS,
-    PATHS,
-    UPLOAD,
+    WITH_FIELDS,
     json_request,
-    metadata_of,
     plain_request,
     upload,
 )
@@ -58,7 +56,7 @@ def test_head_and_options_are_answered(session: Session, named: Named, workspace
         session.send(Request(method, plain.url), labels=frozenset({ASKING, ABOUT + operation}))
 
 
-@pytest.mark.parametrize("longer", each(sorted(PATHS)))
+@pytest.mark.parametrize("longer", each(sorted(WITH_FIELDS)))
 def test_a_longer_path_is_not_found(session: Session, named: Named, workspace_id: int, longer: str) -> None:
     plain = plain_request(longer, named, workspace_id)
     labels = frozenset({BEYOND, ABOUT + longer})
@@ -93,34 +91,33 @@ def served(
 ) -> Callable[[str], Request]:
     """For an operation, a request that is served: it names what is there."""
     running = deployments.running("main")
-    bodies: dict[str, dict[str, object]] = {
-        "pipelines.create": {"pipeline_id": named("odd-media"), "workspace_id": workspace_id},
-        "pipelines.deploy": {
-            "deploy_id": running.name.rpartition("-")[0],
-            "pipeline_id": running.pipeline.pipeline_pk_id,
-            "pipeline_version_pk_id": running.pipeline.pipeline_variant_pk_id,
-            "models": [uploads.first.as_json()],
-        },
-        "pipelines.undeploy": {"pipeline_id": idle.pipeline_pk_id},
-        "pipelines.copy": {
-            "name": named("odd-media-copy"),
-            "workspace_id": workspace_id,
-            "source_pipeline": idle.pipeline_pk_id,
-        },
-        "status.get-deployment": {"name": running.name},
-        "admin.get-pipeline-external-url": {"workspace_id": workspace_id, "pipeline_name": running.pipeline_name},
-        "models.list-versions": {"model_id": uploads.first.name},
-        "workspaces.create": {"workspace_name": named("odd-media")},
-        "workspaces.list": {},
-    }
+    known = Known(
+        named("odd-media"),
+        workspace_id,
+        pipeline=idle.pipeline_pk_id,
+        deployment_name=running.name,
+        pipeline_name=running.pipeline_name,
+        model_name=uploads.first.name,
+        models=(uploads.first.as_json(),),
+    )
+    names = {COPY: named("odd-media-copy"), UPLOAD: named("odd-media-model")}
+    ids = running.pipeline
+    again = replace(
+        known,
+        pipeline=ids.pipeline_pk_id,
+        variant=ids.pipeline_variant_pk_id,
+        pipeline_name=running.name.rpartition("-")[0],
+    )
 
     def request(operation: str) -> Request:
         if operation == INFER:
             body = f'[{{"{model.column}": {model.tutorial_row()}}}]'.encode()
             return Request("POST", running.url, Headers({"Content-Type": PANDAS_RECORDS}), body)
+        about = again if operation == DEPLOY else replace(known, name=names.get(operation, known.name))
+        fields = row_of(operation).valid(about)
         if operation == UPLOAD:
-            return upload(metadata_of(named("odd-media-model"), workspace_id), model.content)
-        return json_request(operation, bodies[operation])
+            return upload(fields, model.content)
+        return json_request(operation, fields)
 
     return request
 
@@ -133,7 +130,7 @@ def test_another_media_type_is_refused(session: Session, operation: str, served:
 
 
 @pytest.mark.needs("main")
-@pytest.mark.parametrize("reading", each(sorted({*PATHS, INFER} - {UPLOAD, "pipelines.undeploy"})))
+@pytest.mark.parametrize("reading", each(sorted({*OPERATIONS} - {UPLOAD, UNDEPLOY})))
 def test_a_media_type_is_read_in_any_case_and_with_parameters(
     session: Session, served: Callable[[str], Request], reading: str
 ) -> None:
@@ -170,7 +167,8 @@ def test_what_is_described_is_no_server_error(
     if operation == INFER:
         request = replace(request, body=b"[]")
     elif operation == UPLOAD:
-        request = upload(metadata_of(name, workspace_id) | {"image_path": None}, b"no model")
+        fields = row_of(UPLOAD).valid(Known(name, workspace_id))
+        request = upload(fields | {"image_path": None}, b"no model")
     else:
         request = replace(request, body=json.dumps(request.json | changes[operation]).encode())
     session.send(request, labels=frozenset({DESCRIBED}))

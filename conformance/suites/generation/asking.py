@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from conformance.api.client import PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.api.operations import COPY
 from conformance.run.patience import Patience
 from conformance.run.session import Session
 from conformance.suites.generation.stage import Stage
@@ -20,7 +21,7 @@ def in_other_ways(session: Session, stage: Stage, seed: int) -> None:
     rows = stage.model.rows(_ROWS, seed)
     ask(client, stage.url, stage.model, rows)
     if stage.deploys:
-        copies = session.rules.document.has("pipelines.copy")
+        copies = session.rules.document.has(COPY)
         _elsewhere(client, stage, session.patience, stage.model.rows(_ROWS, seed + 1), copies=copies)
 
 

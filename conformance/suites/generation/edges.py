@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from json import dumps
 from typing import Any
 
-from conformance.api.client import arrow_file, steps_of
+from conformance.api.client import arrow_file
+from conformance.api.operations import row_of
 from conformance.spec.document import Document
 from conformance.suites.generation.requests import body_schema
 from conformance.suites.generation.stage import Stage
@@ -36,50 +37,9 @@ NAME_LENGTHS = (1, 62, 63, 64, 65, 100, 128)
 
 def whole(operation_id: str, stage: Stage) -> dict[str, Any]:
     """A body with every field that the operation describes, each naming something real."""
-    name, pipeline = stage.pipelines[0]
-    bodies: dict[str, dict[str, Any]] = {
-        "pipelines.create": {
-            "pipeline_id": stage.names.fresh("whole"),
-            "workspace_id": stage.workspace_id,
-            "definition": steps_of(stage.models[0]),
-        },
-        "pipelines.deploy": {
-            "deploy_id": stage.pipeline_name,
-            "pipeline_version_pk_id": stage.deployment[2].pipeline_variant_pk_id,
-            "pipeline_id": stage.deployment[2].pipeline_pk_id,
-            "engine_config": {},
-            "model_configs": [],
-            "model_ids": [stage.ids[0]],
-            "models": [stage.models[0].as_json()],
-        },
-        "pipelines.undeploy": {"deployment_id": stage.deployment[1], "pipeline_id": pipeline.pipeline_pk_id},
-        "pipelines.copy": {
-            "name": stage.names.fresh("whole"),
-            "workspace_id": stage.workspace_id,
-            "source_pipeline": pipeline.pipeline_pk_id,
-            "deploy": None,
-            "engine_config": {},
-            "pipeline_version": pipeline.version,
-        },
-        "status.get-deployment": {"name": stage.deployment[0]},
-        "admin.get-pipeline-external-url": {"workspace_id": stage.workspace_id, "pipeline_name": name},
-        "models.list-versions": {"model_id": stage.models[0].name, "models_pk_id": None},
-        "workspaces.create": {"workspace_name": stage.names.fresh("whole")},
-        "workspaces.list": {"user_id": None},
-        "models.upload-and-convert": {
-            "metadata": {
-                "name": stage.models[0].name,
-                "visibility": "public",
-                "workspace_id": stage.workspace_id,
-                "conversion": {"framework": "onnx", "requirements": [], "python_version": "3.8", "arch": "x86"},
-                "image_path": None,
-                "input_schema": None,
-                "output_schema": None,
-                "registry_id": None,
-            },
-        },
-    }
-    return bodies.get(operation_id, {})
+    row = row_of(operation_id)
+    fields = (row.whole or row.valid)(stage.known(stage.names.fresh("whole") if row.new_name else ""))
+    return {row.part: fields} if row.part else fields
 
 
 def broken(document: Document, operation_id: str, stage: Stage) -> Iterator[tuple[str, Any]]:

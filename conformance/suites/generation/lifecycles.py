@@ -23,6 +23,7 @@ from conformance.api.client import (
     infer_path,
     steps_of,
 )
+from conformance.api.operations import COPY
 from conformance.errors import RequestsSpentError
 from conformance.ledger import Stage as Standing
 from conformance.run.reach import JUDGED
@@ -157,7 +158,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(pipeline=ANY, version=ANY, given=st.booleans())
     def copy(self, pipeline: int, version: int, given: bool) -> None:
         world, source = self.world, _of(self.world.made, pipeline)
-        if not world.session.rules.document.has("pipelines.copy"):
+        if not world.session.rules.document.has(COPY):
             return
         name = world.stage.names.fresh("copy")
         if source is None:

@@ -8,6 +8,7 @@ from json import dumps
 from typing import Any
 
 from conformance.api.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, infer_path, steps_of
+from conformance.api.operations import COPY
 from conformance.model import Headers, Operation, Request
 from conformance.run.reach import JUDGED
 from conformance.run.session import Session
@@ -100,7 +101,7 @@ def _impossible(operation_id: str, stage: Stage) -> list[dict[str, Any]]:
         "pipelines.create": [
             {"pipeline_id": stage.names.fresh(), "workspace_id": UNKNOWN, "definition": steps_of(stage.models[0])}
         ],
-        "pipelines.copy": [
+        COPY: [
             {"name": stage.names.fresh(), "workspace_id": stage.workspace_id, "source_pipeline": UNKNOWN},
             {"name": stage.names.fresh(), "workspace_id": UNKNOWN, "source_pipeline": created.pipeline_pk_id},
         ],

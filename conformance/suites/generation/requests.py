@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from conformance.api import multipart
 from conformance.api.client import JSON, PANDAS_RECORDS, steps_of
+from conformance.api.operations import COPY, CREATE, DEPLOY, INFER, UPLOAD, Kind, row_of
 from conformance.model import Exchange, Headers, Operation, Request
 from conformance.spec.document import Document
 from conformance.spec.problems import Problem
@@ -19,83 +21,47 @@ Fill = Callable[[Stage, int, Any], Any]
 _UNUSUAL = re.compile(r"[^A-Za-z0-9-]+")
 
 
-def _pipeline(stage: Stage, index: int) -> tuple[str, Any]:
-    return stage.pipelines[index % len(stage.pipelines)]
-
-
 def _name(stage: Stage, index: int, drawn: Any) -> str:
     """A new name of ours that ends in what is usual of the drawn one."""
     return stage.names.fresh(_UNUSUAL.sub("", str(drawn)).strip("-")[:20])
 
 
 def _definition(stage: Stage, index: int, drawn: Any) -> Any:
-    if drawn is None:
-        return None
     choices: tuple[dict[str, Any], ...] = ({}, {"steps": []}, steps_of(stage.models[0]), steps_of(stage.models[1]))
     return choices[index % len(choices)]
 
 
-def _model(stage: Stage, index: int, drawn: Any) -> Any:
-    return None if drawn is None else [stage.models[0].as_json()][: 1 + index % 2]
-
-
-def _model_ids(stage: Stage, index: int, drawn: Any) -> Any:
-    return None if drawn is None else [stage.ids[0]] if index % 3 else []
-
-
-def _optional(*choices: Callable[[Stage], Any]) -> Fill:
-    return lambda stage, index, drawn: None if drawn is None else choices[index % len(choices)](stage)
-
-
-_FILLS: dict[str, dict[str, Fill]] = {
-    "pipelines.create": {
-        "pipeline_id": _name,
-        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
-        "definition": _definition,
-    },
-    # Deploying again what is deployed makes nothing new, and so costs nothing.
-    "pipelines.deploy": {
-        "deploy_id": lambda stage, index, drawn: stage.pipeline_name,
-        "pipeline_id": lambda stage, index, drawn: stage.deployment[2].pipeline_pk_id,
-        "pipeline_version_pk_id": lambda stage, index, drawn: stage.deployment[2].pipeline_variant_pk_id,
-        "pipeline_version": _optional(lambda stage: stage.deployment[2].version),
-        "engine_config": _optional(lambda stage: {}),
-        "model_configs": _optional(lambda stage: []),
-        "model_ids": _model_ids,
-        "models": _model,
-    },
-    "pipelines.copy": {
-        "name": _name,
-        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
-        "source_pipeline": lambda stage, index, drawn: _pipeline(stage, index)[1].pipeline_pk_id,
-        "deploy": lambda stage, index, drawn: None,
-        "engine_config": _optional(lambda stage: {}),
-        "pipeline_version": lambda stage, index, drawn: None if drawn is None else _pipeline(stage, index)[1].version,
-    },
-    "status.get-deployment": {"name": lambda stage, index, drawn: stage.deployment[0]},
-    "admin.get-pipeline-external-url": {
-        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
-        "pipeline_name": lambda stage, index, drawn: stage.pipeline_name,
-    },
-    "models.list-versions": {
-        "model_id": _optional(lambda stage: stage.models[0].name),
-        "models_pk_id": lambda stage, index, drawn: None,
-    },
-    "workspaces.create": {"workspace_name": _name},
-    "workspaces.list": {"user_id": lambda stage, index, drawn: None},
-    "models.upload-and-convert": {
-        "name": lambda stage, index, drawn: stage.models[0].name,
-        "visibility": _optional(lambda stage: "public", lambda stage: "private"),
-        "workspace_id": lambda stage, index, drawn: stage.workspace_id,
-        "image_path": lambda stage, index, drawn: None,
-        "input_schema": lambda stage, index, drawn: None,
-        "output_schema": lambda stage, index, drawn: None,
-        "registry_id": lambda stage, index, drawn: None,
-    },
+_FILLS: dict[tuple[str, str], Fill] = {
+    (CREATE, "definition"): _definition,
+    (DEPLOY, "model_ids"): lambda stage, index, drawn: [stage.ids[0]] if index % 3 else [],
+    (UPLOAD, "visibility"): lambda stage, index, drawn: ("public", "private")[index % 2],
 }
-"""What stands for a drawn value, by operation and field. A drawn null stays null."""
+"""Fields whose value is another each time; any other has the value that it has in a whole body."""
 
-_UPLOAD = "models.upload-and-convert"
+_DRAWN = frozenset({"conversion"})
+"""Fields that stay as drawn."""
+
+
+def _fills(operation_id: str, stage: Stage, index: int) -> dict[str, Callable[[Any], Any]]:
+    """What stands for a drawn value, by field. Deploying again what is deployed makes nothing new: it costs nothing."""
+    row = row_of(operation_id)
+    known = stage.known(index=index if operation_id == COPY else 0)
+    whole = (row.whole or row.valid)(known)
+    versions = {at.field: known.version for at in row.takes if at.kind is Kind.VERSION}
+    fields: dict[str, Callable[[Any], Any]] = {}
+    for name, value in (versions | whole).items():
+        if name == row.new_name:
+            fields[name] = lambda drawn: _name(stage, index, drawn)
+        elif name not in _DRAWN:
+            fill = _FILLS.get((operation_id, name))
+            fields[name] = partial(fill, stage, index) if fill else partial(_same, value)
+    return fields
+
+
+def _same(value: Any, drawn: Any) -> Any:
+    return value
+
+
 _ONNX = {"framework": "onnx", "requirements": []}
 
 
@@ -108,16 +74,16 @@ class Builder:
 
     def valid(self, operation: Operation, body: Any, index: int) -> Request:
         """A request that is as described and names what exists; fields that are not described are dropped."""
-        if operation.id == _UPLOAD:
+        if operation.id == UPLOAD:
             drawn = body.get("metadata", {}) if isinstance(body, dict) else {}
-            metadata = self._filled(_UPLOAD, drawn, index, drop=True)
+            metadata = self._filled(UPLOAD, drawn, index, drop=True)
             metadata["conversion"] = _ONNX | _conversion(drawn.get("conversion"), index)
             return self.form({"metadata": metadata, "file": self.stage.model.content})
         return self.json(operation, self._filled(operation.id, body, index, drop=True))
 
     def invalid(self, operation: Operation, body: Any, index: int) -> Request:
         """A request in which what is right of a drawn body leads to something real, and what is wrong stays wrong."""
-        if operation.id == _UPLOAD:
+        if operation.id == UPLOAD:
             return self._invalid_form(body, index)
         if isinstance(body, dict):
             body = self._filled(operation.id, body, index, drop=False)
@@ -134,8 +100,8 @@ class Builder:
 
     def json(self, operation: Operation, body: Any, kind: str = "") -> Request:
         """A request of that JSON body; bytes go as they are, and what is no value at all goes as nothing."""
-        kind = kind or (PANDAS_RECORDS if operation.id == "pipelines.infer" else JSON)
-        path = self.stage.url if operation.id == "pipelines.infer" else operation.path
+        kind = kind or (PANDAS_RECORDS if operation.id == INFER else JSON)
+        path = self.stage.url if operation.id == INFER else operation.path
         content = body if isinstance(body, bytes) else b"" if type(body).__name__ == "NotSet" else _text(body)
         return Request(operation.method, path, Headers({"Content-Type": kind}), content)
 
@@ -147,36 +113,36 @@ class Builder:
             kind, filename = ("application/octet-stream", "model.onnx") if name == "file" else (JSON, None)
             encoded.append(multipart.Part(name, content, kind, filename))
         kind, content = multipart.encode(encoded)
-        return Request("POST", self.document.operation(_UPLOAD).path, Headers({"Content-Type": kind}), content)
+        return Request("POST", self.document.operation(UPLOAD).path, Headers({"Content-Type": kind}), content)
 
     def _invalid_form(self, body: Any, index: int) -> Request:
         if not isinstance(body, dict):
             kind = "multipart/form-data; boundary=conformance-5f1c7e0d"
             content = body if isinstance(body, bytes) else _text(None if type(body).__name__ == "NotSet" else body)
-            return Request("POST", self.document.operation(_UPLOAD).path, Headers({"Content-Type": kind}), content)
+            return Request("POST", self.document.operation(UPLOAD).path, Headers({"Content-Type": kind}), content)
         parts: dict[str, Any] = {}
         if "metadata" in body:
             metadata = body["metadata"]
-            filled = self._filled(_UPLOAD, metadata, index, drop=False) if isinstance(metadata, dict) else metadata
+            filled = self._filled(UPLOAD, metadata, index, drop=False) if isinstance(metadata, dict) else metadata
             parts["metadata"] = filled
         if "file" in body:
             parts["file"] = self.stage.model.content
         return self.form(parts)
 
     def _filled(self, operation_id: str, body: Any, index: int, *, drop: bool) -> dict[str, Any]:
-        fills = _FILLS.get(operation_id, {})
+        fills = _fills(operation_id, self.stage, index)
         schemas = self._properties(operation_id)
         filled: dict[str, Any] = {}
         for key, value in (body if isinstance(body, dict) else {}).items():
             if key in fills and (drop or _fits(value, schemas.get(key, {}))):
-                filled[key] = fills[key](self.stage, index, value)
+                filled[key] = None if value is None else fills[key](value)
             elif not drop:
                 filled[key] = value
         return filled
 
     def _properties(self, operation_id: str) -> Mapping[str, Any]:
         schema = body_schema(self.document, operation_id)
-        if operation_id == _UPLOAD:
+        if operation_id == UPLOAD:
             schema = self.document.resolved(schema["properties"]["metadata"])
         properties: Mapping[str, Any] = schema.get("properties", {})
         return properties
@@ -191,7 +157,7 @@ def _open_to_doubt(problem: Problem) -> bool:
 def _deploys_no_version(operation: Operation, request: Request) -> bool:
     """A later release lets a deploy leave out each of the fields that name a version, and no source says what it then
     deploys: were it served, nothing more could be said of that deployment's answers."""
-    body = request.json if operation.id == "pipelines.deploy" and request.is_json else None
+    body = request.json if operation.id == DEPLOY and request.is_json else None
     naming = ("pipeline_version_pk_id", "pipeline_version")
     return isinstance(body, dict) and all(body.get(name) is None for name in naming)
 

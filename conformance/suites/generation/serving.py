@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.api.client import ARROW_FILE, PANDAS_RECORDS, PipelineClient
+from conformance.api.operations import row_of
 from conformance.checks.status import DESCRIBED
-from conformance.model import Operation, Request
+from conformance.model import Effect, Operation, Request
 from conformance.run.reach import JUDGED
 from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
@@ -18,11 +19,6 @@ from conformance.suites.generation.requests import Builder
 from conformance.suites.generation.stage import Stage
 from conformance.targets.safety.guard import RefusedError
 
-_NAMED = {
-    "pipelines.create": "pipeline_id",
-    "pipelines.copy": "name",
-    "workspaces.create": "workspace_name",
-}
 _LONGEST_PROMISED = 63
 _ODD_NAMES = ("", "a", "-", "é", "名前", "😀", "it's", 'a"b', "a b", "a/b", "%2F", "..", "null", "x" * 300)
 
@@ -65,8 +61,8 @@ def _edges(builder: Builder, operation: Operation) -> Iterator[tuple[Request, fr
     for request in _whole_and_minimal(builder, operation, body):
         yield request, frozenset()
     yield from ((request, frozenset({DESCRIBED})) for request in _odd_names(builder, operation))
-    field = _NAMED.get(operation.id)
-    if field is not None:
+    field = row_of(operation.id).new_name
+    if field:
         for length in NAME_LENGTHS:
             name = builder.stage.names.fresh(length=length)
             labels = frozenset({DESCRIBED}) if len(name) > _LONGEST_PROMISED else frozenset()
@@ -76,10 +72,9 @@ def _edges(builder: Builder, operation: Operation) -> Iterator[tuple[Request, fr
 def _odd_names(builder: Builder, operation: Operation) -> Iterator[Request]:
     """Names that nothing has: an answer, a success or a refusal, but no failure of the server."""
     stage = builder.stage
-    field = {"models.list-versions": "model_id", "status.get-deployment": "name",
-             "admin.get-pipeline-external-url": "pipeline_name"}.get(operation.id)  # fmt: skip
-    if field is not None:
-        body = {"workspace_id": stage.workspace_id} if field == "pipeline_name" else {}
+    row = row_of(operation.id)
+    if row.named_by and operation.effect is Effect.READ:
+        body, field = row.valid(stage.known()), row.named_by
         for name in (*_ODD_NAMES, stage.names.fresh(length=64) + "-1"):
             yield builder.json(operation, body | {field: name})
     if operation.id == "models.upload-and-convert":
@@ -95,7 +90,7 @@ def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, A
             yield builder.form({"metadata": metadata, "file": builder.stage.model.content})
         return
     yield builder.json(operation, body)
-    fresh = _NAMED.get(operation.id)
+    fresh = row_of(operation.id).new_name
     for field in list(body):
         for changed in ({key: value for key, value in body.items() if key != field}, body | {field: None}):
             if fresh:

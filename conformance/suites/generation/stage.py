@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conformance.api.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
+from conformance.api.operations import Known
 from conformance.run.patience import Patience
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_routed, until_running
@@ -50,6 +51,24 @@ class Stage:
     def url(self) -> str:
         """The path inference goes to."""
         return infer_path(self.deployment[0], self.pipeline_name)
+
+    def known(self, name: str = "", index: int = 0) -> Known:
+        """What a body may name: the pipeline at that index, and the deployment that runs."""
+        pipeline_name, pipeline = self.pipelines[index % len(self.pipelines)]
+        return Known(
+            name,
+            self.workspace_id,
+            pipeline=pipeline.pipeline_pk_id,
+            variant=pipeline.pipeline_variant_pk_id,
+            version=pipeline.version,
+            pipeline_name=pipeline_name,
+            definition=steps_of(self.models[0]),
+            deployment=self.deployment[1],
+            deployment_name=self.deployment[0],
+            model=self.ids[0],
+            model_name=self.models[0].name,
+            models=tuple(model.as_json() for model in self.models),
+        )
 
 
 def stage_of(
