@@ -293,6 +293,7 @@ class Judgement:
     `findings` holds one broken finding of each fingerprint, the one with the fewest exchanges. `gates` says whether
     the requirement, were it broken and not waived, decides this run's exit code (strictness and scope included).
     `reason` says why it is untested, waived, or broken without gating, empty where there is nothing to say.
+    `known` says that it would gate, were it not broken in the baseline too.
     """
 
     requirement: Requirement
@@ -301,6 +302,7 @@ class Judgement:
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     gates: bool = False
+    known: bool = False
 
 
 @dataclass(frozen=True)

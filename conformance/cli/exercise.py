@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conformance.cli.run import judged
+from conformance.cli.run import drawn, judged
 from conformance.drift.sources.collection import served_by
 from conformance.drift.sources.served import Served
 from conformance.model import Exchange
@@ -43,7 +43,8 @@ def exercised(settings: Settings, place: str, *, send: bool) -> Exercised:
             finally:
                 target.close()
             if send:
-                judged(runner, ())
+                with drawn(runner) as progress:
+                    judged(runner, (), progress)
         finally:
             runner.close()
         exchanges = exchanges_of([kept], Document.load(settings.profile)) if kept.is_file() else ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from conformance.cli.run import judged
+from conformance.cli.run import drawn, judged
 from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
@@ -38,11 +38,12 @@ def record(output: str, largest: int, **options: Any) -> int:
     """
     settings = Settings(record=output, record_largest=largest, **options)
     runner = Runner(checked(settings))
-    try:
-        runner.prepare()
-        result = judged(runner, ())
-    finally:
-        runner.close()
+    with drawn(runner) as progress:
+        try:
+            runner.prepare()
+            result = judged(runner, (), progress)
+        finally:
+            runner.close()
     console_for(sys.stdout).print(closing_line(result), soft_wrap=True)
     if not runner.recorded:
         raise NoVerdictError(f"Nothing was recorded: {result['reason']}")

@@ -7,8 +7,9 @@ import gc
 import os
 import secrets
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from importlib import import_module
 from io import StringIO
@@ -24,16 +25,19 @@ from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.markdown import append_step_summary
-from conformance.reporting.terminal import Progress, show
+from conformance.reporting.progress import Found, Progress
+from conformance.reporting.terminal import show
 from conformance.run.baseline import read_result, require_comparable
 from conformance.run.options import RUNNER
+from conformance.run.plugin import suite_name
 from conformance.run.run import Gate, Runner
 from conformance.run.scope import suites_needed
-from conformance.run.settings import BUDGETS, Settings, checked, longest_wait, model_file
+from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait, model_file
 from conformance.run.waivers import read_waivers
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load
 from conformance.suites.model import Model
+from conformance.targets.waits import oldest
 
 _SUITES = Path(suites_package.__file__).parent
 _IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
@@ -74,11 +78,12 @@ _ALLOCATIONS = 50_000
 )  # fmt: skip
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
 @safety_options
+@click.option("-v", "--verbose", is_flag=True, help="Also say what was left out or cannot be tested, and why.")
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
-    reports: tuple[str, ...], seed: int | None, listing: bool, waivers_file: str, baseline_file: str, fail_on: str,
-    pytest_arguments: tuple[str, ...], **options: Any,
+    reports: tuple[str, ...], seed: int | None, listing: bool, verbose: bool, waivers_file: str, baseline_file: str,
+    fail_on: str, pytest_arguments: tuple[str, ...], **options: Any,
 ) -> int:  # fmt: skip
     """Run the suites against a target and print a verdict: exit 0 conformant, 1 broken, 3 no verdict.
 
@@ -95,12 +100,13 @@ def run(
     runner.gate = _gate(runner, waivers_file, baseline_file, fail_on)
     files = parse_reports(reports)
     runner.settings = replace(runner.settings, witness=bool({"json", "html"} & set(files)))
-    try:
-        runner.prepare(meanwhile=_read_ahead)
-        result = judged(runner, pytest_arguments)
-    finally:
-        runner.close()
-    show(result, sys.stdout)
+    with drawn(runner, pytest_arguments) as progress:
+        try:
+            runner.prepare(meanwhile=_read_ahead)
+            result = judged(runner, pytest_arguments, progress)
+        finally:
+            runner.close()
+    show(result, sys.stdout, verbose=verbose)
     write_reports(result, files)
     append_step_summary(result)
     remember(result)
@@ -127,10 +133,25 @@ def _gate(runner: Runner, waivers_file: str, baseline_file: str, fail_on: str) -
     return Gate(waivers, earlier, only_new=fail_on == "new")
 
 
-def judged(runner: Runner, pytest_arguments: Sequence[str]) -> dict[str, Any]:
+@contextmanager
+def drawn(runner: Runner, pytest_arguments: Sequence[str] = ()) -> Iterator[Progress | None]:
+    """The run's progress on stderr while it goes on; None where pytest's own output is shown."""
+    if pytest_arguments:
+        yield None
+        return
+    progress = Progress(sys.stderr, wait=oldest)
+    runner.say = progress.say
+    target = runner.settings.target
+    progress.begin("starting an emulated instance" if target == EMULATED else f"asking {target}")
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def judged(runner: Runner, pytest_arguments: Sequence[str] = (), progress: Progress | None = None) -> dict[str, Any]:
     """Run pytest in this process; the result that its plugin concluded."""
     runner.told_by_caller = True
-    progress = None if pytest_arguments else Progress(sys.stderr)
     code, output = _pytest(runner, pytest_arguments, progress)
     if runner.result is None:
         said = output.strip().splitlines()[-3:]
@@ -175,29 +196,38 @@ def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress 
 
 
 class _Given:
-    """Hands our runner to the plugin before it would make one from options, and draws the progress."""
+    """Hands our runner to the plugin before it would make one from options, and tells the progress of each item."""
 
     def __init__(self, runner: Runner, progress: Progress | None) -> None:
         self._runner, self._progress = runner, progress
         self._done: dict[str, set[str]] = {}
+        self._seen: dict[str, dict[str, str]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.stash[RUNNER] = self._runner
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._progress is not None:
+            name = suite_name(nodeid)
+            self._progress.start(name, self._total(name))
+
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if self._progress is None or report.when != "teardown":
+        if self._progress is None:
             return
-        from conformance.run.plugin import suite_name
-
         name = suite_name(report.nodeid)
-        done = self._done.setdefault(name, set())
-        done.add(report.nodeid)
-        tally = self._runner.tally
-        total = max(tally.suites.get(name, {}).get("items", 0), len(done))
-        self._progress.update(name, len(done), total, len(tally.broken()))
+        seen = self._seen.setdefault(name, {})
+        for finding in (getattr(report, "conformance", {}).get("seen") or {}).get("broken", ()):
+            weight = self._runner.weight(finding["requirement"], finding["operation"])
+            if seen.get(finding["requirement"]) != "broken":
+                seen[finding["requirement"]] = weight
+        if report.when == "teardown":
+            done = self._done.setdefault(name, set())
+            done.add(report.nodeid)
+            weights = Counter(seen.values())
+            found = Found(weights["broken"], weights["excused"], weights["warning"])
+            self._progress.update(name, len(done), max(self._total(name), len(done)), found)
 
-    def pytest_unconfigure(self) -> None:
-        if self._progress is not None:
-            self._progress.close()
+    def _total(self, suite: str) -> int:
+        return int(self._runner.tally.suites.get(suite, {}).get("items", 0))

@@ -105,7 +105,11 @@ def counts_of(requirements: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def _requirement(judgement: Judgement, witnesses: Mapping[str, Exchange]) -> dict[str, Any]:
     row = judgement.requirement
     witness = witnesses.get(row.id) if judgement.outcome is Outcome.HELD else None
-    shown = {"witness": {"curl": curl_of(witness), "python": python_of(witness)}} if witness else {}
+    shown: dict[str, Any] = {"witness": {"curl": curl_of(witness), "python": python_of(witness)}} if witness else {}
+    if judgement.known:
+        shown["known"] = True
+    if "unresolved" in row.notes:
+        shown["untestable"] = True
     return {
         **shown,
         "id": row.id,

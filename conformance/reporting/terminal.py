@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console
@@ -13,15 +12,15 @@ from rich.text import Text
 _FINDINGS = 3
 """Findings shown of one requirement; the reports hold the rest."""
 
-_IDS = 12
-"""Ids shown of those that were left untested for one reason."""
+_IDS = 4
+"""Ids shown of those that were left untested for one reason; `verbose` shows all."""
 
 _VERDICTS = {
     "conformant": ("CONFORMANT", "bold green"),
     "not-conformant": ("NOT CONFORMANT", "bold red"),
     "none": ("NO VERDICT", "bold yellow"),
 }
-_COUNTS = (("broken", "red"), ("warnings", "yellow"), ("waived", "cyan"), ("held", "green"), ("untested", "dim"))
+_COUNTS = {"broken": "red", "warnings": "yellow", "waived": "cyan", "held": "green", "untested": "dim"}
 
 
 def console_for(file: IO[str]) -> Console:
@@ -32,42 +31,81 @@ def console_for(file: IO[str]) -> Console:
     return console
 
 
-def show(result: Mapping[str, Any], file: IO[str]) -> None:
-    """Print the result: gating requirements first, then warnings, waivers, what was not tested, and the last line."""
+def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> None:
+    """Print the result, what matters most nearest to the prompt: untested, warnings, what gates, the verdict.
+
+    `verbose` adds what was left out, and the promises that no instance can be tested on, each with its reason.
+    """
     console = console_for(file)
     requirements = result["requirements"]
     broken = [requirement for requirement in requirements if requirement["outcome"] == "broken"]
-    _broken(console, "Broken", [r for r in broken if r["gates"]], "red")
-    _broken(
-        console,
-        "Warnings: broken, but this run does not fail for them",
-        [r for r in broken if not r["gates"]],
-        "yellow",
-    )
+    gating = [row for row in broken if row["gates"]]
+    untested = [row for row in requirements if row["outcome"] == "untested"]
+    shown = len(untested) if verbose else _IDS
+    _untested(console, [row for row in untested if verbose or not row.get("untestable")], shown)
+    _left_out(console, result.get("left_out", ()) if verbose else ())
     _waivers(console, requirements, result.get("waivers", ()))
-    _untested(console, [requirement for requirement in requirements if requirement["outcome"] == "untested"])
-    _left_out(console, result.get("left_out", ()))
     _changes(console, result.get("baseline"))
+    _broken(console, "Broken as before: in the baseline too", [row for row in broken if row.get("known")], "cyan")
+    warnings = [row for row in broken if not row["gates"] and not row.get("known")]
+    _broken(console, "Warnings: broken, but this run does not fail for them", warnings, "yellow")
+    _broken(console, "Broken", gating, "red")
+    _notes(console, result.get("notes", ()))
     console.print()
-    for note in result.get("notes", ()):
-        console.print(Text(plain(note)))
-    console.print(Text(plain(result["reason"])))
-    console.print(closing_line(result), soft_wrap=True)
+    for hint in () if verbose else _kept_back(result):
+        _wrapped(console, hint, style="dim")
+    if broken:
+        more = "" if verbose else " -v says what was left out;"
+        _wrapped(console, f"To read on:{more} conformance explain ID; --report html=FILE.", style="dim")
+    _wrapped(console, plain(result["reason"]))
+    _wrapped(console, about(result), style="dim")
+    console.print(closing_line(result))
 
 
-def closing_line(result: Mapping[str, Any]) -> Text:
-    """Verdict, counts, target, profile and scope in one line."""
-    word, style = _VERDICTS[result["verdict"]]
-    line = Text.assemble((word, style), "  ")
-    shown = [(name, colour) for name, colour in _COUNTS if result["counts"][name] or name in ("broken", "held")]
-    for index, (name, colour) in enumerate(shown):
-        count = result["counts"][name]
-        noun = "warning" if name == "warnings" and count == 1 else name
-        line.append(", " if index else "").append(f"{count} {noun}", style=colour if count else "")
+def about(result: Mapping[str, Any]) -> str:
+    """What the verdict is about: target, profile and scope."""
     target = result["target"]
     where = target["kind"] if target["kind"] in target["url"] else f"{target['kind']} {target['url']}".strip()
     strict = ", strict" if result["strict"] else ""
-    return line.append(plain(f" · {where} · profile {result['profile']} · scope {result['scope']}{strict}"))
+    return plain(f"{where} · profile {result['profile']} · scope {result['scope']}{strict}")
+
+
+def closing_line(result: Mapping[str, Any]) -> Text:
+    """The verdict and its counts in one line."""
+    word, style = _VERDICTS[result["verdict"]]
+    line = Text.assemble((word, style), "  ")
+    counts = dict(result["counts"])
+    known = sum(1 for row in result["requirements"] if row.get("known"))
+    if known:
+        counts["warnings"] -= known
+        line.append(f"{known} broken as before, ", style="cyan")
+        new = counts.pop("broken")
+        line.append(f"{new} newly broken" if new else "nothing new", style="red" if new else "").append(", ")
+    shown = [name for name in _COUNTS if counts.get(name) or name in ("broken", "held")]
+    for index, name in enumerate(name for name in shown if name in counts):
+        count = counts[name]
+        noun = "warning" if name == "warnings" and count == 1 else name
+        line.append(", " if index else "").append(f"{count} {noun}", style=_COUNTS[name] if count else "")
+    return line
+
+
+def _notes(console: Console, notes: Iterable[str]) -> None:
+    for note in notes:
+        console.print()
+        _wrapped(console, plain(note), style="bold yellow")
+
+
+def _kept_back(result: Mapping[str, Any]) -> Iterator[str]:
+    """What -v would say, in one sentence; nothing where there is nothing."""
+    items = sum(group["items"] for group in result.get("left_out", ()))
+    rows = sum(len(group["requirements"]) for group in result.get("left_out", ()))
+    untestable = sum(1 for row in result["requirements"] if row.get("untestable") and row["outcome"] == "untested")
+    left = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((rows, "requirement"), (items, "item")) if n]
+    parts = [" and ".join(left)] if left else []
+    sentences = "sentence" if untestable == 1 else "sentences"
+    parts += [f"{untestable} {sentences} that no instance can be tested on"] if untestable else []
+    if parts:
+        yield f"Left out (-v says why): {'; '.join(parts)}."
 
 
 def _broken(console: Console, heading: str, requirements: Sequence[Mapping[str, Any]], colour: str) -> None:
@@ -85,7 +123,7 @@ def _requirement(console: Console, requirement: Mapping[str, Any], colour: str) 
     _indented(console, Text(plain(requirement["text"])))
     standing = f"{requirement['level']}, {requirement['basis']}: {requirement['source']}"
     _indented(console, Text(plain(standing), style="dim"))
-    if requirement["reason"]:
+    if requirement["reason"] and not requirement.get("known"):
         _indented(console, Text(plain(requirement["reason"]), style="dim"))
     for finding in requirement["findings"][:_FINDINGS]:
         _finding(console, finding, requirement["operation"])
@@ -130,12 +168,11 @@ def _waivers(console: Console, requirements: Iterable[Mapping[str, Any]], waiver
         console.print(Text("Waivers that fail the run", style="bold red"))
     for waiver in failed:
         why = "what it excuses holds" if waiver["standing"] == "stale" else f"its last day was {waiver['last_day']}"
-        console.print(
-            Text(f"✗ {plain(waiver['requirement'])}: {waiver['standing']}, {why} (owner: {plain(waiver['owner'])})")
-        )
+        said = f"{plain(waiver['requirement'])}: {waiver['standing']}, {why} (owner: {plain(waiver['owner'])})"
+        _wrapped(console, said, lead="✗ ")
 
 
-def _untested(console: Console, requirements: Sequence[Mapping[str, Any]]) -> None:
+def _untested(console: Console, requirements: Sequence[Mapping[str, Any]], shown: int) -> None:
     if not requirements:
         return
     by_reason: dict[str, list[str]] = defaultdict(list)
@@ -149,9 +186,9 @@ def _untested(console: Console, requirements: Sequence[Mapping[str, Any]]) -> No
     console.print()
     console.print(Text(f"Untested ({len(requirements)})", style="bold"))
     for reason, ids in by_reason.items():
-        console.print(Text(f"- {plain(reason)}"))
-        more = f" … and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
-        _indented(console, Text(", ".join(map(plain, ids[:_IDS])) + more, style="dim"))
+        _wrapped(console, plain(reason), lead="- ")
+        more = f" … and {len(ids) - shown} more" if len(ids) > shown else ""
+        _indented(console, Text(", ".join(map(plain, ids[:shown])) + more, style="dim"))
 
 
 def _left_out(console: Console, groups: Sequence[Mapping[str, Any]]) -> None:
@@ -162,7 +199,7 @@ def _left_out(console: Console, groups: Sequence[Mapping[str, Any]]) -> None:
     for group in groups:
         counted = ((len(group["requirements"]), "requirement"), (group["items"], "item"))
         counts = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counted if count)
-        console.print(Text(f"- {plain(group['reason'])} ({counts})"))
+        _wrapped(console, f"{plain(group['reason'])} ({counts})", lead="- ")
 
 
 def _changes(console: Console, baseline: Mapping[str, Any] | None) -> None:
@@ -181,54 +218,13 @@ def _indented(console: Console, text: Text) -> None:
         console.print(Text.assemble("  ", line), soft_wrap=True)
 
 
+def _wrapped(console: Console, text: str, *, lead: str = "", style: str = "") -> None:
+    """A paragraph in the console's width, with a mark before its first line and its others below the text."""
+    for index, line in enumerate(Text(text, style=style).wrap(console, console.width - len(lead))):
+        line.rstrip()
+        console.print(Text.assemble(lead if index == 0 else " " * len(lead), line), soft_wrap=True)
+
+
 def plain(text: str) -> str:
     """A text of the target without what would steer a terminal: controls are shown as escapes."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(text))
-
-
-class Progress:
-    """One line per suite while it runs: redrawn in place on a terminal, written once when done elsewhere.
-
-    Call `update(suite, done, total, broken)` as items finish and `close()` at the end.
-    """
-
-    def __init__(self, file: IO[str], clock: Any = time.monotonic) -> None:
-        self._console = console_for(file)
-        self._clock = clock
-        self._spent: dict[str, float] = {}
-        self._updated: float | None = None
-        self._drawn = 0.0
-        self._open = ""
-
-    def update(self, suite: str, done: int, total: int, broken: int) -> None:
-        """Say that `done` of `total` items of a suite have run and `broken` requirements have shown."""
-        now = self._clock()
-        # The time since the item before, whichever suite that was of: some items of a suite come after all others.
-        spent = self._spent.get(suite, 0.0) + (0.0 if self._updated is None else now - self._updated)
-        self._spent[suite], self._updated = spent, now
-        finished = done >= total
-        if self._console.is_terminal and (finished or suite != self._open or now - self._drawn > 0.1):
-            self._redraw(suite, _line(suite, done, total, broken, spent), finished=finished)
-            self._drawn = now
-        elif finished and not self._console.is_terminal:
-            self._console.print(_line(suite, done, total, broken, spent))
-
-    def close(self) -> None:
-        """End a line that is still open."""
-        if self._open:
-            self._console.print()
-            self._open = ""
-
-    def _redraw(self, suite: str, line: Text, *, finished: bool) -> None:
-        if self._open and self._open != suite:
-            self._console.print()
-        line.truncate(self._console.width - 1)
-        self._console.file.write("\r\x1b[2K")
-        self._console.print(line, end="\n" if finished else "")
-        self._open = "" if finished else suite
-
-
-def _line(suite: str, done: int, total: int, broken: int, seconds: float) -> Text:
-    mark = ("✗", "red") if broken else ("✓", "green") if done >= total else ("·", "dim")
-    state = (f"{broken} broken", "red") if broken else ("nothing broken", "dim")
-    return Text.assemble(mark, f" {plain(suite):<12} {done:>5}/{total} items  {seconds:>6.1f} s  ", state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,11 +40,11 @@ class Custody:
         breaker = Breaker() if settings.kind != EMULATED else None
         return Safeguards(self.holdings, Guard(self.holdings, Effects(settings.allowed), given), limits, breaker)
 
-    def end(self, target: Target | None, seconds: float) -> Cleaned:
+    def end(self, target: Target | None, seconds: float, say: Callable[[Sequence[str]], None]) -> Cleaned:
         """Undeploy what the run left up, by this process's target or, where workers made it, by one of its own.
 
-        It waits `seconds` for them. An emulated instance of the run's own ends with it, and a worker leaves this to the
-        controlling process.
+        `say` is told the names before it begins. It waits `seconds` for them. An emulated instance of the run's own
+        ends with it, and a worker leaves this to the controlling process.
         """
         settings = self.settings
         if settings.worker:
@@ -55,6 +55,7 @@ class Custody:
             for note in entry.notes:
                 self.holdings.take(note)
         if not self.holdings.clean and settings.kind != EMULATED:
+            say(self.holdings.going())
             cleaned = self._cleaned(target, seconds)
         if self._journal:
             self._journal.close(clean=self.holdings.clean or settings.kind == EMULATED)

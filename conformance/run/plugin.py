@@ -98,9 +98,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         checked(runner_of(session.config).settings)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from None
-    said = runner_of(session.config).announcement(cost)
+    runner = runner_of(session.config)
+    said = runner.announcement(cost)
     if said:
-        print(said, file=sys.stderr)
+        runner.say(said)
 
 
 @pytest.hookimpl(wrapper=True)

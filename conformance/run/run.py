@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.checks import Rules
-from conformance.model import Waiver
+from conformance.model import Outcome, Waiver
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.run import baseline
@@ -70,6 +71,7 @@ class Runner:
         self.result: dict[str, Any] | None = None
         self.gate = Gate()
         self.told_by_caller = False
+        self.say: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
         self._stack = ExitStack()
         self._session: Session | None = None
         self._began = time.time()
@@ -80,6 +82,7 @@ class Runner:
         self._target: Target | None = None
         self.recorded = 0
         self._drift: dict[str, Any] | None = None
+        self._note = ""
 
     @property
     def rules(self) -> Rules:
@@ -112,11 +115,18 @@ class Runner:
         """
         if self.settings.max_requests is not None:
             return None
-        from conformance.drift.sources.collection import (
-            served_drift,  # pytest imports this module in runs that are not ours
+        from conformance.drift.sources.collection import (  # pytest imports this module in runs that are not ours
+            drift_from_ours,
+            served_source,
         )
+        from conformance.run.release import served_as_another
 
-        found = served_drift(target, self.rules.document)
+        served = served_source(target, self.rules.document)
+        found = None if served is None else drift_from_ours(served, self.rules.document)
+        if served is not None and found is not None and found.verdict == "breaking":
+            self._note = served_as_another(self.settings.profile, served.title, served.document)
+            if self._note:
+                self.say(self._note)
         return None if found is None else found.as_dict()
 
     @cached_property
@@ -181,9 +191,23 @@ class Runner:
         with self._stack:
             if "custody" in self.__dict__ and not self._ended:
                 self._ended = True
-                left = self.custody.end(self._target, self._last_wait).sentence
+                left = self.custody.end(self._target, self._last_wait, self._farewell).sentence
                 if left:
                     self.tally.incidents.append(f"{left} Or later: conformance clean --run {self.settings.run_id}.")
+
+    def _farewell(self, going: Sequence[str]) -> None:
+        """Say what is about to be undeployed."""
+        before = "Interrupted. Undeploying" if self.interrupted else "Undeploying"
+        self.say(f"{before} what this run deployed, within {self._last_wait:.0f} s: {', '.join(going)}.")
+
+    def weight(self, requirement: str, operation: str) -> str:
+        """What a broken finding weighs while a run goes on: broken, excused (waived, or in the baseline) or warning."""
+        row = self.rules.catalogue.by_id.get(requirement)
+        if row is not None and not row.gates and not self.settings.strict:
+            return "warning"
+        known = self.gate.inherited
+        waived = any(w.requirement == requirement and w.operation in ("", operation) for w in self.gate.waivers)
+        return "excused" if waived or (known and (requirement, operation) in known.broken) else "broken"
 
     @property
     def _last_wait(self) -> float:
@@ -210,6 +234,11 @@ class Runner:
             incident=_first_of([*tally.incidents, *self._shortfall()]),
             inherited=self.gate.inherited,
         )
+        broken = [j.requirement.id for j in verdict.judgements if j.outcome is Outcome.BROKEN and j.gates]
+        if broken and not self._note:
+            from conformance.run.release import answers_as_another
+
+            self._note = answers_as_another(settings.profile, broken)
         self.result = self.gate.compared(result_of(verdict, self._facts()))
         return self.result
 
@@ -266,6 +295,7 @@ class Runner:
                 "readings": dict(sorted(self.tally.observed.items())),
                 "coverage": self._reached,
                 "left_out": self._left_out(),
+                "notes": [self._note] if self._note else [],
                 "first_finding": self._first_finding,
                 "notes": list(dict.fromkeys(self.tally.notes)),
             },

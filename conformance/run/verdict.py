@@ -145,7 +145,8 @@ def _judge(requirement: Requirement, seen: _Seen, waivers: Sequence[Waiver], ter
         return Judgement(requirement, Outcome.WAIVED, evidence, shown, reason, gates)
     known = terms.inherited.broken
     if gates and all((finding.requirement, finding.operation) in known for finding in open_findings):
-        return Judgement(requirement, Outcome.BROKEN, evidence, shown, "Broken in the baseline too.", gates=False)
+        reason = "Broken in the baseline too."
+        return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates=False, known=True)
     reason = "" if terms.includes(requirement) else "Outside this run's scope."
     return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates)
 
@@ -235,9 +236,9 @@ def _complaint(use: WaiverUse) -> str:
 
 
 def _praise(judgements: Sequence[Judgement]) -> str:
-    outcomes = Counter(j.outcome for j in judgements)
-    inherited = sum(1 for j in judgements if j.outcome is Outcome.BROKEN and j.requirement.gates)
-    sentence = f"Nothing that gates is broken; {outcomes[Outcome.HELD]} requirements hold."
-    if inherited:
-        sentence += f" {inherited} broken requirements do not gate this run."
-    return sentence
+    held = sum(1 for j in judgements if j.outcome is Outcome.HELD)
+    known = sum(1 for j in judgements if j.known)
+    holds = f"{held} requirement{' holds' if held == 1 else 's hold'}."
+    if known:
+        return f"{known} broken as before, nothing new; {holds}"
+    return f"Nothing that gates is broken; {holds}"

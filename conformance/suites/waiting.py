@@ -9,6 +9,7 @@ from typing import Any
 from conformance.api.client import ApiError, PipelineClient, Reply
 from conformance.checks.deployments import DEADLINE
 from conformance.run.patience import Patience
+from conformance.targets.waits import awaiting
 
 ERROR_SECONDS = 60.0
 """How long `Error` may last before the wait gives up: recorded while a cluster has no room, and the vendor's client
@@ -29,6 +30,11 @@ def until_running(client: PipelineClient, name: str, patience: Patience, since: 
     The wait counts from `since` on time.monotonic, by default from now.
     """
     began, seconds = time.monotonic() if since is None else since, patience.seconds(RUNNING)
+    with awaiting(f"{name} to run", seconds, began):
+        return _polled_until_running(client, name, patience, began, seconds)
+
+
+def _polled_until_running(client: PipelineClient, name: str, patience: Patience, began: float, seconds: float) -> float:
     pause, error_since, seen = _FIRST_PAUSE, None, "nothing"
     polling = replace(client, intent="")
     while True:
@@ -50,6 +56,11 @@ def until_running(client: PipelineClient, name: str, patience: Patience, since: 
 def until_gone(client: PipelineClient, name: str, patience: Patience, since: float | None = None) -> float:
     """Poll until status answers 404; returns the seconds it took. Raises ApiError where it does not come."""
     began, seconds = time.monotonic() if since is None else since, patience.seconds(GONE)
+    with awaiting(f"{name} to be gone", seconds, began):
+        return _polled_until_gone(client, name, patience, began, seconds)
+
+
+def _polled_until_gone(client: PipelineClient, name: str, patience: Patience, began: float, seconds: float) -> float:
     pause = _FIRST_PAUSE
     while True:
         waited = time.monotonic() - began
@@ -74,12 +85,13 @@ def until_routed(client: PipelineClient, url: str, column: str, row: list[float]
     """
     began, pause = time.monotonic(), _FIRST_PAUSE
     seconds = 0.0 if patience.gave_up(ROUTED) else min(ROUTING_SECONDS, patience.seconds(ROUTED))
-    while (reply := client.meaning("").infer(url, column, [row])).status in _NOT_ROUTED:
-        if time.monotonic() - began >= seconds:
-            patience.ran_out(ROUTED)
-            break
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LONGEST_PAUSE)
+    with awaiting("the gateway to know a running deployment", seconds, began):
+        while (reply := client.meaning("").infer(url, column, [row])).status in _NOT_ROUTED:
+            if time.monotonic() - began >= seconds:
+                patience.ran_out(ROUTED)
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
     return reply
 
 

@@ -8,11 +8,12 @@ import pytest
 from conformance.drift.openapi.comparison import Change, Comparison
 from conformance.drift.sources.collection import (
     comparison_of,
+    drift_from_ours,
     fetch_through,
     narrowed,
     release_source,
     sdk_source,
-    served_drift,
+    served_source,
     source_of,
     upgrade,
 )
@@ -286,15 +287,19 @@ class Instance:
 
 def test_what_an_instance_serves_is_compared_with_ours():
     described = json.loads(json.dumps(SPEC.raw))
-    same = served_drift(Instance(described), SPEC)
+    served = served_source(Instance(described), SPEC)
+    assert served is not None
+    same = drift_from_ours(served, SPEC)
     assert same is not None
     assert same.verdict == "none"
     del described["paths"]["/v1/api/pipelines/copy"]
     del described["paths"]["/v1/api/pipelines/create"]["post"]["responses"]["200"]["links"]["copy"]
-    other = served_drift(Instance(described), SPEC)
+    lacking = served_source(Instance(described), SPEC)
+    assert lacking is not None
+    other = drift_from_ours(lacking, SPEC)
     assert other is not None
     assert [one.operation for one in other.changes if one.breaking] == ["pipelines.copy"]
-    assert served_drift(Instance([]), SPEC) is None
+    assert served_source(Instance([]), SPEC) is None
 
 
 def history(old: str, new: str) -> dict[tuple[str | None, str, str], Change]:

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from conformance.reporting import terminal
+from conformance.reporting.result import result_of
+from conformance.run import baseline
+from conformance.run.verdict import conclude
 from tests.reporting import sample
 
 
@@ -41,24 +44,22 @@ def test_a_broken_requirement_says_what_is_promised_where_it_stands_and_how_to_s
         "pipelines/deploy",
     ):
         assert part in text
-    assert text.index(sample.SAME_ID.id) < text.index("Warnings") < text.index(sample.ALLOW.id)
+    assert text.index("Warnings") < text.index(sample.ALLOW.id) < text.index("\nBroken\n")
 
 
-def test_the_last_line_sums_up_counts_target_profile_and_scope() -> None:
-    last = shown(sample.result()).rstrip("\n").splitlines()[-1]
-    assert last == (
-        "NOT CONFORMANT  1 broken, 1 warning, 1 waived, 2 held, 1 untested"
-        " · emulated http://127.0.0.1:8080 · profile 2023.4 · scope everything"
-    )
+def test_the_last_lines_sum_up_target_profile_and_scope_and_then_the_counts() -> None:
+    about, last = shown(sample.result()).rstrip("\n").splitlines()[-2:]
+    assert about == "emulated http://127.0.0.1:8080 · profile 2023.4 · scope everything"
+    assert last == "NOT CONFORMANT  1 broken, 1 warning, 1 waived, 2 held, 1 untested"
 
 
 def test_a_conformant_run_ends_with_the_counts_too() -> None:
-    assert shown(sample.conformant()).rstrip("\n").splitlines()[-1].startswith("CONFORMANT  0 broken, 6 held · ")
+    assert shown(sample.conformant()).rstrip("\n").splitlines()[-1] == "CONFORMANT  0 broken, 6 held"
 
 
-def test_nothing_but_commands_and_the_last_line_is_wider_than_80_columns() -> None:
+def test_nothing_but_commands_is_wider_than_80_columns() -> None:
     lines = shown(sample.result()).splitlines()
-    assert [line for line in lines[:-1] if len(line) > 80 and "--data-raw" not in line] == []
+    assert [line for line in lines if len(line) > 80 and "--data-raw" not in line] == []
 
 
 def test_a_file_gets_no_colour_and_a_terminal_does() -> None:
@@ -107,33 +108,46 @@ def test_waivers_that_fail_a_run_are_named_with_their_owner() -> None:
     assert f"{sample.SAME_ID.id}: expired, its last day was 2024-04-01" in text
 
 
-def test_progress_writes_one_line_per_suite_where_there_is_no_terminal() -> None:
-    file = io.StringIO()
-    progress = terminal.Progress(file)
-    for done in range(5):
-        progress.update("lifecycle", done, 4, done // 2)
-    progress.close()
-    (line,) = file.getvalue().splitlines()
-    assert line.split()[:3] == ["✗", "lifecycle", "4/4"]
-    assert line.endswith("2 broken")
+def test_what_gates_stands_nearest_to_the_verdict() -> None:
+    text = shown(sample.result())
+    order = ("Waived", "Warnings", "\nBroken\n", sample.SAME_ID.id, "To read on", "NOT CONFORMANT")
+    places = [text.rindex(part) if part == sample.SAME_ID.id else text.index(part) for part in order[:3]]
+    assert places == sorted(places)
+    assert text.index("\nBroken\n") < text.index("To read on") < text.index("NOT CONFORMANT")
 
 
-def test_progress_redraws_in_place_on_a_terminal() -> None:
-    tty, clock = Tty(), iter(range(100))
-    progress = terminal.Progress(tty, clock=lambda: next(clock))
-    for done in range(3):
-        progress.update("lifecycle", done, 4, 0)
-    assert "\n" not in tty.getvalue()
-    assert tty.getvalue().count("\r") == 3
-    progress.close()
-    assert tty.getvalue().endswith("\n")
+def test_a_promise_that_no_instance_can_be_tested_on_is_named_under_v_alone() -> None:
+    result = sample.result()
+    untested = next(r for r in result["requirements"] if r["outcome"] == "untested")
+    untested |= {"untestable": True, "reason": "It is about a caption."}
+    quiet = shown(result)
+    assert untested["id"] not in quiet
+    assert "1 sentence that no instance can be tested on" in quiet
+    loud = io.StringIO()
+    terminal.show(result, loud, verbose=True)
+    assert untested["id"] in loud.getvalue()
+    assert "It is about a caption." in loud.getvalue()
 
 
-def test_the_time_of_a_suite_is_that_of_its_own_items() -> None:
-    file, clock = io.StringIO(), iter((0.0, 1.0, 8.0, 10.0))
-    progress = terminal.Progress(file, clock=lambda: next(clock))
-    for suite, done, total in (("identity", 0, 2), ("identity", 1, 2), ("generated", 1, 1), ("identity", 2, 2)):
-        progress.update(suite, done, total, 0)
-    generated, identity = file.getvalue().splitlines()
-    assert "7.0 s" in generated
-    assert "3.0 s" in identity
+def test_what_was_left_out_is_counted_and_under_v_explained() -> None:
+    result = sample.result() | {"left_out": [{"reason": "Only Arrow here.", "items": 2, "requirements": ["a.b"]}]}
+    assert "Left out (-v says why): 1 requirement and 2 items" in shown(result)
+    assert "Only Arrow here." not in shown(result)
+    loud = io.StringIO()
+    terminal.show(result, loud, verbose=True)
+    assert "- Only Arrow here. (1 requirement, 2 items)" in loud.getvalue()
+
+
+def test_what_was_broken_before_is_not_called_conformant_with_nothing_broken() -> None:
+    known = baseline.inherited(sample.result())
+    verdict = conclude(sample.ROWS, sample.findings(), (), sample.TODAY, inherited=known)
+    text = shown(result_of(verdict, sample.FACTS))
+    assert text.rstrip().splitlines()[-1].startswith("CONFORMANT  2 broken as before, nothing new, ")
+    assert "Broken as before: in the baseline too" in text
+    assert "0 broken" not in text
+
+
+def test_an_instance_of_another_release_is_pointed_out_beside_the_verdict() -> None:
+    note = "The description that this instance serves is of release 2026.1."
+    lines = shown(sample.result(extra={"notes": [note]})).splitlines()
+    assert note in lines[-8:]

@@ -168,13 +168,16 @@ def served_by(sender: Sender, place: str = "", spec: Document | None = None) -> 
     return served_document(sender.url, fetch_through(sender), place, None if spec is None else dict(spec.raw))
 
 
-def served_drift(sender: Sender, spec: Document) -> Comparison | None:
-    """The changes from our description to the one an instance serves at a usual place; None where it serves none."""
+def served_source(sender: Sender, spec: Document) -> Source | None:
+    """The description an instance serves at a usual place; None where it serves none."""
     served = served_by(sender, spec=spec)
-    if served.document is None:
-        return None
+    return None if served.document is None else Source(served.url, served.document)
+
+
+def drift_from_ours(served: Source, spec: Document) -> Comparison | None:
+    """The changes from our description to a served one; None where the two cannot be compared."""
     try:
-        return comparison_of(Source("our description", dict(spec.raw)), Source(served.url, served.document))
+        return comparison_of(Source("our description", dict(spec.raw)), served)
     except UsageError:
         return None
 

@@ -12,6 +12,7 @@ from conformance.errors import NoVerdictError, SuiteError
 from conformance.model import Exchange, Request
 from conformance.targets.safety.holdings import Deployed, Holdings, Note, deployment_in
 from conformance.targets.target import Target
+from conformance.targets.waits import awaiting
 
 _PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _ATTEMPTS = 3
@@ -37,7 +38,8 @@ def clean(target: Target, holdings: Holdings, seconds: float) -> Cleaned:
 
     Never raises for what the target does: what cannot be ended is told of.
     """
-    return _Cleaner(target, holdings, seconds).run()
+    with awaiting("what this run deployed to be gone", seconds):
+        return _Cleaner(target, holdings, seconds).run()
 
 
 class _Cleaner:

@@ -147,6 +147,11 @@ class Holdings:
         """Note that what came of a call was found out."""
         self.note({"call": call, "status": None, "settled": True})
 
+    def going(self) -> list[str]:
+        """Names of what a clean-up has to end, or to look for."""
+        looked_for = (note["name"] or note["intent"] for note in self.maybe_deployed())
+        return [*(one.name for one in list(self.deployments.values())), *(f"perhaps {name}" for name in looked_for)]
+
     @property
     def clean(self) -> bool:
         """Whether nothing of ours is deployed, or may be."""
