@@ -43,7 +43,7 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     untested = [row for row in requirements if row["outcome"] == "untested"]
     shown = len(untested) if verbose else _IDS
     _untested(console, [row for row in untested if verbose or not row.get("untestable")], shown)
-    _left_out(console, result.get("left_out", ()) if verbose else ())
+    _left_out(console, [group for group in result.get("left_out", ()) if verbose or group["requirements"]])
     _waivers(console, requirements, result.get("waivers", ()))
     _changes(console, result.get("baseline"))
     _broken(console, "Broken as before: in the baseline too", [row for row in broken if row.get("known")], "cyan")
@@ -58,8 +58,11 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
         more = "" if verbose else " -v says what was left out;"
         _wrapped(console, f"To read on:{more} conformance explain ID; --report html=FILE.", style="dim")
     _wrapped(console, plain(result["reason"]))
-    _wrapped(console, about(result), style="dim")
-    console.print(closing_line(result))
+    if console.is_terminal:
+        _wrapped(console, about(result), style="dim")
+        console.print(closing_line(result))
+    else:  # whoever looks for the verdict in a log finds all of it in the last line
+        console.print(closing_line(result).append(f" · {about(result)}"), soft_wrap=True)
 
 
 def about(result: Mapping[str, Any]) -> str:
@@ -97,11 +100,9 @@ def _notes(console: Console, notes: Iterable[str]) -> None:
 
 def _kept_back(result: Mapping[str, Any]) -> Iterator[str]:
     """What -v would say, in one sentence; nothing where there is nothing."""
-    items = sum(group["items"] for group in result.get("left_out", ()))
-    rows = sum(len(group["requirements"]) for group in result.get("left_out", ()))
+    items = sum(group["items"] for group in result.get("left_out", ()) if not group["requirements"])
     untestable = sum(1 for row in result["requirements"] if row.get("untestable") and row["outcome"] == "untested")
-    left = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((rows, "requirement"), (items, "item")) if n]
-    parts = [" and ".join(left)] if left else []
+    parts = [f"{items} {'item' if items == 1 else 'items'}"] if items else []
     sentences = "sentence" if untestable == 1 else "sentences"
     parts += [f"{untestable} {sentences} that no instance can be tested on"] if untestable else []
     if parts:

@@ -47,19 +47,30 @@ def test_a_broken_requirement_says_what_is_promised_where_it_stands_and_how_to_s
     assert text.index("Warnings") < text.index(sample.ALLOW.id) < text.index("\nBroken\n")
 
 
-def test_the_last_lines_sum_up_target_profile_and_scope_and_then_the_counts() -> None:
-    about, last = shown(sample.result()).rstrip("\n").splitlines()[-2:]
-    assert about == "emulated http://127.0.0.1:8080 · profile 2023.4 · scope everything"
-    assert last == "NOT CONFORMANT  1 broken, 1 warning, 1 waived, 2 held, 1 untested"
+ABOUT = "emulated http://127.0.0.1:8080 · profile 2023.4 · scope everything"
+
+
+def test_the_last_line_of_a_log_sums_up_counts_target_profile_and_scope() -> None:
+    last = shown(sample.result()).rstrip("\n").splitlines()[-1]
+    assert last == f"NOT CONFORMANT  1 broken, 1 warning, 1 waived, 2 held, 1 untested · {ABOUT}"
+
+
+def test_on_a_terminal_what_the_verdict_is_about_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    tty = Tty()
+    terminal.show(sample.result(), tty)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", tty.getvalue()).rstrip("\n").splitlines()
+    assert lines[-2:] == [ABOUT, "NOT CONFORMANT  1 broken, 1 warning, 1 waived, 2 held, 1 untested"]
+    assert [line for line in lines if len(line) > 80 and "--data-raw" not in line] == []
 
 
 def test_a_conformant_run_ends_with_the_counts_too() -> None:
-    assert shown(sample.conformant()).rstrip("\n").splitlines()[-1] == "CONFORMANT  0 broken, 6 held"
+    assert shown(sample.conformant()).rstrip("\n").splitlines()[-1].startswith("CONFORMANT  0 broken, 6 held · ")
 
 
-def test_nothing_but_commands_is_wider_than_80_columns() -> None:
+def test_nothing_but_commands_and_the_last_line_is_wider_than_80_columns() -> None:
     lines = shown(sample.result()).splitlines()
-    assert [line for line in lines if len(line) > 80 and "--data-raw" not in line] == []
+    assert [line for line in lines[:-1] if len(line) > 80 and "--data-raw" not in line] == []
 
 
 def test_a_file_gets_no_colour_and_a_terminal_does() -> None:
@@ -129,13 +140,18 @@ def test_a_promise_that_no_instance_can_be_tested_on_is_named_under_v_alone() ->
     assert "It is about a caption." in loud.getvalue()
 
 
-def test_what_was_left_out_is_counted_and_under_v_explained() -> None:
-    result = sample.result() | {"left_out": [{"reason": "Only Arrow here.", "items": 2, "requirements": ["a.b"]}]}
-    assert "Left out (-v says why): 1 requirement and 2 items" in shown(result)
+def test_promises_that_were_left_out_are_said_and_items_are_counted_and_explained_under_v() -> None:
+    groups = [
+        {"reason": "Release 2026.1 has no a.b.", "items": 1, "requirements": ["a.b.c"]},
+        {"reason": "Only Arrow here.", "items": 2, "requirements": []},
+    ]
+    result = sample.result(extra={"left_out": groups})
+    assert "- Release 2026.1 has no a.b. (1 requirement, 1 item)" in shown(result)
+    assert "Left out (-v says why): 2 items" in shown(result)
     assert "Only Arrow here." not in shown(result)
     loud = io.StringIO()
     terminal.show(result, loud, verbose=True)
-    assert "- Only Arrow here. (1 requirement, 2 items)" in loud.getvalue()
+    assert "- Only Arrow here. (2 items)" in loud.getvalue()
 
 
 def test_what_was_broken_before_is_not_called_conformant_with_nothing_broken() -> None:
