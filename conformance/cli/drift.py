@@ -19,12 +19,14 @@ from conformance.drift.report.sections import (
     becoming_section,
     notes_section,
     render_with,
+    slips_section,
     table_section,
     usage_section,
 )
 from conformance.drift.sources.collection import comparison_of, narrowed, sdk_source, source_of, table_for, upgrade
 from conformance.drift.sources.ignoring import leave_out, read_ignored
 from conformance.drift.sources.prose import contradictions
+from conformance.drift.sources.web import Web, is_url
 from conformance.drift.usage import read_usage
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import Settings
@@ -33,6 +35,8 @@ from conformance.spec.requirements import load
 
 _MANY = ("--used-in", "--traffic")
 _INSTALLED = "installed"
+_LONGEST_GET = 60.0
+"""Seconds to wait for a description at a URL, at most."""
 
 
 class _Command(click.Command):
@@ -92,16 +96,20 @@ class _Found:
 @click.option("--ignore", "ignored", type=click.Path(path_type=Path), metavar="FILE", help="TOML of accepted changes.")
 @click.option("--allow-remote", is_flag=True, help="Fetch what the descriptions refer to on other hosts.")
 @click.option(
+    "--strict-documents", is_flag=True, help="Refuse a description that is not valid, in place of listing why."
+)
+@click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait of a run, in seconds."
 )
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
 def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], **options: Any) -> int:
     """Compare the description REVISION with BASE, or another source with ours: what changed, and whose client breaks.
 
-    BASE and REVISION are OpenAPI 3.0 or 3.1, YAML or JSON, or an SDK of the vendor's. Equal meanings are no change,
-    however they are written. --from and --to compare two releases; --target, --traffic and --sdk compare what an
-    instance, recorded traffic and an SDK say with our description of --profile, in one table. --used-in narrows the
-    changes to what these files touch. The exit code is 0, or 1 for a change at or above --fail-on.
+    BASE and REVISION are files or URLs of descriptions (OpenAPI 3.0 to 3.2, Swagger 2.0; YAML or JSON), URLs of
+    instances that serve one, or SDKs of the vendor's. Equal meanings are no change, however they are written. --from
+    and --to compare two releases; --target, --traffic and --sdk compare what an instance, recorded traffic and an SDK
+    say with our description of --profile, in one table. --used-in narrows the changes to what these files touch. The
+    exit code is 0, or 1 for a change at or above --fail-on.
     """
     found = _found(**options)
     comparison, sections = found.comparison, found.sections
@@ -132,20 +140,33 @@ def _found(base: str | None, revision: str | None, old: str, new: str, **options
             "other sources with ours by --target, --traffic and --sdk."
         )
     if sources:
-        return _of_sources(**options)
+        return _of_sources(**{name: value for name, value in options.items() if name != "strict_documents"})
     if old or new:
         return _of_releases(old, new)
     if not base or not revision:
         raise UsageError("Name two descriptions to compare, BASE and REVISION.")
-    return _of_descriptions(base, revision, options["profile"], options["allow_remote"])
+    names = ("profile", "allow_remote", "strict_documents", "ca_file", "wait")
+    return _of_descriptions(base, revision, **{name: options[name] for name in names})
 
 
-def _of_descriptions(base: str, revision: str, profile: str, allow_remote: bool) -> _Found:
+def _of_descriptions(
+    base: str, revision: str, profile: str, allow_remote: bool, strict_documents: bool, ca_file: str, wait: float
+) -> _Found:
     spec = Document.load(profile)
-    first, second = (source_of(place, spec, allow_remote) for place in (base, revision))
+    web = Web(ca_file, min(wait, _LONGEST_GET)) if allow_remote or is_url(base) or is_url(revision) else None
+    try:
+        first, second = (source_of(place, spec, web, allow_remote) for place in (base, revision))
+    finally:
+        if web is not None:
+            web.close()
+    described = [one.loaded for one in (first, second) if one.loaded is not None]
+    if strict_documents:
+        for one in described:
+            one.strictly()
     notes = [f"{source.title}: {note}" for source in (first, second) for note in source.notes]
-    sections = (notes_section(notes),) if notes else ()
-    return _Found(comparison_of(first, second), Document.from_mapping(first.document), sections)
+    slips = [slip for one in described for slip in one.slips]
+    sections = ((slips_section(slips),) if slips else ()) + ((notes_section(notes),) if notes else ())
+    return _Found(comparison_of(first, second), Document.from_mapping({"paths": {}, **first.document}), sections)
 
 
 def _of_releases(old: str, new: str) -> _Found:

@@ -121,7 +121,7 @@ class Runner:
         )
         from conformance.run.release import served_as_another
 
-        served = served_source(target, self.rules.document)
+        served = served_source(target)
         found = None if served is None else drift_from_ours(served, self.rules.document)
         if served is not None and found is not None and found.verdict == "breaking":
             self._note = served_as_another(self.settings.profile, served.title, served.document)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.openapi.document import bundle, load
+from conformance.drift.openapi.document import load, loaded, read
 from conformance.drift.openapi.syntax import lines, parse
 from conformance.errors import UsageError
 
@@ -37,8 +37,7 @@ def _file(tmp_path: Path, text: str, name: str = "d.yaml") -> Path:
         ("a: [", "neither JSON nor YAML"),
         ("a: 1\n---\na: 2\n", "2 YAML documents"),
         ("title: x\n", "has no `openapi` member"),
-        ("swagger: '2.0'\n", "is Swagger 2.0"),
-        ("openapi: 4.0.0\n", "is no OpenAPI 3.0 or 3.1"),
+        ("openapi: 4.0.0\n", "is no OpenAPI description of version 2.0, 3.0, 3.1 or 3.2"),
         (HEAD, "is no valid OpenAPI description"),
         (HEAD + "paths: []\n", "is no valid OpenAPI description"),
         ("openapi: 3.1.0\npaths: {}\n", "info"),
@@ -51,14 +50,14 @@ def _file(tmp_path: Path, text: str, name: str = "d.yaml") -> Path:
             + "components: {pathItems: {X: {$ref: '#/paths/~1a'}}}\n",
             "back to itself",
         ),
-        (HEAD + "paths: {}\npaths: {}\n", "'paths' twice"),
+        (HEAD + "paths: {}\npaths: {}\n", "'paths' stands twice"),
         (BOMB, "once its aliases are expanded"),
         (HEAD + "paths: &p {/a: *p}\n", "inside itself"),
         (HEAD + "x-deep: " + "[" * 5000 + "]" * 5000 + "\n", "nests deeper|neither JSON nor YAML"),
         (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: 'https://h.example/s.json'}}}\n", "--allow-remote"),
         (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: 'other.yaml#/A'}}}\n", "There is no file"),
         (HEAD + "paths: {}\nx-a: .inf\nx-b: 1e999\n", "too large"),
-        ('{"openapi": "3.1.0", "openapi": "3.1.0"}', "'openapi' twice"),
+        ('{"openapi": "3.1.0", "openapi": "3.1.0", "paths": {}}', "'openapi' stands twice"),
         ('{"a": NaN}', "NaN"),
         ('{"a": ' * 3000 + "1" + "}" * 3000, "nests deeper"),
     ],
@@ -105,9 +104,126 @@ def test_a_file_that_is_no_part_of_a_description_is_not_taken_for_one(tmp_path: 
 
 @pytest.mark.parametrize("reference", ["file:///etc/hostname", "file://localhost/etc/hostname"])
 def test_a_served_description_reads_no_file_of_this_machine(reference: str) -> None:
-    root = {"openapi": "3.1.0", "paths": {"/a": {"$ref": reference}}}
-    with pytest.raises(UsageError, match="a file of this machine, which is not read"):
-        bundle(root, "https://api.example/openapi.json", "what is served", allow_remote=True)
+    text = HEAD + f"paths: {{/a: {{$ref: '{reference}'}}}}\n"
+    found = loaded(text, "https://api.example/openapi.json", "what is served", lambda url: "{}")
+    assert [slip.pointer for slip in found.slips] == ["/paths/~1a"]
+    assert "a file of this machine, which is not read" in found.slips[0].text
+
+
+SLIPS = """\
+openapi: 3.1.0
+info: {title: T, version: "1"}
+paths:
+  /a:
+    get:
+      parameters:
+      - {name: p, in: query, schema: {type: strnig, maxLength: 3}}
+      - {$ref: '#/components/parameters/gone'}
+      gte: 1
+      responses:
+        '200':
+          description: x
+          content:
+            application/json:
+              schema: {type: object, properties: {a: {$ref: '#/components/schemas/Gone'}, b: {minLength: -1}}}
+    get: {}
+"""
+
+
+def test_every_slip_is_listed_with_file_line_and_pointer_and_the_rest_is_compared(tmp_path: Path) -> None:
+    text = SLIPS.replace("    get: {}\n", "")
+    found = read(_file(tmp_path, text))
+    told = {(slip.line, slip.pointer.rpartition("/")[2]) for slip in found.slips}
+    assert told == {(7, "type"), (8, "1"), (9, "gte"), (15, "a"), (15, "minLength")}
+    assert all(slip.file.endswith("d.yaml") for slip in found.slips)
+    again = read(_file(tmp_path, text.replace("maxLength: 3", "maxLength: 2"), "e.yaml"))
+    assert [one.location for one in compare(found.root, again.root).changes] == ["request.query.p"]
+
+
+def test_a_key_that_stands_twice_is_a_slip_and_the_last_counts(tmp_path: Path) -> None:
+    found = read(_file(tmp_path, SLIPS))
+    assert (16, "The key 'get' stands twice; the last counts.") in {(slip.line, slip.text) for slip in found.slips}
+    assert found.root["paths"]["/a"]["get"] == {}
+
+
+def test_an_extension_holds_no_schema_however_it_looks(tmp_path: Path) -> None:
+    odd = "x-changes: {schema: {properties: {a: null}}, a: {$ref: '#/nowhere'}}\n"
+    assert load(_file(tmp_path, HEAD + "paths: {}\n" + odd))["x-changes"]["a"] == {"$ref": "#/nowhere"}
+
+
+def test_a_description_of_webhooks_or_components_alone_is_one(tmp_path: Path) -> None:
+    assert compare(load(_file(tmp_path, HEAD + "components: {}\n")), load(tmp_path / "d.yaml")).verdict == "none"
+    hook = "webhooks: {w: {post: {requestBody: {content: {application/json: {schema: {type: object%s}}}}}}}\n"
+    base = load(_file(tmp_path, HEAD + hook % ", required: [a], properties: {a: {type: string}}"))
+    revision = load(_file(tmp_path, HEAD + hook % ""))
+    assert compare(base, revision).verdict == "breaking"
+    assert compare(revision, base).verdict == "non-breaking"
+
+
+def test_what_version_3_2_adds_is_compared(tmp_path: Path) -> None:
+    text = """\
+openapi: 3.2.0
+$self: https://h.example/api.yaml
+info: {title: T, version: "1"}
+paths:
+  /a:
+    query:
+      parameters:
+      - in: querystring
+        name: q
+        content: {application/x-www-form-urlencoded: {schema: {properties: {page: {type: integer}}}}}
+      responses:
+        '200':
+          description: x
+          content: {application/jsonl: {itemSchema: {$ref: 'https://h.example/api.yaml#/components/schemas/Line'}}}
+    additionalOperations:
+      LINK: {responses: {'204': {description: x}}}
+components: {schemas: {Line: {type: object, properties: {n: {type: integer}}}}}
+"""
+    base = load(_file(tmp_path, text))
+    assert compare(base, load(_file(tmp_path, text, "e.yaml"))).verdict == "none"
+    for before, after, location in (
+        ("n: {type: integer}", "n: {type: number}", "response.200.body[].n"),
+        ("page: {type: integer}", "page: {type: integer, maximum: 9}", "request.query.page"),
+        ("LINK: {responses: {'204': {description: x}}}", "{}", "operation"),
+    ):
+        found = compare(base, load(_file(tmp_path, text.replace(before, after), "e.yaml")))
+        assert [one.location for one in found.changes if one.breaking] == [location]
+
+
+def test_an_identified_schema_is_what_references_inside_it_are_relative_to(tmp_path: Path) -> None:
+    inner = "A: {$id: 'https://h.example/a', $defs: {s: {type: string}}, properties: {b: {$ref: '#/$defs/s'}}}"
+    found = load(_file(tmp_path, HEAD + f"components: {{schemas: {{{inner}, B: {{$ref: 'https://h.example/a'}}}}}}\n"))
+    assert found["components"]["schemas"]["A"]["properties"]["b"] == {"$ref": "#/components/schemas/A/$defs/s"}
+    assert found["components"]["schemas"]["B"] == {"$ref": "#/components/schemas/A"}
+
+
+def test_a_description_may_be_spread_over_hundreds_of_files(tmp_path: Path) -> None:
+    for i in range(300):
+        _file(
+            tmp_path,
+            f"type: object\nproperties: {{next: {{$ref: 's{(i + 1) % 300}.yaml'}}}}\nnullable: true\n",
+            f"s{i}.yaml",
+        )
+    text = "openapi: 3.0.3\ninfo: {title: T, version: '1'}\npaths: {}\ncomponents: {schemas: {S: {$ref: s0.yaml}}}\n"
+    found = load(_file(tmp_path, text))
+    assert len(found["components"]["schemas"]) == 300
+    assert found["components"]["schemas"]["S"]["properties"] == {"next": {"$ref": "#/components/schemas/s1"}}
+
+
+def test_a_merged_mapping_gives_way_to_what_the_mapping_says_itself() -> None:
+    text = "a: &a {k: 1, l: 2}\nb: {<<: *a, k: 3}\nc: {k: 4, <<: *a}\nd: {<<: [{k: 9}, *a], k: 5}\n"
+    assert [parse(text, "t")[name] for name in "bcd"] == [{"k": 3, "l": 2}, {"k": 4, "l": 2}, {"k": 5, "l": 2}]
+
+
+def test_a_discriminators_target_that_leads_nowhere_is_a_slip(tmp_path: Path) -> None:
+    mapping = "{a: '#/components/schemas/A', b: Nope, c: null, d: 'https://h.example/d.yaml'}"
+    union = (
+        f"U: {{oneOf: [{{$ref: '#/components/schemas/A'}}], discriminator: {{propertyName: t, mapping: {mapping}}}}}"
+    )
+    found = read(_file(tmp_path, HEAD + f"components: {{schemas: {{A: {{type: object}}, {union}}}}}\n"))
+    assert [slip.pointer.rpartition("/")[2] for slip in found.slips] == ["b", "c", "d"]
+    assert found.root["components"]["schemas"]["U"]["discriminator"]["mapping"] == {"a": "#/components/schemas/A"}
 
 
 def test_yaml_is_read_as_version_1_2_says() -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from conformance.drift.openapi import security, servers
 from conformance.drift.schema.references import Description, escape
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+"""Methods with a place of their own in a path item; `query` since OpenAPI 3.2."""
+
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 _IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 """Header parameters the specification says are ignored."""
@@ -107,16 +109,19 @@ class Surface:
             if path.startswith("x-"):
                 continue
             item = self._with_siblings(item)
+            here = f"{pointer}/{escape(path)}"
             for method in METHODS:
                 if isinstance(item.get(method), dict):
-                    yield self._offer(path, item, method, f"{pointer}/{escape(path)}/{method}", kind, depth)
+                    yield self._offer(path, item, item[method], method, f"{here}/{method}", kind, depth)
+            for method, node in (item.get("additionalOperations") or {}).items():
+                place = f"{here}/additionalOperations/{escape(method)}"
+                yield self._offer(path, item, node, method.lower(), place, kind, depth)
 
     def _with_siblings(self, item: Any) -> Node:
         target = self.description.follow(item)
         return {**target, **{k: v for k, v in item.items() if k != "$ref"}} if target is not item else item
 
-    def _offer(self, path: str, item: Node, method: str, pointer: str, kind: str, depth: int) -> Offer:
-        node = item[method]
+    def _offer(self, path: str, item: Node, node: Node, method: str, pointer: str, kind: str, depth: int) -> Offer:
         body = self.description.follow(node.get("requestBody"))
         listed = next((n["servers"] for n in (node, item, self.root) if n.get("servers")), [{"url": "/"}])
         contents = self._contents(body.get("content"), f"{pointer}/requestBody/content") if body is not None else None

@@ -1,13 +1,14 @@
 """Reads YAML 1.2 or JSON text into plain values, within bounds, and finds the line of each node.
 
-PyYAML's events are used without its constructors: those follow YAML 1.1 (`no` is false, a date is a date), keep the
-last of two equal keys, and expand aliases without limit. Every refusal is a UsageError of one sentence.
+PyYAML's events are used without its constructors: those follow YAML 1.1 (`no` is false, a date is a date), say nothing
+of two equal keys, and expand aliases without limit. Every refusal is a UsageError of one sentence.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -32,33 +33,45 @@ _WORDS: dict[str, Any] = {
 _MERGE = object()
 
 
-def parse(text: str, name: str) -> Any:
-    """The text's value. `name` is the file's, for the sentence of a refusal."""
+def parse(text: str, name: str, twice: list[str] | None = None) -> Any:
+    """The text's value. `name` is the file's, for the sentence of a refusal.
+
+    A key that stands twice in one object is refused, or, where a list is given for them, noted there; the last counts.
+    """
+    repeated: list[str] = []
     if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
-        try:
-            value = json.loads(
-                text.lstrip("\ufeff"),
-                object_pairs_hook=_pairs(name),
-                parse_constant=_constant(name),
-                parse_float=_float(name),
-            )
-        except RecursionError:
-            raise UsageError(f"{name} nests deeper than {DEEPEST} levels; it is not read.") from None
-        except ValueError as error:
-            if not isinstance(error, json.JSONDecodeError):
-                raise UsageError(f"{name} holds a number that cannot be read: {_short(error)}.") from None
-        else:
-            _measure(value, name)
-            return value
-    return _Builder(name).build(text)
+        value = _json(text.lstrip("\ufeff"), name, repeated)
+    else:
+        value = _Builder(name, repeated).build(text)
+    if repeated and twice is None:
+        line = repetitions(text).get(repeated[0], 0)
+        where = f" (line {line})" if line else ""
+        raise UsageError(f"{name} has the key {repeated[0]!r} twice in one object{where}; keep one of them.")
+    if twice is not None:
+        twice += repeated
+    return value
 
 
-def _pairs(name: str) -> Any:
+def _json(text: str, name: str, repeated: list[str]) -> Any:
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_pairs(repeated), parse_constant=_constant(name), parse_float=_float(name)
+        )
+    except RecursionError:
+        raise UsageError(f"{name} nests deeper than {DEEPEST} levels; it is not read.") from None
+    except json.JSONDecodeError:
+        return _Builder(name, repeated).build(text)  # YAML may begin with a brace too
+    except ValueError as error:
+        raise UsageError(f"{name} holds a number that cannot be read: {_short(error)}.") from None
+    _measure(value, name)
+    return value
+
+
+def _pairs(repeated: list[str]) -> Any:
     def take(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         taken = dict(pairs)
         if len(taken) < len(pairs):
-            twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
-            raise UsageError(f"{name} has the key {twice!r} twice in one object; keep one of them.")
+            repeated.extend(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
         return taken
 
     return take
@@ -104,8 +117,8 @@ def _short(error: Exception) -> str:
 class _Builder:
     """Builds values from YAML events; counts what aliases would expand to."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, repeated: list[str]) -> None:
+        self.name, self.repeated = name, repeated
         self.anchors: dict[str, tuple[Any, int]] = {}
 
     def build(self, text: str) -> Any:
@@ -118,8 +131,8 @@ class _Builder:
             raise UsageError(f"{self.name} is neither JSON nor YAML{where}: {problem}.") from None
 
     def _build(self, text: str) -> Any:
-        # A frame is [container, pending key, size, anchor].
-        stack: list[list[Any]] = [[[], None, 0, None]]
+        # A frame is [container, pending key, size, anchor, keys that a merge brought].
+        stack: list[list[Any]] = [[[], None, 0, None, set()]]
         event: Any
         for event in yaml.parse(text, Loader=_Loader):
             kind = type(event)
@@ -129,11 +142,11 @@ class _Builder:
                     self.anchors[event.anchor] = (value, 1)
                 self._put(stack[-1], value, 1, event)
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                stack.append([{} if kind is yaml.MappingStartEvent else [], None, 1, event.anchor])
+                stack.append([{} if kind is yaml.MappingStartEvent else [], None, 1, event.anchor, set()])
                 if len(stack) > DEEPEST:
                     raise UsageError(f"{self.name} nests deeper than {DEEPEST} levels; it is not read.")
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                container, _, size, anchor = stack.pop()
+                container, _, size, anchor, _ = stack.pop()
                 if anchor:
                     self.anchors[anchor] = (container, size)
                 self._put(stack[-1], container, size, event)
@@ -151,7 +164,7 @@ class _Builder:
         self._put(frame, value, size, event)
 
     def _put(self, frame: list[Any], value: Any, size: int, event: Any) -> None:
-        container, key, _, _ = frame
+        container, key, _, _, merged = frame
         frame[2] += size
         if frame[2] > MOST_NODES:
             raise UsageError(
@@ -162,7 +175,7 @@ class _Builder:
         elif key is None:
             frame[1] = self._key(value, event)
         else:
-            self._member(container, key, value, event)
+            self._member(container, merged, key, value, event)
             frame[1] = None
 
     def _key(self, value: Any, event: Any) -> Any:
@@ -172,20 +185,22 @@ class _Builder:
         text = event.value if isinstance(event, yaml.ScalarEvent) else str(value)
         return _MERGE if plain and text == "<<" else text
 
-    def _member(self, container: dict[str, Any], key: Any, value: Any, event: Any) -> None:
+    def _member(self, container: dict[str, Any], merged: set[str], key: Any, value: Any, event: Any) -> None:
+        """What is merged (`<<`) gives way to what the mapping says itself, wherever that stands (YAML's merge type)."""
         if key is _MERGE:
             for source in value if isinstance(value, list) else [value]:
                 if not isinstance(source, dict):
                     raise UsageError(
                         f"{self.name} merges (`<<`) what is no mapping at line {event.start_mark.line + 1}."
                     )
+                merged.update(source.keys() - container.keys())
                 for name, one in source.items():
                     container.setdefault(name, one)
-        elif key in container:
-            line = event.start_mark.line + 1
-            raise UsageError(f"{self.name} has the key {key!r} twice in one mapping (line {line}); keep one of them.")
-        else:
-            container[key] = value
+            return
+        if key in container and key not in merged:
+            self.repeated.append(key)
+        merged.discard(key)
+        container[key] = value
 
 
 def _scalar(event: Any, name: str) -> Any:
@@ -209,6 +224,25 @@ def _scalar(event: Any, name: str) -> Any:
 def lines(text: str) -> dict[str, int]:
     """The line (from 1) of each node's key or value, by JSON pointer. JSON is read as the YAML it nearly is."""
     found: dict[str, int] = {}
+    for pointer, line, _ in _marks(text):
+        found.setdefault(pointer, line)
+    return found
+
+
+def repetitions(text: str) -> dict[str, int]:
+    """The line of each key's first repetition within one object."""
+    seen: set[str] = set()
+    found: dict[str, int] = {}
+    for pointer, line, key in _marks(text):
+        if key is not None and pointer in seen:
+            found.setdefault(key, line)
+        if key is not None:
+            seen.add(pointer)
+    return found
+
+
+def _marks(text: str) -> Iterator[tuple[str, int, str | None]]:
+    """Pointer, line and, where it is one, key of each node in the order they stand."""
     stack: list[list[Any]] = []  # [pointer, index or None, pending key or None]
     try:
         for event in yaml.parse(text.lstrip("\ufeff").replace("\t", " "), Loader=_Loader):
@@ -217,30 +251,24 @@ def lines(text: str) -> dict[str, int]:
                 continue
             if not isinstance(event, yaml.NodeEvent):
                 continue
-            pointer = _place(stack, event, found)
-            if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)) and pointer is not None:
+            pointer, key = _place(stack, event)
+            yield pointer, event.start_mark.line + 1 if event.start_mark else 0, key
+            if key is None and isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
                 stack.append([pointer, 0 if isinstance(event, yaml.SequenceStartEvent) else None, None])
     except yaml.YAMLError:
-        return found
-    return found
+        return
 
 
-def _place(stack: list[list[Any]], event: Any, found: dict[str, int]) -> str | None:
-    """The pointer of the node that begins here; None for a key."""
-    line = event.start_mark.line + 1
+def _place(stack: list[list[Any]], event: Any) -> tuple[str, str | None]:
+    """The pointer of the node that begins here; with the key where it is one."""
     if not stack:
-        found[""] = line
-        return ""
+        return "", None
     pointer, index, key = stack[-1]
     if index is not None:
         stack[-1][1] += 1
-        here = f"{pointer}/{index}"
-    elif key is None and isinstance(event, yaml.ScalarEvent):
+        return f"{pointer}/{index}", None
+    if key is None and isinstance(event, yaml.ScalarEvent):
         stack[-1][2] = event.value
-        found.setdefault(f"{pointer}/{escape(event.value)}", line)
-        return None
-    else:
-        stack[-1][2] = None
-        here = f"{pointer}/{escape(str(key))}"
-    found.setdefault(here, line)
-    return here
+        return f"{pointer}/{escape(event.value)}", str(event.value)
+    stack[-1][2] = None
+    return f"{pointer}/{escape(str(key))}", None

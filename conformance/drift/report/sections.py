@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.openapi.document import Slip
 from conformance.drift.report import render
 from conformance.drift.sources.collection import Narrowed
 from conformance.drift.sources.table import AGREES, PROSE, UNEXERCISED, Cell, Row, Table
@@ -190,6 +191,12 @@ def becoming_section(changes: Iterable[Change], becomes: Mapping[str, str]) -> S
 def notes_section(notes: Sequence[str]) -> Section:
     """What could not be read, or was read otherwise than it stands."""
     return Section("notes", list(notes), "Notes on the sources", tuple(notes))
+
+
+def slips_section(slips: Sequence[Slip]) -> Section:
+    """Where the descriptions are not valid; these places are left out of the comparison."""
+    value = [{"file": one.file, "line": one.line, "pointer": one.pointer, "text": one.text} for one in slips]
+    return Section("slips", value, "Not valid, and left out of the comparison", tuple(map(str, slips)))
 
 
 def _text(section: Section) -> str:

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from conformance.drift.compare import compare
-from conformance.drift.openapi import document as documents
 from conformance.drift.openapi.bareness import bare
 from conformance.drift.openapi.behaviour import advice, advice_for, behaviours
 from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.openapi.document import Loaded, read
 from conformance.drift.sources.declared import Declared, declared
 from conformance.drift.sources.facts import change_of
 from conformance.drift.sources.sdk import is_sdk, read_sdk
 from conformance.drift.sources.served import Fetch, Served, served_document
 from conformance.drift.sources.table import SDK, SERVED, TRAFFIC, Contradiction, Sources, Table, table_of
 from conformance.drift.sources.traffic import Observed, observe
+from conformance.drift.sources.web import Web, described_at, is_url
 from conformance.drift.usage import Usage
 from conformance.drift.usage.relevance import Concern, concerns
 from conformance.errors import UsageError
@@ -33,12 +34,14 @@ _TITLES = {SERVED: "The served document", SDK: "The SDK", TRAFFIC: "Traffic"}
 
 @dataclass(frozen=True)
 class Source:
-    """A description and where it is from. `generated` says that it was read out of an SDK."""
+    """A description and where it is from. `generated` says that it was read out of an SDK; `loaded` is the file's or
+    URL's own with its slips and lines, None where it is of neither."""
 
     title: str
     document: dict[str, Any]
     generated: bool = False
     notes: tuple[str, ...] = ()
+    loaded: Loaded | None = None
 
 
 class Sender(Protocol):
@@ -50,15 +53,20 @@ class Sender(Protocol):
         """Send one request and return the exchange."""
 
 
-def source_of(place: str, spec: Document, allow_remote: bool = False) -> Source:
-    """What a command's argument names: an OpenAPI file, a folder of an unpacked SDK wheel, or a wheel.
+def source_of(place: str, spec: Document, web: Web | None = None, allow_remote: bool = False) -> Source:
+    """What a command's argument names: an OpenAPI file or URL, an instance's URL, a folder of an unpacked SDK wheel, or
+    a wheel. `allow_remote`: what it refers to elsewhere is fetched too.
 
-    Raises UsageError, one sentence, where it is none of them.
+    Raises UsageError or NoVerdictError, one sentence, where it is none of them.
     """
-    path = Path(place)
-    if path.is_dir() or is_sdk(path):
-        return sdk_source(path, spec)
-    return Source(place, documents.load(place, allow_remote))
+    remote = web.text if web is not None and allow_remote else None
+    if is_url(place) and web is not None:
+        found = described_at(place, web, remote)
+    elif Path(place).is_dir() or is_sdk(Path(place)):
+        return sdk_source(Path(place), spec)
+    else:
+        found = read(place, remote)
+    return Source(found.name, found.root, notes=found.notes, loaded=found)
 
 
 def release_source(profile: str) -> Source:
@@ -163,14 +171,14 @@ def fetch_through(sender: Sender) -> Fetch:
     return fetch
 
 
-def served_by(sender: Sender, place: str = "", spec: Document | None = None) -> Served:
-    """The description an instance serves; `spec` is our own, which is known to be valid where it serves just that."""
-    return served_document(sender.url, fetch_through(sender), place, None if spec is None else dict(spec.raw))
+def served_by(sender: Sender, place: str = "") -> Served:
+    """The description an instance serves."""
+    return served_document(sender.url, fetch_through(sender), place)
 
 
-def served_source(sender: Sender, spec: Document) -> Source | None:
+def served_source(sender: Sender) -> Source | None:
     """The description an instance serves at a usual place; None where it serves none."""
-    served = served_by(sender, spec=spec)
+    served = served_by(sender)
     return None if served.document is None else Source(served.url, served.document)
 
 

@@ -10,7 +10,7 @@ from conformance.drift.openapi.dialect import modern
 from conformance.drift.schema.references import Description
 
 _DEPTH = 12
-_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _EVERY = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 
 

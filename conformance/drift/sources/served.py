@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
-from conformance.drift.openapi.document import bundle, check
-from conformance.drift.openapi.syntax import parse
+from conformance.drift.openapi.document import Loaded, loaded
 from conformance.errors import UsageError
 from conformance.model import Response
 
@@ -52,39 +51,45 @@ _INLINE = re.compile(_KEY.format(name=r"(?:spec|swaggerDoc|content)") + r"(?=\{)
 @dataclass(frozen=True)
 class Served:
     """What was found: the description and its URL, both empty where there is none, and every place that was tried with
-    what came of it."""
+    what came of it. `loaded` is the description with its slips and lines."""
 
     document: dict[str, Any] | None
     url: str
     tried: tuple[tuple[str, str], ...]
+    loaded: Loaded | None = None
 
 
-def served_document(base: str, fetch: Fetch, place: str = "", valid: Mapping[str, Any] | None = None) -> Served:
+def served_document(base: str, fetch: Fetch, place: str = "") -> Served:
     """The description served at `place` (a path or URL: the description or a page that shows it), else at a usual one.
 
-    `base` is the instance's URL without `/v1/api`. What is served but is no valid description counts as not found, with
-    the reason; whether that matters is the caller's to say. `valid` is a description that is known to be valid.
+    `base` is the instance's URL without `/v1/api`. What is served but is no description counts as not found, with the
+    reason; whether that matters is the caller's to say. A valid description is preferred to one with slips.
     """
-    search = _Search(base.rstrip("/"), fetch, valid)
+    search = _Search(base.rstrip("/"), fetch)
     starts = (place,) if place else (*PLACES, *PAGES)
+    found = None
     for start in starts:
-        document = search.at(f"{search.base}{start}" if start.startswith("/") else start)
-        if document is not None:
-            return Served(document, search.found, tuple(search.tried.items()))
-    return Served(None, "", tuple(search.tried.items()))
+        found = search.at(f"{search.base}{start}" if start.startswith("/") else start)
+        if found is not None:
+            break
+    found = found or search.second
+    tried = tuple(search.tried.items())
+    return Served(found.root, found.name, tried, found) if found else Served(None, "", tried)
 
 
 class _Search:
-    """One search: no URL is asked twice, none of another host, and none after the thirtieth."""
+    """One search: no URL is asked twice, none of another host, and none after the thirtieth.
 
-    def __init__(self, base: str, fetch: Fetch, valid: Mapping[str, Any] | None) -> None:
+    `second` is the first description with slips that was met.
+    """
+
+    def __init__(self, base: str, fetch: Fetch) -> None:
         self.base = base
-        self._valid = valid
         self.tried: dict[str, str] = {}
-        self.found = ""
+        self.second: Loaded | None = None
         self._fetch = fetch
 
-    def at(self, url: str, depth: int = 3) -> dict[str, Any] | None:
+    def at(self, url: str, depth: int = 3) -> Loaded | None:
         """The description at the URL, or at one that the page or script there names."""
         url = urldefrag(url).url
         if url in self.tried or len(self.tried) >= _MOST:
@@ -104,22 +109,20 @@ class _Search:
             return self._named(url, text, depth) if depth else None
         return self._description(url, text) or (self._configured(url, text, depth) if depth else None)
 
-    def _description(self, url: str, text: str) -> dict[str, Any] | None:
+    def _description(self, url: str, text: str) -> Loaded | None:
         try:
-            root = parse(text, url)
-            if not isinstance(root, dict) or not {"openapi", "swagger"} & root.keys():
-                self.tried[url] = "no OpenAPI description"
-                return None
-            root = bundle(root, url, url)
-            if root != self._valid:
-                check(root, url)
+            found = loaded(text, url, url)
         except UsageError as error:
             self.tried[url] = f"no description that can be used: {error}"
             return None
-        self.tried[url], self.found = "an OpenAPI description", url
-        return root
+        if not found.slips:
+            self.tried[url] = "an OpenAPI description"
+            return found
+        self.tried[url] = f"no description that can be used as it stands: {found.slips[0]}"
+        self.second = self.second or found
+        return None
 
-    def _named(self, url: str, text: str, depth: int) -> dict[str, Any] | None:
+    def _named(self, url: str, text: str, depth: int) -> Loaded | None:
         """A page or script: the description inside it, those it names, those the scripts it loads name."""
         self.tried[url] = "a page"
         for match in _INLINE.finditer(text):
@@ -136,7 +139,7 @@ class _Search:
                 return document
         return None
 
-    def _configured(self, url: str, text: str, depth: int) -> dict[str, Any] | None:
+    def _configured(self, url: str, text: str, depth: int) -> Loaded | None:
         """A Swagger UI configuration (`configUrl`): JSON with `url`, or `urls`, of which the first found counts."""
         try:
             configuration = json.loads(text)
