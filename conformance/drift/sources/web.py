@@ -15,7 +15,8 @@ from conformance.drift.openapi.document import LARGEST, Loaded, loaded
 from conformance.drift.sources.served import served_document
 from conformance.errors import NoVerdictError, UsageError
 from conformance.model import Headers, Response
-from conformance.targets.live import base_url, http_client
+from conformance.targets.address import base_url
+from conformance.targets.live import http_client
 
 _REDIRECTS = 5
 
