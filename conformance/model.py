@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 _OF_THE_RUN = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-fA-F]{8,}\b|[0-9]+(?:\.[0-9]+)?")
@@ -61,6 +61,98 @@ class Operation:
     method: str
     path: str
     effect: Effect
+
+
+Intent = Literal["", "valid", "invalid"]
+"""What the sender of a request means: no claim, that it must be served, or that it must be refused."""
+
+
+class Mark(StrEnum):
+    """What is special about a request, said by its sender."""
+
+    CLEANING = "cleaning"
+    GENERATED = "generated"
+    """Its body counts for the keywords that a run met."""
+    TOGETHER = "together"
+    """It was sent at the same moment as others."""
+    TURNED_AWAY = "turned-away"
+    """The same token was refused a moment before."""
+    STATUS_INFERRED = "status-inferred"
+    """Its status was not recorded but follows from its body: nothing is claimed of it."""
+    DESCRIBED = "described"
+    """It is as the document describes, and names nothing that does not exist."""
+    DEADLINE = "deadline"
+    """After this question a wait gives up."""
+    BEFORE_RUNNING = "before-running"
+    """Good rows for a deployment that is not known to run."""
+    NEVER_WAS = "never-was"
+    ELSEWHERE = "elsewhere"
+    """It asks about what another workspace has."""
+    RUBBISH = "rubbish"
+    """An upload whose file is no model."""
+    METHOD = "method"
+    HEAD_OR_OPTIONS = "head-or-options"
+    BEYOND = "beyond"
+    NOWHERE = "nowhere"
+    DOCUMENTATION = "documentation"
+
+
+class Purpose(StrEnum):
+    """What a request is sent to show, with a word that says of what: `promise:takes-a-copy`."""
+
+    PROMISE = "promise"
+    """A valid request of the row of that slug."""
+    REFUSES = "refuses"
+    """An invalid request of the row of that slug."""
+    READING = "reading"
+    """Which reading of the row of that slug an instance follows."""
+    ABOUT = "about"
+    """A request of no operation, beside that one."""
+    AFTER_REFUSAL = "after-refusal"
+    """What that operation must not have changed."""
+    IDENTITY = "identity"
+    """Credentials with that fault."""
+    GRANT = "grant"
+    """A token that came from that grant."""
+
+    def of(self, word: str) -> Aim:
+        """The label that says so of that word."""
+        return Aim(f"{self}:{word}")
+
+    def words(self, labels: Iterable[Label]) -> list[str]:
+        """What labels of this kind say it of, sorted."""
+        return sorted(label.word for label in labels if isinstance(label, Aim) and label.purpose is self)
+
+
+class Aim(str):
+    """A purpose and its word, `<purpose>:<word>`. Raises ValueError where it is neither."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Aim:
+        purpose, _, word = text.partition(":")
+        if not Purpose(purpose) or not word:
+            raise ValueError(f"{text!r} lacks the word after its purpose")
+        return super().__new__(cls, text)
+
+    @property
+    def purpose(self) -> Purpose:
+        """What kind of thing it says."""
+        return Purpose(self.partition(":")[0])
+
+    @property
+    def word(self) -> str:
+        """Of what it says so."""
+        return self.partition(":")[2]
+
+
+Label = Mark | Aim
+"""All that a request may carry: nothing else is a label."""
+
+
+def label_of(text: str) -> Label:
+    """The label that a text is. Raises ValueError where it is none."""
+    return Aim(text) if ":" in text else Mark(text)
 
 
 @dataclass(frozen=True)
@@ -198,7 +290,7 @@ class Exchange:
 
     `operation` is the operation's id, None for a request of no operation; `parameters` the path parameters, decoded;
     `started` and `ended` seconds on one clock, None where unknown; `response` None where no answer came, and `failure`
-    is then the sentence that says why. `intent` is what the sender meant: "" (no claim), "valid" or "invalid".
+    is then the sentence that says why.
     """
 
     request: Request
@@ -209,8 +301,8 @@ class Exchange:
     ended: float | None = None
     failure: str = ""
     source: str = ""
-    intent: str = ""
-    labels: frozenset[str] = frozenset()
+    intent: Intent = ""
+    labels: frozenset[Label] = frozenset()
 
     @property
     def status(self) -> int | None:

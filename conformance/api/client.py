@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from conformance.api import multipart
-from conformance.model import Exchange, Headers, Request
+from conformance.model import Exchange, Headers, Intent, Label, Request
 
 PANDAS_RECORDS = "application/json; format=pandas-records"
 ARROW_FILE = "application/vnd.apache.arrow.file"
@@ -87,7 +87,9 @@ class ModelReference:
 class Send(Protocol):
     """What a client needs of a target or a session."""
 
-    def __call__(self, request: Request, *, intent: str = "", labels: frozenset[str] = frozenset()) -> Exchange: ...
+    def __call__(
+        self, request: Request, *, intent: Intent = "", labels: frozenset[Label] = frozenset()
+    ) -> Exchange: ...
 
 
 def steps_of(*models: ModelReference) -> dict[str, Any]:
@@ -99,15 +101,14 @@ def steps_of(*models: ModelReference) -> dict[str, Any]:
 class PipelineClient:
     """Each operation as a method returning a Reply. `send` is a target's or a session's.
 
-    `intent` says what is meant by every request of this client: "valid" (must be served), "invalid" (must be
-    refused) or "" (no claim).
+    `intent` and `labels` hold for every request of this client.
     """
 
     send: Send
-    intent: str = ""
-    labels: frozenset[str] = frozenset()
+    intent: Intent = ""
+    labels: frozenset[Label] = frozenset()
 
-    def meaning(self, intent: str, *labels: str) -> PipelineClient:
+    def meaning(self, intent: Intent, *labels: Label) -> PipelineClient:
         """The same client with another intent and labels on what it sends."""
         return replace(self, intent=intent, labels=frozenset(labels))
 

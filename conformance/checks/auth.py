@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from conformance.checks.rules import Findings, Rules, came, seen
 from conformance.ledger import Ledger, is_of_absence
-from conformance.model import Exchange
-from conformance.targets.target import TURNED_AWAY
+from conformance.model import Exchange, Mark, Purpose
 
 PROBES = {
-    "identity:none": "refuses-a-request-without-a-token",
-    "identity:garbage": "refuses-a-garbled-token",
-    "identity:truncated": "refuses-a-truncated-token",
-    "identity:prefixed": "refuses-a-prefixed-token",
-    "identity:query": "refuses-a-token-in-the-query",
-    "identity:basic": "refuses-basic-credentials",
-    "identity:expired": "refuses-an-expired-token",
-    "identity:early": "refuses-a-token-not-yet-valid",
-    "identity:forged": "refuses-a-token-of-another-key",
-    "identity:unsigned": "refuses-an-unsigned-token",
-    "identity:audience": "refuses-a-token-for-another-audience",
+    Purpose.IDENTITY.of("none"): "refuses-a-request-without-a-token",
+    Purpose.IDENTITY.of("garbage"): "refuses-a-garbled-token",
+    Purpose.IDENTITY.of("truncated"): "refuses-a-truncated-token",
+    Purpose.IDENTITY.of("prefixed"): "refuses-a-prefixed-token",
+    Purpose.IDENTITY.of("query"): "refuses-a-token-in-the-query",
+    Purpose.IDENTITY.of("basic"): "refuses-basic-credentials",
+    Purpose.IDENTITY.of("expired"): "refuses-an-expired-token",
+    Purpose.IDENTITY.of("early"): "refuses-a-token-not-yet-valid",
+    Purpose.IDENTITY.of("forged"): "refuses-a-token-of-another-key",
+    Purpose.IDENTITY.of("unsigned"): "refuses-an-unsigned-token",
+    Purpose.IDENTITY.of("audience"): "refuses-a-token-for-another-audience",
 }
 """What a probe's label says was wrong with its credentials, and the requirement that it is refused."""
 
 GRANTS = {
-    "grant:password": "takes-a-token-of-the-password-grant",
-    "grant:refresh": "takes-a-token-of-the-refresh-grant",
-    "grant:client-credentials": "takes-a-token-of-the-client-credentials-grant",
+    Purpose.GRANT.of("password"): "takes-a-token-of-the-password-grant",
+    Purpose.GRANT.of("refresh"): "takes-a-token-of-the-refresh-grant",
+    Purpose.GRANT.of("client-credentials"): "takes-a-token-of-the-client-credentials-grant",
 }
 """What a probe's label says of where its token came from, and the requirement that it is good."""
 
@@ -47,7 +46,7 @@ def stranger_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
 def taken_each_time(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A token that has time left is not refused by a request and taken by the next (RFC 6750 3.1)."""
     if exchange.ok and "authorization" in exchange.request.headers:
-        held = TURNED_AWAY not in exchange.labels
+        held = Mark.TURNED_AWAY not in exchange.labels
         actual = "status 401 to one token that had time left, and none to the next"
         yield seen(exchange, "takes-a-good-token-each-time", held, "no 401 to a token that has time left", actual)
 

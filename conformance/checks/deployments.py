@@ -8,16 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Deployment, Ledger, Pipeline, Stage
-from conformance.model import Exchange, Finding, Headers
+from conformance.model import Exchange, Finding, Headers, Mark, Purpose
 
 _RUNS = "conformance-"
 """What every name begins with that a run gives."""
-
-DEADLINE = "deadline"
-"""The label of a status poll after which a wait gave up."""
-
-NEVER_WAS, ELSEWHERE, AFTER_REFUSAL = "never-was", "elsewhere", "after-refusal:"
-"""Labels of questions about what never was, about what another workspace has, and after a refused `<operation>`."""
 
 
 def deployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -48,7 +42,7 @@ def status_found(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
             yield _of_undeploy(exchange, found)
         else:
             yield seen(exchange, "finds-what-is-deployed", found, "status 200", came(exchange))
-    elif deployment.stage is Stage.STOPPING and (not found or DEADLINE in exchange.labels):
+    elif deployment.stage is Stage.STOPPING and (not found or Mark.DEADLINE in exchange.labels):
         yield seen(exchange, "ends-in-404-after-undeploy", not found, "status 404 within the wait", came(exchange))
     elif deployment.stage is Stage.GONE:
         yield seen(exchange, "stays-gone-once-undeployed", not exchange.ok, "status 404", came(exchange))
@@ -64,7 +58,8 @@ def _of_undeploy(exchange: Exchange, found: bool) -> Finding:
 
 def status_unknown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A deployment that never was is not found."""
-    if exchange.operation == "status.get-deployment" and NEVER_WAS in exchange.labels and exchange.status is not None:
+    asked = exchange.operation == "status.get-deployment" and Mark.NEVER_WAS in exchange.labels
+    if asked and exchange.status is not None:
         yield seen(exchange, "knows-nothing-of-what-never-was", exchange.status == 404, "status 404", came(exchange))
 
 
@@ -76,7 +71,7 @@ def reaches_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     status = answer.get("status") if isinstance(answer, dict) and exchange.ok else None
     if status is not None and status not in ("Running", "Starting", "Error"):
         return  # the row of the field tells of it
-    if status == "Running" or DEADLINE in exchange.labels:
+    if status == "Running" or Mark.DEADLINE in exchange.labels:
         yield seen(exchange, "reaches-running", status == "Running", "status Running within the wait", came(exchange))
 
 
@@ -84,9 +79,9 @@ def url_of_deployment(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
     """The URL names the deployment and the pipeline (18 recordings), on the host it was asked of."""
     if exchange.operation != "admin.get-pipeline-external-url" or not isinstance(exchange.question, dict):
         return
-    if NEVER_WAS in exchange.labels and exchange.status is not None:
+    if Mark.NEVER_WAS in exchange.labels and exchange.status is not None:
         yield seen(exchange, "knows-nothing-of-what-never-was", exchange.status == 404, "status 404", came(exchange))
-    if ELSEWHERE in exchange.labels and exchange.status is not None:
+    if Mark.ELSEWHERE in exchange.labels and exchange.status is not None:
         yield seen(exchange, "keeps-to-its-workspace", not exchange.ok, "a refusal, as 404", came(exchange))
     url = (
         exchange.answer.get("url") if isinstance(exchange.answer, dict) and told(exchange, exchange.operation) else None
@@ -137,8 +132,7 @@ def undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 
 def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """After a refused deploy nothing is deployed, and after a refused undeploy all that was deployed still is."""
-    for label in exchange.labels:
-        operation = label.removeprefix(AFTER_REFUSAL) if label.startswith(AFTER_REFUSAL) else ""
+    for operation in Purpose.AFTER_REFUSAL.words(exchange.labels):
         if operation == "pipelines.deploy" and exchange.operation == "admin.get-pipeline-external-url":
             if _is_deployed(exchange, ledger):
                 continue  # it was not refused, which another row tells of

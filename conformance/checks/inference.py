@@ -21,13 +21,10 @@ from conformance.api.tensors import (
 )
 from conformance.checks.rules import Findings, Rules, came, seen, told
 from conformance.ledger import Deployment, Ledger, Stage
-from conformance.model import Exchange
+from conformance.model import Exchange, Mark
 
 TOLERANCE = 1e-6
 """Absolute: onnx.reference and onnxruntime differ by at most 1.1e-7 over 1,000 rows of the tutorial's model."""
-
-NEVER_WAS = "never-was"
-"""Label of an inference sent to where nothing ever was."""
 
 
 def refused_once_undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -41,15 +38,11 @@ def nothing_routed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings
     """Where nothing is routed the answer is 404, and empty (recorded)."""
     if exchange.operation != "pipelines.infer" or exchange.response is None or exchange.status is None:
         return
-    if NEVER_WAS in exchange.labels:
+    if Mark.NEVER_WAS in exchange.labels:
         yield seen(exchange, "nothing-routed-is-404", exchange.status == 404, "status 404", came(exchange))
     if exchange.status == 404 and exchange.response.body_known:
         empty = not exchange.response.body
         yield seen(exchange, "says-nothing-where-nothing-is-routed", empty, "an empty body", came(exchange))
-
-
-BEFORE_RUNNING = "before-running"
-"""The label of good rows sent to a deployment that is not known to run."""
 
 
 def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -60,7 +53,7 @@ def before_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings
         or not deployment.shas  # a pipeline without models has nothing to compute, and fails as recorded
         or deployment.stage is not Stage.DEPLOYED
         or deployment.running
-        or (exchange.intent != "valid" and BEFORE_RUNNING not in exchange.labels)
+        or (exchange.intent != "valid" and Mark.BEFORE_RUNNING not in exchange.labels)
     ):
         return
     if exchange.status is not None and exchange.status not in (401, 403, 429):

@@ -6,13 +6,7 @@ from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Ledger, ModelVersion
-from conformance.model import Exchange, Finding
-
-RUBBISH = "rubbish"
-"""Label of an upload whose file is no model."""
-
-UNKNOWN = "never-was"
-"""Label of a request about something that never was."""
+from conformance.model import Exchange, Finding, Mark
 
 
 def uploaded(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -29,7 +23,7 @@ def uploaded(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 
 def uploaded_rubbish(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A file that is no model is refused, or taken in and never ready; it is no failure of the service."""
-    if RUBBISH not in exchange.labels or exchange.status is None:
+    if Mark.RUBBISH not in exchange.labels or exchange.status is None:
         return
     operation = "models.upload-and-convert"
     ready = [row for row in objects(exchange.answer) if row.get("status") == "ready"]
@@ -81,7 +75,7 @@ def _keys(exchange: Exchange, ours: list[ModelVersion], by_id: dict[Any, dict[st
 
 def _asked_for(exchange: Exchange, rows: list[dict[str, Any]], question: dict[str, Any], ledger: Ledger) -> Findings:
     name, pk = question.get("model_id"), question.get("models_pk_id")
-    if (name is None and pk is None) or UNKNOWN in exchange.labels:
+    if (name is None and pk is None) or Mark.NEVER_WAS in exchange.labels:
         return
     uploaded = {model.id for model in ledger.models.values() if pk is not None and model.pk == pk}
     rows = [row for row in rows if row.get("id") not in uploaded]
@@ -105,7 +99,11 @@ def _distinct(exchange: Exchange, rows: list[dict[str, Any]]) -> Findings:
 
 def listed_unknown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Under a name that was never uploaded, nothing is listed."""
-    if UNKNOWN in exchange.labels and exchange.operation == "models.list-versions" and exchange.status is not None:
+    if (
+        Mark.NEVER_WAS in exchange.labels
+        and exchange.operation == "models.list-versions"
+        and exchange.status is not None
+    ):
         held = exchange.ok and exchange.answer == []
         yield seen(exchange, "lists-nothing-under-an-unknown-name", held, "200 with an empty list", came(exchange))
 

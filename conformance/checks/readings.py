@@ -11,12 +11,8 @@ from collections.abc import Callable
 from conformance.api import multipart
 from conformance.checks.pipelines import is_uuid
 from conformance.checks.rules import Findings, Rules, is_id, objects, told
-from conformance.checks.status import STATUS_INFERRED
 from conformance.ledger import Ledger, models_named
-from conformance.model import Exchange, Finding
-
-READING = "reading:"
-"""Beginning of the label of a request that is sent to learn which reading an instance follows; the slug follows."""
+from conformance.model import Exchange, Finding, Mark, Purpose
 
 Resolver = Callable[[Exchange, Ledger], str]
 
@@ -41,7 +37,7 @@ def followed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
 def _probe(slug: str, served: str, refused: str) -> Resolver:
     """A request labelled with the slug is served by one reading, and refused by the other."""
     return lambda exchange, ledger: (
-        (served if exchange.ok else refused) if READING + slug in exchange.labels and exchange.status else ""
+        (served if exchange.ok else refused) if Purpose.READING.of(slug) in exchange.labels and exchange.status else ""
     )
 
 
@@ -128,7 +124,7 @@ def _error(exchange: Exchange, ledger: Ledger) -> str:
 
 
 def _upload_status(exchange: Exchange, ledger: Ledger) -> str:
-    inferred = STATUS_INFERRED in exchange.labels
+    inferred = Mark.STATUS_INFERRED in exchange.labels
     return "" if inferred else {202: "accepted", 200: "done"}.get(exchange.status or 0, "")
 
 
@@ -148,7 +144,11 @@ def _uploaded_id(exchange: Exchange, ledger: Ledger) -> str:
 
 def _filters(exchange: Exchange, ledger: Ledger) -> str:
     question, rows = exchange.question, objects(exchange.answer)
-    if READING + "joins-its-filters-by-or" not in exchange.labels or not exchange.ok or not isinstance(question, dict):
+    if (
+        Purpose.READING.of("joins-its-filters-by-or") not in exchange.labels
+        or not exchange.ok
+        or not isinstance(question, dict)
+    ):
         return ""
     names = {row.get("model_id") == question.get("model_id") for row in rows}
     return "or" if names == {True, False} else "and"
@@ -184,7 +184,7 @@ def _gone(exchange: Exchange, ledger: Ledger) -> str:
 
 
 def _unknown_url(exchange: Exchange, ledger: Ledger) -> str:
-    if "never-was" not in exchange.labels or exchange.status is None:
+    if Mark.NEVER_WAS not in exchange.labels or exchange.status is None:
         return ""
     return "missing" if exchange.status == 404 else "other"
 
@@ -195,7 +195,7 @@ def _visibility(exchange: Exchange, ledger: Ledger) -> str:
 
 def _file_name(exchange: Exchange, ledger: Ledger) -> str:
     part = multipart.decode(exchange.request.headers.get("content-type", ""), exchange.request.body).get("file")
-    if part is None or READING + "takes-a-file-name-without-ending" not in exchange.labels:
+    if part is None or Purpose.READING.of("takes-a-file-name-without-ending") not in exchange.labels:
         return ""
     return "any" if exchange.ok else "known"
 

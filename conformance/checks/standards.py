@@ -13,11 +13,7 @@ from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, seen
 from conformance.ledger import Ledger
-from conformance.model import Exchange, Finding, Response
-
-ABOUT = "about:"
-METHOD, ASKING, BEYOND, NOWHERE, DOCUMENTATION = "method", "head-or-options", "beyond", "nowhere", "documentation"
-"""Labels of requests of no operation, by what is tried."""
+from conformance.model import Exchange, Finding, Mark, Purpose, Response
 
 _LARGEST_TEXT = 262_144
 _CUT_SHORT = re.compile(r"received \d+ bytes, expected \d+")
@@ -26,8 +22,7 @@ _CUT_SHORT = re.compile(r"received \d+ bytes, expected \d+")
 
 def about(exchange: Exchange) -> str:
     """The operation, or area, that a request is of or beside; empty where it says neither."""
-    labelled = (label.removeprefix(ABOUT) for label in exchange.labels if label.startswith(ABOUT))
-    return exchange.operation or next(labelled, "")
+    return exchange.operation or next(iter(Purpose.ABOUT.words(exchange.labels)), "")
 
 
 def _beside(exchange: Exchange, slug: str, held: bool, expected: str) -> Finding:
@@ -50,14 +45,14 @@ def allow_is_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
 
 def other_method(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """Another method than POST is not known, whatever its body: nothing is said of what stands in it."""
-    if METHOD in exchange.labels and exchange.status is not None:
+    if Mark.METHOD in exchange.labels and exchange.status is not None:
         held = exchange.status in (401, 403, 404, 405, 501)
         yield _beside(exchange, "serves-no-other-method", held, "status 405")
 
 
 def head_and_options(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """HEAD and OPTIONS are answered without a server error, and HEAD without a body (RFC 9110 9.3.2, 9.3.7)."""
-    if ASKING in exchange.labels:
+    if Mark.HEAD_OR_OPTIONS in exchange.labels:
         bare = exchange.request.method != "HEAD" or exchange.response is None or not exchange.response.body
         held = exchange.status is not None and exchange.status < 500 and bare
         yield _beside(exchange, "answers-head-and-options", held, "an answer below 500, to HEAD without a body")
@@ -65,19 +60,19 @@ def head_and_options(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
 
 def unknown_path(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A path that goes on behind an operation's is not found."""
-    if BEYOND in exchange.labels and exchange.status is not None:
+    if Mark.BEYOND in exchange.labels and exchange.status is not None:
         yield _beside(exchange, "is-found-at-its-own-path-only", exchange.status == 404, "status 404")
 
 
 def nowhere(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A path that no operation has is not found."""
-    if NOWHERE in exchange.labels and exchange.status is not None:
+    if Mark.NOWHERE in exchange.labels and exchange.status is not None:
         yield _beside(exchange, "unknown-paths-are-404", exchange.status == 404, "status 404")
 
 
 def documentation(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A Swagger UI is served, as HTML."""
-    if DOCUMENTATION in exchange.labels and exchange.status is not None:
+    if Mark.DOCUMENTATION in exchange.labels and exchange.status is not None:
         response = exchange.response
         page = response is not None and response.media_type == "text/html" and b"swagger" in response.body.lower()
         yield _beside(exchange, "documentation-is-served", exchange.ok and page, "200 with the page of a Swagger UI")

@@ -14,19 +14,10 @@ from conformance.api import multipart
 from conformance.checks import promises
 from conformance.checks.rules import Findings, Rules, came, is_id, seen
 from conformance.ledger import Ledger, says_absent
-from conformance.model import Exchange, Request
+from conformance.model import Exchange, Mark, Purpose, Request
 
 RECORDED_SERVER_ERRORS = frozenset({"pipelines.infer", "models.upload-and-convert"})
 """Operations that were recorded answering 500 to bad input in 2023.4 (wrong rows; an unknown workspace)."""
-
-DESCRIBED = "described"
-"""Label of a request that is as the document describes, and names nothing that does not exist."""
-
-STATUS_INFERRED = "status-inferred"
-"""Label of an exchange whose status was not recorded but follows from its body: nothing is claimed of it here."""
-
-PROMISE, REFUSES = "promise:", "refuses:"
-"""Beginnings of labels that name the row a request is about."""
 
 
 def valid_is_served(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -34,7 +25,11 @@ def valid_is_served(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     if exchange.intent == "valid" and (exchange.status is not None or exchange.response is None):
         if _is_lost(exchange, ledger):
             return
-        narrow = [] if says_absent(exchange) else _about(exchange, PROMISE) or [promises.about(exchange, ledger)]
+        narrow = (
+            []
+            if says_absent(exchange)
+            else Purpose.PROMISE.words(exchange.labels) or [promises.about(exchange, ledger)]
+        )
         held = [slug for slug in narrow if slug and rules.holds(f"{exchange.operation}.{slug}")]
         for slug in held or ["serves-valid-requests"]:
             yield seen(exchange, slug, exchange.ok, "a 2xx status", came(exchange))
@@ -54,12 +49,8 @@ def invalid_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
     if exchange.intent == "invalid" and (exchange.status is not None or exchange.response is None):
         refused = exchange.response is not None and not exchange.ok
         read = promises.broken_by(exchange, rules) if exchange.ok else ""
-        for slug in _about(exchange, REFUSES) or [read or "refuses-invalid-requests"]:
+        for slug in Purpose.REFUSES.words(exchange.labels) or [read or "refuses-invalid-requests"]:
             yield seen(exchange, slug, refused, "a refusal (4xx)", came(exchange))
-
-
-def _about(exchange: Exchange, beginning: str) -> list[str]:
-    return sorted(label.removeprefix(beginning) for label in exchange.labels if label.startswith(beginning))
 
 
 def bad_input_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -71,14 +62,14 @@ def bad_input_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rule
 
 def described_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What is as described may be refused for a reason of the server's, but is not what it breaks on."""
-    if DESCRIBED in exchange.labels and exchange.status is not None:
+    if Mark.DESCRIBED in exchange.labels and exchange.status is not None:
         held = exchange.status < 500
         yield seen(exchange, "survives-described-requests", held, "a success or a refusal (below 500)", came(exchange))
 
 
 def success_is_documented(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A success has the status the contract documents: 202 for an upload, 200 for all else."""
-    if exchange.ok and STATUS_INFERRED not in exchange.labels:
+    if exchange.ok and Mark.STATUS_INFERRED not in exchange.labels:
         documented = rules.success_statuses(exchange.operation or "")
         expected = "status " + " or ".join(map(str, documented))
         held = exchange.status in documented
@@ -87,7 +78,7 @@ def success_is_documented(exchange: Exchange, ledger: Ledger, rules: Rules) -> F
 
 def refusal_is_declared(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What is no success has a status that the document declares."""
-    if exchange.status is not None and not exchange.ok and STATUS_INFERRED not in exchange.labels:
+    if exchange.status is not None and not exchange.ok and Mark.STATUS_INFERRED not in exchange.labels:
         declared = rules.declares(exchange.operation or "", exchange.status)
         yield seen(
             exchange, "refuses-with-a-declared-status", declared, "a status the document declares", came(exchange)

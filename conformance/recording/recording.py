@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.checks.status import STATUS_INFERRED
 from conformance.errors import UsageError
-from conformance.model import Exchange, Headers, Request, Response
+from conformance.model import Exchange, Headers, Mark, Request, Response
 from conformance.recording import foreign
 from conformance.recording.moments import seconds_of
 from conformance.spec.document import Document
@@ -74,7 +73,7 @@ def parse(raw: Mapping[str, Any], document: Document, name: str = "", folder: Pa
         started=seconds_of(raw.get("started")),
         ended=seconds_of(raw.get("ended")),
         source=name,
-        labels=frozenset({STATUS_INFERRED}) if inferred else frozenset(),
+        labels=frozenset({Mark.STATUS_INFERRED}) if inferred else frozenset(),
     )
     order = raw.get("order")
     return Recording(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance.model import Exchange, Finding, Headers, Request, Response
+from conformance.model import Exchange, Finding, Headers, Request, Response, label_of
 
 _LARGEST_BODY = 1024 * 1024
 """Bytes of a body that travel; what is larger is evidence nobody reads, and its report says so by a length."""
@@ -64,7 +64,7 @@ def to_exchange(plain: Mapping[str, Any]) -> Exchange:
         ended=plain["ended"],
         failure=plain["failure"],
         intent=plain["intent"],
-        labels=frozenset(plain["labels"]),
+        labels=frozenset(map(label_of, plain["labels"])),
     )
 
 

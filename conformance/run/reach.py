@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.api import multipart
-from conformance.model import Exchange
+from conformance.model import Exchange, Mark
 from conformance.spec.document import Document
 from conformance.spec.validation import FastValidator
 
 _EXPRESSION = re.compile(r"\{(\$[^}]+)\}")
 _INDEX = re.compile(r"\[\d+\]")
 LINK, KEYWORD, MET, VIOLATED = "link", "keyword", "met", "violated"
-JUDGED = "generated"
-"""Label of requests whose bodies count for keywords."""
 
 
 class Reach:
@@ -34,7 +32,7 @@ class Reach:
     def marks(self, exchange: Exchange) -> list[str]:
         """The marks of one exchange, given all before it."""
         found = list(self._followed(exchange)) if exchange.ok else []
-        if JUDGED in exchange.labels:
+        if Mark.GENERATED in exchange.labels:
             found += self._keywords(exchange)
         return found
 

@@ -12,10 +12,9 @@ from typing import IO, Any
 
 from conformance.api import multipart
 from conformance.checks import Rules
-from conformance.checks.deployments import DEADLINE
 from conformance.errors import UsageError
 from conformance.ledger import Stage
-from conformance.model import Exchange, Headers, Request
+from conformance.model import Exchange, Headers, Intent, Mark, Request, label_of
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, Settings, emulator_for, new_run_id, open_target
 from conformance.targets.live import own
@@ -66,7 +65,7 @@ class Replay:
         content: bytes | str = b"",
         files: Iterable[FormFile] = (),
         headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-        intent: str = "",
+        intent: Intent = "",
         labels: Iterable[str] = (),
         authorized: bool = True,
         until: str = "",
@@ -82,7 +81,9 @@ class Replay:
         request = Request(method, path, Headers(fields), body)
         if until:
             return self._awaited(request, until)
-        return self._session.send(request, intent=intent, labels=frozenset(labels), authenticated=authorized)
+        return self._session.send(
+            request, intent=intent, labels=frozenset(map(label_of, labels)), authenticated=authorized
+        )
 
     def broken(self, requirement: str) -> list[str]:
         """How a requirement was seen broken so far, one sentence each; empty where it was not."""
@@ -93,7 +94,7 @@ class Replay:
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
             last = time.monotonic() >= deadline
-            exchange = self._session.send(request, labels=frozenset({DEADLINE}) if last else frozenset())
+            exchange = self._session.send(request, labels=frozenset({Mark.DEADLINE}) if last else frozenset())
             answer = exchange.answer
             word = answer.get("status") if isinstance(answer, dict) else None
             if last or until in (word, str(exchange.status)):

@@ -15,7 +15,7 @@ from conformance.api.operations import changing
 from conformance.checks import Rules, judge
 from conformance.errors import RequestsSpentError, TargetUnreachableError
 from conformance.ledger import Ledger
-from conformance.model import Exchange, Finding, Headers, Request
+from conformance.model import Exchange, Finding, Headers, Intent, Label, Mark, Request
 from conformance.redaction import redact_text
 from conformance.reporting.timeline import event_of
 from conformance.run.patience import Patience
@@ -34,14 +34,8 @@ _MOST_SHOWN = 5
 _GIVING = changing() | {"models.list-versions"}
 """Operations whose successes later requests build on."""
 
-CLEANING = "cleaning"
-"""Label of what undeploys what a run deployed; it may use what the ceiling on requests keeps back."""
-
 _CLEANING_EACH = 12
 """Requests kept for each deployment: its undeploy, and the polls until it is gone."""
-
-TOGETHER = "together"
-"""Label of requests that were sent at the same moment."""
 
 
 class Sender(Protocol):
@@ -118,7 +112,7 @@ class Session:
         self._reach = Reach(rules.document, rules.validator)
         self._keep = keep
         self._lock = threading.RLock()
-        self._labels: frozenset[str] = frozenset()
+        self._labels: frozenset[Label] = frozenset()
 
     def keep_with(self, keep: Callable[[Exchange], None]) -> None:
         """Hand every exchange from now on to `keep`."""
@@ -128,8 +122,8 @@ class Session:
         self,
         request: Request,
         *,
-        intent: str = "",
-        labels: frozenset[str] = frozenset(),
+        intent: Intent = "",
+        labels: frozenset[Label] = frozenset(),
         authenticated: bool = True,
     ) -> Exchange:
         """Send, judge and fold. Raises TargetUnreachableError where the target as a whole no longer answers."""
@@ -138,7 +132,9 @@ class Session:
         self.take(exchange)
         return exchange
 
-    def send_together(self, requests: Sequence[Request], *, intent: str = "", stagger: float = 0.0) -> list[Exchange]:
+    def send_together(
+        self, requests: Sequence[Request], *, intent: Intent = "", stagger: float = 0.0
+    ) -> list[Exchange]:
         """Send several requests at the same moment, each `stagger` seconds after the one before it.
 
         They are judged in the order in which they stand here, whichever was answered first. Raises what the first
@@ -153,7 +149,7 @@ class Session:
 
         with ThreadPoolExecutor(len(requests)) as pool:
             sending = [pool.submit(late, index, request) for index, request in enumerate(requests)]
-        exchanges = [self._sent(future.result(), intent, frozenset({TOGETHER})) for future in sending]
+        exchanges = [self._sent(future.result(), intent, frozenset({Mark.TOGETHER})) for future in sending]
         for exchange in exchanges:
             self.take(exchange)
         return exchanges
@@ -161,7 +157,7 @@ class Session:
     def _spare(self, coming: int = 1) -> None:
         """Keep enough of the ceiling on requests to undeploy what is deployed; raises RequestsSpentError."""
         ceiling = getattr(self.target, "ceiling", None)
-        if ceiling is None or CLEANING in self._labels:
+        if ceiling is None or Mark.CLEANING in self._labels:
             return
         left = ceiling - self.target.requests - coming
         if left < _CLEANING_EACH * sum(1 for _ in self.ledger.live()):
@@ -170,7 +166,7 @@ class Session:
                 "Raise --max-requests."
             )
 
-    def _sent(self, exchange: Exchange, intent: str, labels: frozenset[str]) -> Exchange:
+    def _sent(self, exchange: Exchange, intent: Intent, labels: frozenset[Label]) -> Exchange:
         exchange = replace(exchange, intent=intent, labels=exchange.labels | labels | self._labels)
         if (exchange.response is None or exchange.status in _GATEWAY_DOWN) and not self.answers():
             came = exchange.failure or f"status {exchange.status}"
@@ -249,7 +245,7 @@ class Session:
         return False
 
     @contextmanager
-    def labelled(self, *labels: str) -> Iterator[None]:
+    def labelled(self, *labels: Label) -> Iterator[None]:
         """Whatever is sent inside carries these labels."""
         before = self._labels
         self._labels = before | frozenset(labels)

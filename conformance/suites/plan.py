@@ -15,9 +15,7 @@ from conformance.api.client import (
     infer_path,
     steps_of,
 )
-from conformance.checks.inference import BEFORE_RUNNING
-from conformance.checks.readings import READING
-from conformance.checks.status import PROMISE
+from conformance.model import Mark, Purpose
 from conformance.run.session import Session
 from conformance.suites.model import Model
 
@@ -66,7 +64,7 @@ class Ground:
 
     def promising(self, slug: str) -> PipelineClient:
         """A client whose requests are judged under that row of their operation."""
-        return self.client.meaning("valid", PROMISE + slug)
+        return self.client.meaning("valid", Purpose.PROMISE.of(slug))
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _by_models(ground: Ground) -> Running:
         ), name,
     )  # fmt: skip
     made = ground.deployed(promising.deploy(name, created, models=[ground.uploads.first]), created)
-    asking = ground.client.meaning("", BEFORE_RUNNING)
+    asking = ground.client.meaning("", Mark.BEFORE_RUNNING)
     asking.infer(infer_path(f"{name}-{made}", name), ground.model.column, [ground.model.tutorial_row()])
     return Running(name, created, made, f"{name}-{made}")
 
@@ -116,7 +114,7 @@ def _by_model_ids(ground: Ground) -> Running:
     older = ground.created(
         ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.second)), name
     )
-    asking = ground.client.meaning("", READING + "takes-a-deploy-id-unlike-the-name")
+    asking = ground.client.meaning("", Purpose.READING.of("takes-a-deploy-id-unlike-the-name"))
     given: dict[str, Any] = {"model_ids": [ground.uploads.second_id]}
     deploy_id = other if asking.deploy(other, older, **given).ok else name
     made = ground.deployed(ground.promising("takes-model-ids").deploy(deploy_id, older, **given), older)
@@ -218,12 +216,12 @@ def _both(client: PipelineClient, running: Running) -> Reply[None]:
 
 
 def _deployment_alone(client: PipelineClient, running: Running) -> Reply[None]:
-    promising = client.meaning("valid", PROMISE + "takes-the-deployment-id-alone")
+    promising = client.meaning("valid", Purpose.PROMISE.of("takes-the-deployment-id-alone"))
     return promising.undeploy(deployment_id=running.deployment_id)
 
 
 def _pipeline_alone(client: PipelineClient, running: Running) -> Reply[None]:
-    promising = client.meaning("valid", PROMISE + "takes-the-pipeline-id-alone")
+    promising = client.meaning("valid", Purpose.PROMISE.of("takes-the-pipeline-id-alone"))
     return promising.undeploy(pipeline_id=running.pipeline.pipeline_pk_id)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
-from conformance.model import Headers, Request
+from conformance.model import Aim, Headers, Request
 from conformance.targets.credentials import Credentials, FetchedToken
 from conformance.targets.tokens import Claims, Key, strangers_key
 
@@ -17,17 +17,17 @@ _LEEWAY_SECONDS = 60.0
 """How long after its end a gateway may still take a token (Envoy's default); sooner, an acceptance says nothing."""
 
 
-def falsely(probe: str, request: Request, credentials: Credentials | None, signing_key: str = "") -> Request | None:
+def falsely(probe: Aim, request: Request, credentials: Credentials | None, signing_key: str = "") -> Request | None:
     """The request with the credentials that a probe tries; None where they cannot be made of what is at hand.
 
     `credentials` are the caller's good ones, `signing_key` a PEM file with the issuer's key where it is known.
     """
     token = credentials.authorization().removeprefix("Bearer ") if credentials else ""
-    if probe == "identity:query":
+    if probe.word == "query":
         return replace(request, url=f"{request.url}?{urlencode({'access_token': token})}") if token else None
-    if probe == "identity:none":
+    if probe.word == "none":
         return request
-    if probe == "identity:basic":
+    if probe.word == "basic":
         header = f"Basic {base64.b64encode(b'conformance:conformance').decode()}"
     else:
         false = _false_token(probe, token, credentials, signing_key)
@@ -37,37 +37,37 @@ def falsely(probe: str, request: Request, credentials: Credentials | None, signi
     return replace(request, headers=Headers([*request.headers.fields, ("Authorization", header)]))
 
 
-def _false_token(probe: str, token: str, credentials: Credentials | None, signing_key: str) -> str | None:
-    if probe == "identity:garbage":
+def _false_token(probe: Aim, token: str, credentials: Credentials | None, signing_key: str) -> str | None:
+    if probe.word == "garbage":
         return "not.a.token"
     claims = Claims.of(token)
-    if probe == "identity:truncated":
+    if probe.word == "truncated":
         return token[: -max(8, len(token) // 8)] if token else None
-    if probe == "identity:prefixed":
+    if probe.word == "prefixed":
         return f"x{token}" if token else None
     if claims is None:
         return None
-    if probe == "identity:unsigned":
+    if probe.word == "unsigned":
         return claims.unsigned()
-    if probe == "identity:forged":
+    if probe.word == "forged":
         return claims.signed(strangers_key())
     return _untimely(probe, claims, credentials, signing_key)
 
 
-def _untimely(probe: str, claims: Claims, credentials: Credentials | None, signing_key: str) -> str | None:
+def _untimely(probe: Aim, claims: Claims, credentials: Credentials | None, signing_key: str) -> str | None:
     """Expired, not valid yet, or for others: signed by the issuer's key where we have it, else what a run comes by."""
     now = int(time.time())
     if signing_key:
         changes: dict[str, dict[str, object]] = {
-            "identity:expired": {"iat": now - 2 * _HOUR, "exp": now - _HOUR},
-            "identity:early": {"iat": now, "nbf": now + _HOUR, "exp": now + 2 * _HOUR},
-            "identity:audience": {"aud": "another-service"},
+            "expired": {"iat": now - 2 * _HOUR, "exp": now - _HOUR},
+            "early": {"iat": now, "nbf": now + _HOUR, "exp": now + 2 * _HOUR},
+            "audience": {"aud": "another-service"},
         }
-        return claims.signed(Key.read(Path(signing_key)), **changes[probe])
+        return claims.signed(Key.read(Path(signing_key)), **changes[probe.word])
     if not isinstance(credentials, FetchedToken):
         return None
-    if probe == "identity:audience":
+    if probe.word == "audience":
         return credentials.refresh_token or None
     first = Claims.of(credentials.first)
-    expires = first.claims.get("exp") if first and probe == "identity:expired" else None
+    expires = first.claims.get("exp") if first and probe.word == "expired" else None
     return credentials.first if isinstance(expires, int) and now > expires + _LEEWAY_SECONDS else None

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.api.client import PANDAS_RECORDS, infer_path
 from conformance.checks.auth import PROBES
-from conformance.model import Exchange, Headers, Request
+from conformance.model import Aim, Exchange, Headers, Label, Purpose, Request
 from conformance.run.session import Session
 from conformance.run.settings import Settings
 from conformance.suites.requests import NOT_GIVEN, OPERATIONS, json_request, plain_request
@@ -18,7 +18,7 @@ from conformance.suites.strangers import falsely
 from conformance.targets.credentials import Credentials, FetchedToken, client_credentials
 
 Named = Callable[[str], str]
-_LATE = ("identity:expired",)
+_LATE = (Purpose.IDENTITY.of("expired"),)
 
 
 def _parameters() -> list[object]:
@@ -31,7 +31,7 @@ def _parameters() -> list[object]:
 
 @pytest.mark.parametrize(("probe", "operation"), _parameters())
 def test_strangers_are_refused(
-    session: Session, settings: Settings, named: Named, workspace_id: int, probe: str, operation: str
+    session: Session, settings: Settings, named: Named, workspace_id: int, probe: Aim, operation: str
 ) -> None:
     plain = plain_request(operation, named, workspace_id)
     request = falsely(probe, plain, _credentials(session), settings.signing_key)
@@ -50,12 +50,12 @@ def test_tokens_of_the_password_and_refresh_grants_are_good(session: Session) ->
         pytest.skip("the token was given, not fetched")
     credentials.authorization()
     if credentials.grant == "password" and (anew := credentials.anew()):
-        _granted(session, "grant:password", anew)
+        _granted(session, Purpose.GRANT.of("password"), anew)
     if refreshed := credentials.refreshed():
-        _granted(session, "grant:refresh", refreshed)
+        _granted(session, Purpose.GRANT.of("refresh"), refreshed)
 
 
-def _granted(session: Session, label: str, token: str) -> Exchange:
+def _granted(session: Session, label: Label, token: str) -> Exchange:
     request = json_request("workspaces.list", {})
     fields = Headers([*request.headers.fields, ("Authorization", f"Bearer {token}")])
     return session.send(replace(request, headers=fields), authenticated=False, labels=frozenset({label}))
@@ -72,4 +72,4 @@ def test_a_token_of_the_client_credentials_grant_is_good_for_inference(
     path = infer_path(f"{named('stranger')}-{NOT_GIVEN}", named("stranger"))
     fields = Headers({"Content-Type": PANDAS_RECORDS, "Authorization": f"Bearer {token}"})
     request = Request("POST", path, fields, b"[]")
-    session.send(request, authenticated=False, labels=frozenset({"grant:client-credentials"}))
+    session.send(request, authenticated=False, labels=frozenset({Purpose.GRANT.of("client-credentials")}))

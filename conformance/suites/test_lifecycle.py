@@ -8,9 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from conformance.api.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, arrow_stream, infer_path, steps_of
-from conformance.checks.deployments import ELSEWHERE, NEVER_WAS
-from conformance.checks.readings import READING
-from conformance.checks.status import PROMISE, REFUSES
+from conformance.model import Mark, Purpose
 from conformance.run.settings import Settings
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
@@ -23,12 +21,12 @@ ARROW_STREAM = "application/vnd.apache.arrow.stream"
 
 def asking(client: PipelineClient, slug: str) -> PipelineClient:
     """A client whose requests are sent to learn how the instance reads them."""
-    return client.meaning("", READING + slug)
+    return client.meaning("", Purpose.READING.of(slug))
 
 
 def promising(client: PipelineClient, slug: str) -> PipelineClient:
     """A client whose requests must be served, under that row of their operation."""
-    return client.meaning("valid", PROMISE + slug)
+    return client.meaning("valid", Purpose.PROMISE.of(slug))
 
 
 def deploying(client: PipelineClient, slug: str, body: dict[str, object]) -> None:
@@ -57,13 +55,15 @@ def test_the_same_bytes_again_are_another_version(
 
 @pytest.mark.about("models.upload-and-convert.takes-any-file-name")
 def test_a_file_without_an_ending(client: PipelineClient, named: Named, workspace_id: int, model: Model) -> None:
-    ending = client.meaning("valid", PROMISE + "takes-any-file-name", READING + "takes-a-file-name-without-ending")
+    ending = client.meaning(
+        "valid", Purpose.PROMISE.of("takes-any-file-name"), Purpose.READING.of("takes-a-file-name-without-ending")
+    )
     ending.upload_model(named("unending"), workspace_id, model.content, file_name="model")
 
 
 @pytest.mark.about("models.upload-and-convert.refuses-an-unknown-ending")
 def test_a_file_of_no_known_ending(client: PipelineClient, named: Named, workspace_id: int, model: Model) -> None:
-    refused = client.meaning("invalid", REFUSES + "refuses-an-unknown-ending")
+    refused = client.meaning("invalid", Purpose.REFUSES.of("refuses-an-unknown-ending"))
     for file_name in ("model", "model.bin"):
         refused.upload_model(named("unending"), workspace_id, model.content, file_name=file_name)
 
@@ -83,7 +83,7 @@ def test_versions_are_listed_by_name_and_by_key(
     if isinstance(key, int):
         client.list_model_versions(models_pk_id=key)
         asking(client, "joins-its-filters-by-or").list_model_versions(uploads.first.name, key)
-    client.meaning("", NEVER_WAS).list_model_versions(model_id=named("never-uploaded"))
+    client.meaning("", Mark.NEVER_WAS).list_model_versions(model_id=named("never-uploaded"))
 
 
 def test_pipelines_are_created_empty_with_steps_and_without_a_definition(
@@ -139,7 +139,7 @@ def test_copies_of_a_version_and_with_an_engine_config(
 
 
 def test_what_never_was_is_not_found(client: PipelineClient, named: Named, workspace_id: int, model: Model) -> None:
-    unknown = client.meaning("", NEVER_WAS)
+    unknown = client.meaning("", Mark.NEVER_WAS)
     unknown.deployment_status(named("never-2147000001"))
     unknown.external_url(workspace_id, named("never"))
     unknown.infer(infer_path(named("never-2147000001"), named("never")), model.column, [model.tutorial_row()])
@@ -184,7 +184,7 @@ def test_a_version_is_deployed_by_its_uuid(client: PipelineClient, running: Runn
 
 def test_status_names_pipeline_and_models(client: PipelineClient, running: Running, named: Named) -> None:
     client.deployment_status(running.name)
-    unknown = client.meaning("", NEVER_WAS)
+    unknown = client.meaning("", Mark.NEVER_WAS)
     unknown.deployment_status(f"{named('never')}-{running.deployment_id}")
     unknown.deployment_status(f"{running.name.rpartition('-')[0]}-{NOT_GIVEN}")
     body = json.dumps({"id": running.name}).encode()
@@ -195,7 +195,7 @@ def test_a_url_keeps_to_its_workspace(
     client: PipelineClient, running: Running, named: Named, workspace_id: int, elsewhere: int
 ) -> None:
     client.external_url(workspace_id, running.pipeline_name)
-    client.meaning("", ELSEWHERE).external_url(elsewhere, running.pipeline_name)
+    client.meaning("", Mark.ELSEWHERE).external_url(elsewhere, running.pipeline_name)
 
 
 @pytest.mark.needs("by-ids")

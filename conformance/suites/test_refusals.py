@@ -9,10 +9,7 @@ import pytest
 
 from conformance.api.client import PipelineClient, steps_of
 from conformance.api.operations import INFER, UPLOAD
-from conformance.checks.deployments import AFTER_REFUSAL
-from conformance.checks.models import RUBBISH
-from conformance.checks.status import PROMISE, REFUSES
-from conformance.model import Headers
+from conformance.model import Headers, Mark, Purpose
 from conformance.run.session import Session
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
@@ -62,18 +59,18 @@ def _parameters(*operations: str) -> list[object]:
 @pytest.mark.parametrize("refusal", _parameters(), ids=str)
 def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yard: Yard, refusal: Refusal) -> None:
     _read(client, yard)
-    after = client.meaning("", AFTER_REFUSAL + refusal.operation)
+    after = client.meaning("", Purpose.AFTER_REFUSAL.of(refusal.operation))
     sent, withheld = 0, ""
     for request in refusal.requests(yard):
         try:
-            exchange = session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
+            exchange = session.send(request, intent="invalid", labels=frozenset({Purpose.REFUSES.of(refusal.slug)}))
         except RefusedError as error:  # on a live target: a careless server might read an id of others from it
             withheld = str(error)
             continue
         sent += 1
         if exchange.ok:
             continue  # it was served, which its own row tells of: what changed by it is no more than it asked for
-        _read(client.meaning("valid", AFTER_REFUSAL + refusal.operation), yard)
+        _read(client.meaning("valid", Purpose.AFTER_REFUSAL.of(refusal.operation)), yard)
         if refusal.operation == "pipelines.deploy":
             after.external_url(yard.workspace_id, yard.pipeline_name)
     if not sent:
@@ -87,7 +84,7 @@ def test_what_a_deployment_cannot_be_asked_by_is_refused(
 ) -> None:
     asked = replace(yard, serving=deployments.running("main"))
     for request in refusal.requests(asked):
-        session.send(request, intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
+        session.send(request, intent="invalid", labels=frozenset({Purpose.REFUSES.of(refusal.slug)}))
 
 
 def _read(client: PipelineClient, yard: Yard) -> None:
@@ -107,11 +104,11 @@ def test_a_refused_undeploy_ends_nothing(
     for body in ({}, {"deployment_id": "seven"}, {"deployment_id": [running.deployment_id]}, in_part):
         about = "takes-ids-as-integers-only" if body else "requires-an-id"
         request = json_request("pipelines.undeploy", body)
-        answer = session.send(request, intent="invalid", labels=frozenset({REFUSES + about}))
+        answer = session.send(request, intent="invalid", labels=frozenset({Purpose.REFUSES.of(about)}))
         if answer.ok:
             deployments.lost("main", answer)
             return
-        after = client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy")
+        after = client.meaning("", Purpose.AFTER_REFUSAL.of("pipelines.undeploy"))
         after.deployment_status(running.name)
         served = after.infer(running.url, model.column, [model.tutorial_row()])
         if not served.ok:
@@ -126,13 +123,15 @@ def test_a_strangers_requests_change_nothing(
     running = deployments.running("main")
     creating = json_request("pipelines.create", yard.body("pipelines.create"))
     undeploying = json_request("pipelines.undeploy", {"deployment_id": running.deployment_id})
-    for probe, token in (("identity:none", ""), ("identity:garbage", "not.a.token")):
+    for word, token in (("none", ""), ("garbage", "not.a.token")):
         for request in (creating, undeploying):
             fields = Headers([*request.headers.fields, *([("Authorization", f"Bearer {token}")] if token else [])])
             _read(client, yard)
-            session.send(replace(request, headers=fields), authenticated=False, labels=frozenset({probe}))
+            session.send(
+                replace(request, headers=fields), authenticated=False, labels=frozenset({Purpose.IDENTITY.of(word)})
+            )
             _read(client, yard)
-        found = client.meaning("", f"{AFTER_REFUSAL}pipelines.undeploy").deployment_status(running.name)
+        found = client.meaning("", Purpose.AFTER_REFUSAL.of("pipelines.undeploy")).deployment_status(running.name)
         if not found.ok:
             deployments.lost("main", found.exchange)
             return
@@ -147,8 +146,10 @@ def test_rows_that_cannot_be_computed_are_refused(
     if not client.infer(running.url, model.column, [model.tutorial_row()]).ok:
         return
     for request in refusal.requests(yard):
-        session.send(replace(request, url=running.url), intent="invalid", labels=frozenset({REFUSES + refusal.slug}))
-        serving = client.meaning("valid", f"{PROMISE}serves-on-after-bad-input")
+        session.send(
+            replace(request, url=running.url), intent="invalid", labels=frozenset({Purpose.REFUSES.of(refusal.slug)})
+        )
+        serving = client.meaning("valid", Purpose.PROMISE.of("serves-on-after-bad-input"))
         served = serving.infer(running.url, model.column, [model.tutorial_row()])
         if not served.ok:
             deployments.lost("main", served.exchange)
@@ -166,14 +167,14 @@ def test_a_model_of_another_workspace_is_refused(
         "pipeline_version_pk_id": created.pipeline_variant_pk_id,
         "models": [uploads.first.as_json()],
     }
-    labels = frozenset({f"{REFUSES}refuses-models-of-another-workspace"})
+    labels = frozenset({Purpose.REFUSES.of("refuses-models-of-another-workspace")})
     session.send(json_request("pipelines.deploy", body), intent="invalid", labels=labels)
 
 
 def test_a_file_that_is_no_model(client: PipelineClient, session: Session, yard: Yard) -> None:
     metadata = yard.body(UPLOAD) | {"name": yard.named("rubbish")}
-    session.send(upload(metadata, b"this is no model"), labels=frozenset({RUBBISH}))
-    client.meaning("", RUBBISH).list_model_versions(model_id=yard.named("rubbish"))
+    session.send(upload(metadata, b"this is no model"), labels=frozenset({Mark.RUBBISH}))
+    client.meaning("", Mark.RUBBISH).list_model_versions(model_id=yard.named("rubbish"))
 
 
 @pytest.mark.parametrize("odd", sorted(NAMES))

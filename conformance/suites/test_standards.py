@@ -10,9 +10,7 @@ import pytest
 
 from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.api.operations import COPY, DEPLOY, INFER, UNDEPLOY, UPLOAD, Known, row_of
-from conformance.checks.standards import ABOUT, ASKING, BEYOND, DOCUMENTATION, METHOD, NOWHERE
-from conformance.checks.status import DESCRIBED, PROMISE, REFUSES
-from conformance.model import Headers, Request
+from conformance.model import Headers, Label, Mark, Purpose, Request
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, Settings
 from conformance.suites.deployments import Deployments
@@ -39,27 +37,27 @@ def test_another_method_is_refused(session: Session, named: Named, workspace_id:
     plain = plain_request(operation, named, workspace_id)
     for method in OTHER_METHODS:
         request = Request(method, plain.url) if method == "GET" else replace(plain, method=method)
-        session.send(request, labels=frozenset({METHOD, ABOUT + operation}))
+        session.send(request, labels=frozenset({Mark.METHOD, Purpose.ABOUT.of(operation)}))
 
 
 @pytest.mark.needs("main")
 def test_another_method_computes_nothing(session: Session, served: Callable[[str], Request]) -> None:
     request = served(INFER)
     for method in OTHER_METHODS:
-        session.send(replace(request, method=method), labels=frozenset({METHOD, ABOUT + INFER}))
+        session.send(replace(request, method=method), labels=frozenset({Mark.METHOD, Purpose.ABOUT.of(INFER)}))
 
 
 @pytest.mark.parametrize("operation", each(OPERATIONS))
 def test_head_and_options_are_answered(session: Session, named: Named, workspace_id: int, operation: str) -> None:
     plain = plain_request(operation, named, workspace_id)
     for method in ("HEAD", "OPTIONS"):
-        session.send(Request(method, plain.url), labels=frozenset({ASKING, ABOUT + operation}))
+        session.send(Request(method, plain.url), labels=frozenset({Mark.HEAD_OR_OPTIONS, Purpose.ABOUT.of(operation)}))
 
 
 @pytest.mark.parametrize("longer", each(sorted(WITH_FIELDS)))
 def test_a_longer_path_is_not_found(session: Session, named: Named, workspace_id: int, longer: str) -> None:
     plain = plain_request(longer, named, workspace_id)
-    labels = frozenset({BEYOND, ABOUT + longer})
+    labels: frozenset[Label] = frozenset({Mark.BEYOND, Purpose.ABOUT.of(longer)})
     session.send(replace(plain, url=f"{plain.url}/and-on"), labels=labels)
     session.send(replace(plain, url=f"{plain.url}s"), labels=labels)
 
@@ -67,12 +65,12 @@ def test_a_longer_path_is_not_found(session: Session, named: Named, workspace_id
 def test_an_unknown_path_is_not_found(session: Session) -> None:
     for path in ("no/such_operation", "pipelines"):
         request = Request("POST", API + path, Headers({"Content-Type": JSON}), b"{}")
-        session.send(request, labels=frozenset({NOWHERE, f"{ABOUT}api"}))
+        session.send(request, labels=frozenset({Mark.NOWHERE, Purpose.ABOUT.of("api")}))
 
 
 def test_the_documentation_is_served(session: Session) -> None:
     request = Request("GET", f"{API}docs", Headers({"Accept": "text/html"}))
-    session.send(request, authenticated=False, labels=frozenset({DOCUMENTATION, f"{ABOUT}api"}))
+    session.send(request, authenticated=False, labels=frozenset({Mark.DOCUMENTATION, Purpose.ABOUT.of("api")}))
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +124,7 @@ def served(
 @pytest.mark.parametrize("operation", each(OPERATIONS))
 def test_another_media_type_is_refused(session: Session, operation: str, served: Callable[[str], Request]) -> None:
     request = replace(served(operation), headers=Headers({"Content-Type": "application/x-conformance"}))
-    session.send(request, intent="invalid", labels=frozenset({f"{REFUSES}refuses-another-media-type"}))
+    session.send(request, intent="invalid", labels=frozenset({Purpose.REFUSES.of("refuses-another-media-type")}))
 
 
 @pytest.mark.needs("main")
@@ -136,7 +134,7 @@ def test_a_media_type_is_read_in_any_case_and_with_parameters(
 ) -> None:
     odd = ODD_RECORDS if reading == INFER else ODD_JSON
     request = replace(served(reading), headers=Headers({"Content-Type": odd}))
-    session.send(request, intent="valid", labels=frozenset({f"{PROMISE}takes-parameters-of-media-types"}))
+    session.send(request, intent="valid", labels=frozenset({Purpose.PROMISE.of("takes-parameters-of-media-types")}))
 
 
 @pytest.mark.needs("main")
@@ -171,11 +169,11 @@ def test_what_is_described_is_no_server_error(
         request = upload(fields | {"image_path": None}, b"no model")
     else:
         request = replace(request, body=json.dumps(request.json | changes[operation]).encode())
-    session.send(request, labels=frozenset({DESCRIBED}))
+    session.send(request, labels=frozenset({Mark.DESCRIBED}))
     if operation == "pipelines.deploy" and settings.kind == EMULATED:  # on a live target a deployment costs
         fresh = client.create_pipeline(named("described-deployed"), workspace_id, {}).value
         session.send(json_request(operation, {
             "deploy_id": name,
             "pipeline_id": fresh.pipeline_pk_id,
             "pipeline_version_pk_id": fresh.pipeline_variant_pk_id,
-        }), labels=frozenset({DESCRIBED}))  # fmt: skip
+        }), labels=frozenset({Mark.DESCRIBED}))  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.api.client import ApiError, PipelineClient, Reply
-from conformance.checks.deployments import DEADLINE
+from conformance.model import Mark
 from conformance.run.patience import Patience
 from conformance.targets.waits import awaiting
 
@@ -40,7 +40,7 @@ def _polled_until_running(client: PipelineClient, name: str, patience: Patience,
     while True:
         waited = time.monotonic() - began
         last = waited >= seconds or (error_since is not None and time.monotonic() - error_since >= ERROR_SECONDS)
-        reply = polling.meaning("", DEADLINE).deployment_status(name) if last else polling.deployment_status(name)
+        reply = polling.meaning("", Mark.DEADLINE).deployment_status(name) if last else polling.deployment_status(name)
         status = _status(reply.exchange.answer) if reply.ok else ""
         if status == RUNNING:
             return time.monotonic() - began
@@ -65,7 +65,7 @@ def _polled_until_gone(client: PipelineClient, name: str, patience: Patience, be
     while True:
         waited = time.monotonic() - began
         last = waited >= seconds
-        polling = client.meaning("", DEADLINE) if last else client.meaning("")
+        polling = client.meaning("", Mark.DEADLINE) if last else client.meaning("")
         reply = polling.deployment_status(name)
         if reply.status == 404:
             return time.monotonic() - began

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from conformance.errors import CredentialsRefusedError, RequestsSpentError
-from conformance.model import Exchange, Headers, Operation, Request, Response
+from conformance.model import Exchange, Headers, Mark, Operation, Request, Response
 from conformance.targets.address import Origin, beneath, is_beneath, path_within, token_may_go
 from conformance.targets.credentials import Credentials
 from conformance.targets.reception import BOUNDS, Bounds, receive
@@ -19,8 +19,6 @@ from conformance.targets.safety.holdings import Holdings
 from conformance.targets.safety.limits import UNLIMITED, Breaker, Limits
 
 USER_AGENT = "wallaroo-conformance"
-TURNED_AWAY = "turned-away"
-"""Label of an exchange whose request was refused with one good token, and answered with the next."""
 
 _MOST_WAITING = 60.0
 """Seconds that one request waits in all because the target says 429."""
@@ -98,7 +96,7 @@ class Target:
         if self._credentials.renew():
             exchange = self._once(request, True)
             if exchange.status not in (401, None):
-                return replace(exchange, labels=exchange.labels | {TURNED_AWAY})
+                return replace(exchange, labels=exchange.labels | {Mark.TURNED_AWAY})
         if exchange.status == 401:
             statuses = [self._once(_read(self.url, path), True).status for path in _READS]
             if all(status in _REFUSED for status in statuses):

@@ -16,7 +16,7 @@ import pyarrow as pa
 from conformance.api import multipart
 from conformance.api.client import PANDAS_RECORDS, arrow_file
 from conformance.ledger import Ledger
-from conformance.model import Exchange, Headers, Request, Response
+from conformance.model import Exchange, Headers, Request, Response, label_of
 from conformance.spec.document import Document
 
 HOST = "https://x.api.example"
@@ -84,7 +84,15 @@ def post(
     )
     response = Response(status, Headers(fields), told, elapsed)
     ended = None if started is None else started + 0.01
-    return Exchange(request, response, operation, started=started, ended=ended, intent=intent, labels=frozenset(labels))
+    return Exchange(
+        request,
+        response,
+        operation,
+        started=started,
+        ended=ended,
+        intent=intent,
+        labels=frozenset(map(label_of, labels)),
+    )
 
 
 def workspace(number: int = 10, name: str = "ours", **options: Any) -> Exchange:

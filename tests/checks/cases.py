@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from conformance.checks.inference import BEFORE_RUNNING
 from conformance.model import Exchange
 from tests.checks.built import (
     ARROW,
@@ -254,7 +253,7 @@ CASES = (
     Case("pipelines.infer.nothing-routed-is-404", infer(b"", 404, labels=[_FRESH]), infer(b"", 503, labels=[_FRESH])),
     Case("pipelines.infer.says-nothing-where-nothing-is-routed", infer(b"", 404), infer(b"gone", 404)),
     Case("pipelines.infer.before-running-it-serves-or-says-no-more",
-         infer(b"", 503, labels=[BEFORE_RUNNING]), infer([{"error": "no"}], 500, labels=[BEFORE_RUNNING]), MADE),
+         infer(b"", 503, labels=["before-running"]), infer([{"error": "no"}], 500, labels=["before-running"]), MADE),
     Case("pipelines.infer.answers-one-record-a-row", infer(), infer([record(row) for row in ROWS[:2]]), SERVING),
     Case("pipelines.infer.echoes-its-input", infer(), infer(_rows({"in": {"dense_input": [9.0, 9.0, 9.0]}})), SERVING),
     Case("pipelines.infer.computes-the-model", infer(), infer(_rows({"out": {OUTPUT: [12.001]}})), SERVING),

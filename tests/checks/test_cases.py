@@ -8,8 +8,7 @@ import pytest
 
 from conformance.api.client import arrow_stream
 from conformance.checks import Rules, judge
-from conformance.checks.deployments import AFTER_REFUSAL
-from conformance.model import Exchange, Finding
+from conformance.model import Exchange, Finding, Purpose
 from tests.checks.built import (
     ARROW,
     COLUMN,
@@ -87,7 +86,7 @@ def test_an_arrow_stream_is_no_arrow_file() -> None:
 
 def test_a_workspace_of_a_run_of_ours_is_no_sign_of_a_refusal_that_was_carried_out() -> None:
     before = (workspace(), listed_workspaces(OURS), post("workspaces.create", {}, ERROR, 400))
-    label = f"{AFTER_REFUSAL}workspaces.create"
+    label = Purpose.AFTER_REFUSAL.of("workspaces.create")
     for name, held in (("conformance-0123abcd-gw1-workspace", True), ("untitled", False)):
         exchange = replace(listed_workspaces(OURS, THEIRS | {"name": name}), labels=frozenset({label}))
         found = judge(exchange, after(*before), RULES)

@@ -8,7 +8,7 @@ import pytest
 
 from conformance import suites
 from conformance.run.distribution import shares_deployments
-from conformance.suites import distribution
+from conformance.run import distribution
 
 FOLDER = Path(suites.__file__).resolve().parent
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.model import Exchange, Headers, Request, Response
-from conformance.run.reach import JUDGED, Reach, described_places, links_of, reached_of
+from conformance.model import Exchange, Headers, Mark, Request, Response
+from conformance.run.reach import Reach, described_places, links_of, reached_of
 from conformance.spec.document import Document
 from conformance.spec.validation import FastValidator
 
@@ -19,7 +19,7 @@ def exchange(body: object, operation: str = WORKSPACES, status: int = 200, answe
     fields = Headers({"Content-Type": "application/json"})
     request = Request("POST", f"http://x{DOCUMENT.operation(operation).path}", fields, content)
     response = Response(status, fields, json.dumps(answer).encode())
-    return Exchange(request, response, operation, labels=frozenset({JUDGED}))
+    return Exchange(request, response, operation, labels=frozenset({Mark.GENERATED}))
 
 
 def marks_of(*exchanges: Exchange) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.checks import Rules
 from conformance.errors import TargetUnreachableError
-from conformance.model import Exchange, Headers, Request, Response
+from conformance.model import Exchange, Headers, Mark, Request, Response
 from conformance.run.session import Session
 from conformance.spec.document import Document
 
@@ -97,6 +97,6 @@ def test_a_read_that_alone_gives_no_answer_is_broken_and_no_outage() -> None:
 
 def test_labels_hold_inside_their_block_only() -> None:
     run = session(lambda request: ok(CREATED))
-    with run.labelled("probe"):
-        assert run.send(CREATE).labels == {"probe"}
+    with run.labelled(Mark.DESCRIBED):
+        assert run.send(CREATE).labels == {Mark.DESCRIBED}
     assert run.send(CREATE).labels == frozenset()

@@ -9,9 +9,8 @@ import pytest
 
 from conformance.api.client import PipelineClient, steps_of
 from conformance.checks import Rules
-from conformance.checks.status import DESCRIBED
 from conformance.data import FIXTURES
-from conformance.model import Exchange, Request
+from conformance.model import Exchange, Mark, Request
 from conformance.run.session import Session
 from conformance.run.settings import Settings, open_target
 from conformance.suites.generation import shrinking
@@ -129,7 +128,7 @@ def test_rows_in_reverse_are_shrunk_to_the_fewest_that_are(planted: tuple[Sessio
 @pytest.mark.parametrize("planted", ["create-64-characters-is-500"], indirect=True)
 def test_a_name_of_64_characters_is_shrunk_to_one_create(planted: tuple[Session, Settings, Stage]) -> None:
     session, settings, stage = planted
-    client = PipelineClient(session.send).meaning("", DESCRIBED)
+    client = PipelineClient(session.send).meaning("", Mark.DESCRIBED)
     client.create_pipeline(stage.names.fresh(length=64), stage.workspace_id, steps_of(stage.models[0]))
     exchanges = shrunk(session, settings)
     assert [exchange.operation for exchange in exchanges] == ["workspaces.create", "pipelines.create"]

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from conformance.api.client import ApiError, PipelineClient
-from conformance.checks.deployments import DEADLINE
-from conformance.model import Exchange, Headers, Request, Response
+from conformance.model import Exchange, Headers, Mark, Request, Response
 from conformance.run.patience import Patience
 from conformance.suites import waiting
 from conformance.suites.waiting import ROUTED, RUNNING, until_gone, until_routed, until_running
@@ -39,14 +38,14 @@ def test_what_is_not_found_and_then_starts_comes_to_run() -> None:
     send = Answers([(404, b""), (200, STARTING), (200, RUNS)])
     until_running(PipelineClient(send), "p-1", Patience(5))
     assert len(send.asked) == 3
-    assert not any(DEADLINE in labels for labels in send.asked)
+    assert not any(Mark.DEADLINE in labels for labels in send.asked)
 
 
 def test_a_wait_counts_from_when_a_deployment_was_asked_for() -> None:
     send, patience = Answers([(200, STARTING)]), Patience(60)
     with pytest.raises(ApiError, match="did not become Running"):
         until_running(PipelineClient(send), "p-1", patience, time.monotonic() - 61)
-    assert send.asked == [frozenset({DEADLINE})]
+    assert send.asked == [frozenset({Mark.DEADLINE})]
     assert patience.gave_up(RUNNING)
 
 

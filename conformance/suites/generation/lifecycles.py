@@ -26,7 +26,7 @@ from conformance.api.client import (
 from conformance.api.operations import COPY
 from conformance.errors import RequestsSpentError
 from conformance.ledger import Stage as Standing
-from conformance.run.reach import JUDGED
+from conformance.model import Mark
 from conformance.run.session import Session
 from conformance.run.settings import Settings
 from conformance.suites.generation.budget import Budget
@@ -115,8 +115,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.valid = PipelineClient(self.world.session.send, intent="valid", labels=frozenset({JUDGED}))
-        self.invalid = self.valid.meaning("invalid", JUDGED)
+        self.valid = PipelineClient(self.world.session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
+        self.invalid = self.valid.meaning("invalid", Mark.GENERATED)
         self.asking = self.valid.meaning("")
 
     @rule()
@@ -230,7 +230,7 @@ class Lifecycle(RuleBasedStateMachine):
         deployed = _of(self.world.deployed, deployment)
         if deployed is None:
             name = f"{self.world.stage.pipeline_name}-{UNKNOWN}"
-            self.invalid.meaning("invalid", JUDGED, "never-was").deployment_status(name)
+            self.invalid.meaning("invalid", Mark.GENERATED, Mark.NEVER_WAS).deployment_status(name)
             return
         self.asking.deployment_status(deployed.name)
         client = self.valid if self._known(deployed) else self.asking
@@ -269,7 +269,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(pipeline=ANY)
     def ask_what_never_was(self, pipeline: int) -> None:
         world = self.world
-        client = self.invalid.meaning("invalid", JUDGED, "never-was")
+        client = self.invalid.meaning("invalid", Mark.GENERATED, Mark.NEVER_WAS)
         client.external_url(world.stage.workspace_id, world.stage.names.fresh("none"))
         self.invalid.create_pipeline(world.stage.names.fresh("none"), UNKNOWN, {})
 

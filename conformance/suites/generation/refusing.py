@@ -9,8 +9,7 @@ from typing import Any
 
 from conformance.api.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, infer_path, steps_of
 from conformance.api.operations import COPY
-from conformance.model import Headers, Operation, Request
-from conformance.run.reach import JUDGED
+from conformance.model import Headers, Intent, Mark, Operation, Request
 from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.drawing import draw
@@ -53,9 +52,9 @@ class _Reader:
         self._session, self._stage, self._operation = session, stage, operation
         self._client = PipelineClient(session.send, intent="valid")
 
-    def send(self, request: Request, intent: str = "invalid") -> None:
+    def send(self, request: Request, intent: Intent = "invalid") -> None:
         try:
-            self._session.send(request, intent=intent, labels=frozenset({JUDGED}))
+            self._session.send(request, intent=intent, labels=frozenset({Mark.GENERATED}))
         except RefusedError:
             return
         if self._operation.effect != "read" and self._operation.effect != "compute":

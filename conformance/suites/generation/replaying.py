@@ -9,10 +9,9 @@ from typing import Any
 from conformance.api.client import ApiError, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
-from conformance.model import Exchange, Finding, Headers, Request
+from conformance.model import Exchange, Finding, Headers, Mark, Purpose, Request
 from conformance.run.patience import Patience
-from conformance.run.reach import JUDGED
-from conformance.run.session import CLEANING, Session
+from conformance.run.session import Session
 from conformance.suites.generation.tokens import Token, renewed, rewritten
 from conformance.suites.waiting import GONE, RUNNING, until_gone, until_running
 
@@ -72,14 +71,14 @@ class Life:
 
     def send(self, exchange: Exchange, request: Request) -> Exchange:
         """Send a request as that exchange was meant."""
-        stranger = any(label.startswith("identity:") for label in exchange.labels)
-        labels = exchange.labels - {JUDGED}
+        stranger = bool(Purpose.IDENTITY.words(exchange.labels))
+        labels = exchange.labels - {Mark.GENERATED}
         return self.session.send(request, intent=exchange.intent, labels=labels, authenticated=not stranger)
 
     def request(self, exchange: Exchange) -> Request:
         """The exchange's request with this life's names and ids, without what the target adds itself."""
         request = exchange.request
-        stranger = any(label.startswith("identity:") for label in exchange.labels)
+        stranger = bool(Purpose.IDENTITY.words(exchange.labels))
         fields = [
             (name, value)
             for name, value in request.headers.fields
@@ -103,7 +102,7 @@ class Life:
     def end(self) -> None:
         """Undeploy what this life deployed; where deployments at once are few, wait until they are gone."""
         client = PipelineClient(self.session.send)
-        with self.session.labelled(CLEANING):
+        with self.session.labelled(Mark.CLEANING):
             ending = list(self.session.ledger.live())
             for deployment in ending:
                 if deployment.stage is Stage.DEPLOYED:
@@ -160,6 +159,6 @@ def _awaited(exchange: Exchange) -> str:
     if exchange.operation != _STATUS:
         return ""
     if exchange.status == 404:
-        return GONE if not exchange.labels & {"never-was"} and exchange.intent != "invalid" else ""
+        return GONE if Mark.NEVER_WAS not in exchange.labels and exchange.intent != "invalid" else ""
     answer = exchange.answer
     return RUNNING if isinstance(answer, dict) and answer.get("status") == RUNNING else ""

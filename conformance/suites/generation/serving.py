@@ -8,9 +8,7 @@ from typing import Any
 
 from conformance.api.client import ARROW_FILE, PANDAS_RECORDS, PipelineClient
 from conformance.api.operations import row_of
-from conformance.checks.status import DESCRIBED
-from conformance.model import Effect, Operation, Request
-from conformance.run.reach import JUDGED
+from conformance.model import Effect, Intent, Label, Mark, Operation, Request
 from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.drawing import draw
@@ -43,10 +41,10 @@ def valid(session: Session, stage: Stage, budget: Budget, seed: int, operation_i
         draw(session.rules.document, operation_id, "valid", budget.drawn, number(seed, operation_id, "valid"), use)
 
 
-def attempt(session: Session, request: Request, intent: str, labels: frozenset[str] = frozenset()) -> None:
+def attempt(session: Session, request: Request, intent: Intent, labels: frozenset[Label] = frozenset()) -> None:
     """Send one request, unless the guard of a live target forbids it: then it counts as not drawn."""
     try:
-        session.send(request, intent=intent, labels=labels | {JUDGED})
+        session.send(request, intent=intent, labels=labels | {Mark.GENERATED})
     except RefusedError:
         return
 
@@ -56,16 +54,16 @@ def number(seed: int, *words: str) -> int:
     return random.Random("/".join((str(seed), *words))).getrandbits(63)  # noqa: S311  test data
 
 
-def _edges(builder: Builder, operation: Operation) -> Iterator[tuple[Request, frozenset[str]]]:
+def _edges(builder: Builder, operation: Operation) -> Iterator[tuple[Request, frozenset[Label]]]:
     body = whole(operation.id, builder.stage)
     for request in _whole_and_minimal(builder, operation, body):
         yield request, frozenset()
-    yield from ((request, frozenset({DESCRIBED})) for request in _odd_names(builder, operation))
+    yield from ((request, frozenset({Mark.DESCRIBED})) for request in _odd_names(builder, operation))
     field = row_of(operation.id).new_name
     if field:
         for length in NAME_LENGTHS:
             name = builder.stage.names.fresh(length=length)
-            labels = frozenset({DESCRIBED}) if len(name) > _LONGEST_PROMISED else frozenset()
+            labels = frozenset({Mark.DESCRIBED}) if len(name) > _LONGEST_PROMISED else frozenset()
             yield builder.json(operation, body | {field: name}), labels
 
 
@@ -102,7 +100,7 @@ def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, A
 
 
 def _inferences(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
-    client = PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED}))
+    client = PipelineClient(session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
     dice = random.Random(number(seed, "pipelines.infer", "valid"))  # noqa: S311  test data
     column, model = stage.model.column, stage.model
     for index, count in enumerate(budget.rows):
@@ -137,7 +135,7 @@ def _notable(width: int) -> Iterator[list[list[float]]]:
 
 def _undeploys(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
     """Undeploy what was deployed for this: by one id, by the other, by both."""
-    client = PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED}))
+    client = PipelineClient(session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
     operation = session.rules.document.operation("pipelines.undeploy")
     builder = Builder(session.rules.document, stage)
     if not stage.deploys:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, steps_of
-from conformance.model import Headers, Request
-from conformance.run.reach import JUDGED
+from conformance.model import Headers, Mark, Request
 from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.requests import Builder
@@ -27,7 +26,7 @@ def run(session: Session, stage: Stage, budget: Budget) -> None:
         _uploads(session, stage)
         _deploys(session, stage)
         _inferences(session, stage)
-    PipelineClient(session.send, intent="valid", labels=frozenset({JUDGED})).list_workspaces()
+    PipelineClient(session.send, intent="valid", labels=frozenset({Mark.GENERATED})).list_workspaces()
 
 
 def _creates(session: Session, stage: Stage) -> None:

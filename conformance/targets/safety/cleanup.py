@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from conformance.api.client import PipelineClient
 from conformance.api.operations import Kind, row_of
 from conformance.errors import NoVerdictError, SuiteError
-from conformance.model import Exchange, Request
+from conformance.model import Exchange, Intent, Label, Request
 from conformance.targets.safety.holdings import Deployed, Holdings, Note, deployment_in
 from conformance.targets.target import Target
 from conformance.targets.waits import awaiting
@@ -67,7 +67,7 @@ class _Cleaner:
                 self._left.setdefault(f"perhaps {note['name'] or note['intent']}", str(error).rstrip("."))
         return Cleaned(tuple(self._ended), tuple(f"{name} ({why})" for name, why in self._left.items()))
 
-    def _send(self, request: Request, *, intent: str = "", labels: frozenset[str] = frozenset()) -> Exchange:
+    def _send(self, request: Request, *, intent: Intent = "", labels: frozenset[Label] = frozenset()) -> Exchange:
         """Send, again where no answer came: a connection that was lost may be back."""
         for attempt in range(_ATTEMPTS):
             if time.monotonic() > self._deadline:
