@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from conformance import suites
-from conformance.run.distribution import shares_deployments
 from conformance.run import distribution
+from conformance.run.distribution import shares_deployments
 
 FOLDER = Path(suites.__file__).resolve().parent
 
