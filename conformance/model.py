@@ -251,12 +251,16 @@ def _refuse_constant(name: str) -> Any:
 
 @dataclass(frozen=True)
 class Request(_Body):
-    """What was sent. `url` is absolute; `body` the bytes on the wire, empty where there is none."""
+    """What was sent. `url` is absolute; `body` the bytes on the wire, empty where there is none.
+
+    `body_known` is False where a capture did not keep the body: then nothing is claimed of what was asked.
+    """
 
     method: str
     url: str
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    body_known: bool = True
 
     @property
     def path(self) -> str:

@@ -168,7 +168,8 @@ class Redaction:
         """The same exchange, fit to be kept: URL, headers, bodies, parameters and failure redacted."""
         request, response = exchange.request, exchange.response
         body = self.body(request.body, request.headers.get("content-type", ""))
-        kept = self._message(replace(request, url=self.url(request.url)), body or b"")
+        known = request.body_known and body is not None
+        kept = self._message(replace(request, url=self.url(request.url), body_known=known), body or b"")
         if response is not None:
             body = self.body(response.body, response.headers.get("content-type", ""))
             response = self._message(

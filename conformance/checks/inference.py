@@ -151,6 +151,8 @@ def arrow_answers_arrow(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     request, response = exchange.request, exchange.response
     if exchange.operation != "pipelines.infer" or response is None or not response.ok or not response.headers_known:
         return
+    if not response.body_known:
+        return
     accept = request.headers.get("accept", "").strip().lower()
     known = response.media_type in {*ARROW_TYPES, "application/json"}  # of any other, its own row tells
     if known and request.media_type in ARROW_TYPES and accept == "application/vnd.apache.arrow.file":

@@ -55,7 +55,7 @@ def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     An answer of numbers names no person either; lists of what others made may (recorded: creators' addresses).
     """
     response = exchange.response
-    if response is None or not response.body_known or exchange.status is None:
+    if response is None or not response.body_known or exchange.status is None or not exchange.request.body_known:
         return
     found = _repeated_token(exchange) or _address(exchange)
     refused = exchange.status >= 400

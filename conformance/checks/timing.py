@@ -18,7 +18,7 @@ _LARGE_BYTES = 1_000_000
 
 def in_time(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """An answer comes before the vendor's client would have given up."""
-    if exchange.operation not in LIMITS or len(exchange.request.body) > _LARGE_BYTES:
+    if exchange.operation not in LIMITS or len(exchange.request.body) > _LARGE_BYTES or not exchange.request.body_known:
         return
     slug, limit = LIMITS[exchange.operation]
     elapsed = exchange.response.elapsed if exchange.response else None

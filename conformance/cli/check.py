@@ -18,6 +18,9 @@ from conformance.reporting.result import RunFacts, result_of
 from conformance.reporting.terminal import show
 from conformance.run.verdict import conclude
 
+_SHOWN = 5
+"""Files named that were passed over."""
+
 
 @click.command()
 @click.argument(
@@ -31,13 +34,17 @@ from conformance.run.verdict import conclude
 def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict: bool) -> int:
     """Judge recorded traffic, sending nothing.
 
-    Reads HAR 1.2 files, recordings and folders of them. A HAR is judged in order of start, each recording by itself
-    unless it names a session; exchanges that are of no operation are counted and passed over.
+    Reads HAR 1.2 files, recordings, archives (.har.gz, .zip) and folders of them. A HAR is judged in order of start,
+    each recording by itself unless it names a session; exchanges that are of no operation are counted and passed over,
+    as are a folder's other files. What a capture did not keep is unknown, and what depends on it untested.
+
+    Exits 3 where no promise could be judged: no answer was kept, or none is of this API.
     """
     began = time.time()
     files = parse_reports(reports)
     rules = Rules.of(profile)
-    tally = judge_traffic(read(traffic, rules.document), rules)
+    strange: list[str] = []
+    tally = judge_traffic(read(traffic, rules.document, strange.append), rules)
     facts = _facts(tally, profile, began, strict=strict)
     verdict = conclude(
         rules.catalogue.rows,
@@ -48,25 +55,25 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict:
         strict=strict,
         target_kind="recorded",
         profile=profile,
-        incident=_incident(tally),
+        incident=tally.incident,
         complete=False,
     )
     result = result_of(verdict, facts)
     write_reports(result, files)
     show(result, sys.stdout)
+    for sentence in strange[:_SHOWN]:
+        click.echo(f"Passed over: {sentence}.")
+    if len(strange) > _SHOWN:
+        click.echo(f"Passed over: {len(strange) - _SHOWN} more files that are no traffic.")
     click.echo(_passed_over(tally))
     return verdict.exit_code
 
 
-def _incident(tally: Tally) -> str:
-    if tally.judged:
-        return ""
-    return f"None of {tally.exchanges} exchanges is of an operation of this API, so nothing can be said."
-
-
 def _passed_over(tally: Tally) -> str:
     rest = f"; {tally.passed_over} of no operation passed over" if tally.passed_over else ""
-    return f"{tally.judged} of {tally.exchanges} exchanges judged{rest}."
+    silent = tally.judged - tally.answered
+    rest += f"; of {silent} the traffic holds no answer" if silent else ""
+    return f"{tally.answered} of {tally.exchanges} exchanges judged{rest}."
 
 
 def _facts(tally: Tally, profile: str, began: float, *, strict: bool) -> RunFacts:

@@ -82,7 +82,10 @@ def rendered(recording: Recording, slug: str) -> tuple[dict[str, Any], dict[str,
             raw[name] = text_of(moment)
     request = exchange.request
     place = {"url": request.url} if urlsplit(request.url).netloc else {"path": request.url}
-    raw["request"] = {"method": request.method, **place, **_message(request, f"{slug}.request", files)}
+    asked = _message(request, f"{slug}.request", files)
+    if not request.body_known:
+        asked.pop("body", None)
+    raw["request"] = {"method": request.method, **place, **asked}
     raw["response"] = _answer(recording, exchange, slug, files)
     return raw, files
 

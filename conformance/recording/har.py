@@ -1,20 +1,19 @@
-"""HAR 1.2 as Chromium, Firefox, mitmproxy, Playwright and schemathesis write it, read in bounded memory.
+"""HAR 1.2 as browsers, proxies, API clients and test tools write it, read in bounded memory.
 
 The file is read once and its entries put aside in a temporary file, since a HAR need not be in order of start: so
-nothing is judged of a file that turns out to be cut short.
+nothing is judged of a file that turns out to be cut short. What a tool did not keep is unknown (bodies.py says when).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
@@ -22,14 +21,22 @@ import ijson
 
 from conformance.errors import UsageError
 from conformance.model import Exchange, Headers, Request, Response
+from conformance.recording.bodies import Kept, bytes_of
 from conformance.recording.moments import seconds_of
 
 _TRANSPORT = frozenset({"content-encoding", "transfer-encoding"})
 """Fields about how a body travelled; a HAR holds it unpacked."""
 
 _MASKS = frozenset({"[filtered]", "[redacted]", "<redacted>", "***", "redacted"})
-_LOST = "\ufffd"
-"""What a writer puts where a body was not UTF-8: such a body is not the one that was sent."""
+_NO_START = float("-inf")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Beside = Callable[[str], bytes | None]
+"""The bytes of a file that stands beside the HAR, None where there is none."""
+
+
+def _nothing(name: str) -> bytes | None:
+    return None
 
 
 class _Entry(NamedTuple):
@@ -43,11 +50,12 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Archive:
-    """An opened HAR: who wrote it, and its entries in order of start, by the instance they were sent to."""
+    """An opened HAR: its entries in order of start, by the instance they were sent to."""
 
-    creator: str
+    name: str
     entries: tuple[_Entry, ...]
     _spool: IO[bytes]
+    _beside: Beside
 
     @property
     def instances(self) -> tuple[str, ...]:
@@ -57,49 +65,74 @@ class Archive:
     def exchanges(self, instance: str | None = None) -> Iterator[Exchange]:
         """The entries of one instance, or all, as exchanges without operation, in order of start.
 
-        Where every entry starts at one moment the writer knew no times: the exchanges have none, and stand as written.
+        Where every entry starts at one moment, or one at none, the writer knew no times: the exchanges have none, and
+        stand as written.
         """
-        timeless = len(self.entries) > 1 and self.entries[0].start == self.entries[-1].start
+        starts = {entry.start for entry in self.entries}
+        timeless = len(self.entries) > 1 and (len(starts) == 1 or _NO_START in starts)
         for entry in self.entries:
             if instance in (None, entry.instance):
                 self._spool.seek(entry.offset)
-                exchange = exchange_of(json.loads(self._spool.readline()), self.creator)
+                exchange = exchange_of(json.loads(self._spool.readline()), self._beside)
+                source = f"{self.name}, entry {entry.number + 1} (log.entries[{entry.number}])"
+                exchange = replace(exchange, source=source)
                 yield replace(exchange, started=None, ended=None) if timeless else exchange
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """A HAR file, wholly read before its first exchange is given out. Raises UsageError: not a HAR, or cut short."""
+def opened(path: Path, name: str = "") -> Iterator[Archive]:
+    """A HAR file, wholly read before its first exchange is given out; `name` is how messages call it.
+
+    Raises UsageError: not a HAR, or cut short. Bodies may stand in files beside it, as Playwright attaches them.
+    """
+
+    def beside(file: str) -> bytes | None:
+        place = PurePosixPath(file)
+        if place.is_absolute() or ".." in place.parts:
+            return None
+        found = [folder / place for folder in (path.parent, path.parent / "resources") if (folder / place).is_file()]
+        return found[0].read_bytes() if found else None
+
     with tempfile.TemporaryFile() as spool:
-        entries = _spooled(path, spool)
-        yield Archive(_creator(path), tuple(sorted(entries)), spool)
+        entries = _spooled(path, name or str(path), spool)
+        if all(entry.start != _NO_START for entry in entries):
+            entries.sort()
+        yield Archive(name or str(path), tuple(entries), spool, beside)
 
 
-def _spooled(path: Path, spool: IO[bytes]) -> list[_Entry]:
+def _spooled(path: Path, name: str, spool: IO[bytes]) -> list[_Entry]:
     """An index of the entries, each of which is now a line of the spool."""
     entries: list[_Entry] = []
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(ijson.items(file, "log.entries.item", use_float=True)):
                 if isinstance(raw, dict):
-                    start = seconds_of(raw.get("startedDateTime")) or 0.0
+                    start = seconds_of(raw.get("startedDateTime"))
                     instance = _instance(str(_object(raw.get("request")).get("url") or ""))
-                    entries.append(_Entry(start, number, spool.tell(), sys.intern(instance)))
+                    entries.append(_Entry(_NO_START if start is None else start, number, spool.tell(), sys.intern(instance)))
                     spool.write(json.dumps(raw).encode("ascii") + b"\n")
         if not entries and not _has_entries(path):
-            raise UsageError(f"{path} is no HAR: it has no `log.entries`. Give a HAR 1.2 file or recordings.")
+            raise UsageError(f"{name} is no HAR: it has no `log.entries`. Give a HAR 1.2 file or recordings.")
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
     except (ijson.JSONError, ValueError) as error:
         place = f" after {len(entries)} whole entries" if entries else ""
-        raise UsageError(f"{path} is not JSON, or is cut short{place}; write or copy it again.") from error
+        raise UsageError(f"{name} is not JSON, or is cut short{place}; write or copy it again.") from error
     return entries
 
 
 def _instance(url: str) -> str:
-    """An instance's API and its inference may differ by an `api.` label in the host (contract: it comes and goes)."""
-    host = urlsplit(url).netloc.rpartition("@")[2].lower()
-    return ".".join(label for label in host.split(".") if label != "api")
+    """An instance's API and its inference may differ by an `api.` label in the host (contract: it comes and goes).
+
+    A default port that is written out and a dot that ends the host's name make no other instance (RFC 3986 6.2.3).
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return ""
+    named = ".".join(label for label in host.split(".") if label != "api")
+    return named if port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{named}:{port}"
 
 
 def _has_entries(path: Path) -> bool:
@@ -107,97 +140,156 @@ def _has_entries(path: Path) -> bool:
         return any(prefix == "log.entries" and event == "start_array" for prefix, event, _ in ijson.parse(file))
 
 
-def _creator(path: Path) -> str:
-    with path.open("rb") as file:
-        return str(next(ijson.items(file, "log.creator.name"), ""))
+def exchange_of(entry: dict[str, Any], beside: Beside = _nothing) -> Exchange:
+    """One entry of a HAR as an exchange without operation. What the writer left out is marked unknown.
 
-
-def exchange_of(entry: dict[str, Any], creator: str = "") -> Exchange:
-    """One entry of a HAR as an exchange without operation. What the writer left out is marked unknown."""
+    `beside` gives the bytes of a body that the entry says is in a file of its own, None where there is none.
+    """
     asked, answered = _object(entry.get("request")), _object(entry.get("response"))
     started = seconds_of(entry.get("startedDateTime"))
     took = entry.get("time")
-    seconds = took / 1000 if isinstance(took, int | float) and took > 0 else 0.0
-    response = _response(answered, seconds)
+    # Zero, or less, is what tools write that took no time (Playwright's minimal mode, Safari, proxies' imports).
+    seconds = took / 1000 if isinstance(took, int | float) and not isinstance(took, bool) and took > 0 else None
+    response = _response(asked, answered, seconds, beside)
     failure = "" if response else str(answered.get("_error") or entry.get("_error") or "the traffic holds no answer")
     return Exchange(
-        request=Request(
-            str(asked.get("method") or "GET").upper(),
-            str(asked.get("url") or ""),
-            _headers(asked.get("headers")),
-            _posted(_object(asked.get("postData")), packed=creator == "harfile" and _packed(answered)),
-        ),
+        request=_request(asked, beside),
         response=response,
         started=started,
-        ended=None if started is None else started + seconds,
+        ended=None if started is None or seconds is None else started + seconds,
         failure=failure,
     )
 
 
-def _posted(data: dict[str, Any], *, packed: bool) -> bytes:
-    """The request's body. `packed`: written in base64 without saying so (schemathesis, told to preserve bytes)."""
+def _request(raw: dict[str, Any], beside: Beside) -> Request:
+    headers = _headers(raw.get("headers"))
+    data = _object(raw.get("postData"))
+    media_type = _media_type(headers, data.get("mimeType"))
+    size, declared = _length(raw.get("bodySize")), _declared(headers)
     text = data.get("text")
-    if not isinstance(text, str):
-        pairs = [
-            (str(p.get("name")), str(p.get("value") or "")) for p in data.get("params") or () if isinstance(p, dict)
-        ]
-        form = str(data.get("mimeType") or "").lower().startswith("application/x-www-form-urlencoded")
-        return urlencode(pairs).encode() if form else b""
-    if packed or "base64" in (data.get("encoding"), data.get("_encoding"), data.get("comment")):
-        unpacked = _unpacked(text)
-        if unpacked is not None:
-            return unpacked
-    return b"" if _LOST in text else text.encode("utf-8", "surrogatepass")
+    sent = _sent_elsewhere(data, beside)
+    if sent is None and not text and media_type == "application/x-www-form-urlencoded" and data.get("params"):
+        pairs = [(str(p.get("name")), str(p.get("value") or "")) for p in data["params"] if isinstance(p, dict)]
+        text = urlencode(pairs)
+    if sent is None:
+        none = not declared and not size and not media_type and "transfer-encoding" not in headers
+        sent = bytes_of(
+            Kept(
+                text=text if isinstance(text, str) else None,
+                media_type=media_type,
+                packed="base64" in (data.get("encoding"), data.get("_encoding"), data.get("comment")),
+                declared=declared,
+                counted=frozenset([size]) if size else frozenset(),
+                coding=headers.get("content-encoding", "").strip().lower(),
+                empty=none or declared == 0,
+            )
+        )
+    method, url = str(raw.get("method") or "GET").upper(), str(raw.get("url") or "")
+    return Request(method, url, headers, sent or b"", body_known=sent is not None)
 
 
-def _packed(answered: dict[str, Any]) -> bool:
-    return _object(answered.get("content")).get("encoding") == "base64"
-
-
-def _response(raw: dict[str, Any], seconds: float) -> Response | None:
-    """The answer; None where the status is 0, as browsers write it when none came."""
+def _response(asked: dict[str, Any], raw: dict[str, Any], seconds: float | None, beside: Beside) -> Response | None:
+    """The answer; None where the status is 0, or no number, as tools write it when none came."""
     status = raw.get("status")
-    if not isinstance(status, int) or isinstance(status, bool) or status < 100:
+    if isinstance(status, float) and status.is_integer():
+        status = int(status)
+    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 999:
         return None
-    content = _object(raw.get("content"))
-    body = _content(content, raw.get("bodySize"))
-    fields = [field for field in _headers(raw.get("headers")).fields if not _of_transport(field, body)]
+    headers, content = _headers(raw.get("headers")), _object(raw.get("content"))
+    bare = str(asked.get("method")).upper() == "HEAD" or status in (204, 304) or status < 200
+    body = b"" if bare else _content(raw, content, headers, beside)
+    fields = [field for field in headers.fields if not _of_transport(field, body)]
+    known = _are_kept(headers) and not any(map(_masked, fields))
     mime = content.get("mimeType")
-    if not fields and isinstance(mime, str) and mime not in ("", "x-unknown"):
-        fields = [("Content-Type", mime)]
-    known = bool(fields) and not any(map(_masked, fields))
+    if "content-type" not in headers and isinstance(mime, str) and mime not in ("", "x-unknown"):
+        fields.append(("Content-Type", mime))
+        known = False
     return Response(status, Headers(fields), body or b"", seconds, body_known=body is not None, headers_known=known)
 
 
-def _content(content: dict[str, Any], body_size: object) -> bytes | None:
-    """A body's bytes, None where it was not kept, was cut short, or was no UTF-8 and was written as if it were."""
-    text, size = content.get("text"), content.get("size")
-    if not isinstance(text, str):
-        empty = (
-            "_file" not in content and (size == 0 or (size is None and body_size == 0)) and body_size in (0, None, -1)
-        )
-        return b"" if empty else None
-    if content.get("encoding") == "base64":
-        return _unpacked(text)
-    body = text.encode("utf-8", "surrogatepass")
-    cut = "truncated" in str(content.get("comment") or "").lower()
-    short = isinstance(size, int) and size > len(body) and not _whole(body)
-    return None if _LOST in text or cut or short else body
+_SIGNS = frozenset({"date", "server", "connection", "transfer-encoding", "via"})
 
 
-def _whole(body: bytes) -> bool:
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _are_kept(headers: Headers) -> bool:
+    """Whether the fields are those of the answer: some tools leave all out, or all but those a page may read.
+
+    A page may not read any of these (Fetch standard, CORS-safelisted response-header name), and no answer comes without
+    all of them: a server says when it answered, who it is, or how the connection goes on.
+    """
+    return not _SIGNS.isdisjoint(headers)
 
 
-def _unpacked(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+def _content(raw: dict[str, Any], content: dict[str, Any], headers: Headers, beside: Beside) -> bytes | None:
+    """An answer's bytes, None where they are unknown."""
+    elsewhere = _sent_elsewhere(content, beside)
+    text = content.get("text")
+    size, travelled, saved = _length(content.get("size")), _length(raw.get("bodySize")), content.get("compression")
+    coding = headers.get("content-encoding", "").strip().lower() if headers else None
+    counted = {size} if size else set()
+    if travelled and isinstance(saved, int) and saved:  # mitmproxy's size is of what travelled
+        counted.add(travelled + saved)
+    if not counted and travelled and not coding:
+        counted.add(travelled)
+    declared = _declared(headers)
+    if elsewhere is not None:
+        fits = len(elsewhere) in counted or not counted
+        return elsewhere if fits else None
+    if "truncated" in str(content.get("comment") or "").lower():
         return None
+    return bytes_of(
+        Kept(
+            text=text if isinstance(text, str) else None,
+            media_type=_media_type(headers, content.get("mimeType")),
+            packed=content.get("encoding") == "base64",
+            declared=declared,
+            counted=frozenset(counted),
+            coding=coding,
+            empty=_shows_none(raw, content, headers),
+        )
+    )
+
+
+def _shows_none(raw: dict[str, Any], content: dict[str, Any], headers: Headers) -> bool:
+    """Whether an answer without text had no body, rather than one that was not kept."""
+    if _elsewhere(content) or _length(content.get("size")) or _length(raw.get("bodySize")):
+        return False
+    declared = _declared(headers)
+    if declared is not None:
+        return declared == 0
+    kind = str(headers.get("content-type") or content.get("mimeType") or "x-unknown")
+    return (
+        0 in (content.get("size"), raw.get("bodySize")) and kind == "x-unknown" and "transfer-encoding" not in headers
+    )
+
+
+def _elsewhere(content: dict[str, Any]) -> str:
+    """The file beside the HAR in which a body is kept, as Playwright attaches it; empty where it is in none."""
+    return str(content.get("_file") or content.get("_sha1") or "")
+
+
+def _sent_elsewhere(content: dict[str, Any], beside: Beside) -> bytes | None:
+    """The bytes of an attached body, if they are those that its name is the digest of."""
+    name = _elsewhere(content)
+    body = beside(name) if name else None
+    digest = PurePosixPath(name).stem
+    if body is None or (len(digest) == 40 and hashlib.sha1(body, usedforsecurity=False).hexdigest() != digest):
+        return None
+    return body
+
+
+def _length(value: object) -> int | None:
+    """A length that a tool knows: it writes -1 for one that it does not."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return whole if isinstance(whole, int) and not isinstance(whole, bool) and whole >= 0 else None
+
+
+def _declared(headers: Headers) -> int | None:
+    text = headers.get("content-length", "").strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _media_type(headers: Headers, mime: object) -> str:
+    return str(headers.get("content-type") or mime or "").split(";")[0].strip().lower()
 
 
 def _headers(raw: object) -> Headers:
@@ -208,7 +300,7 @@ def _headers(raw: object) -> Headers:
 
 
 def _of_transport(field: tuple[str, str], body: bytes | None) -> bool:
-    """Whether a field is about how the body travelled: a HAR holds it unpacked and in UTF-8, so lengths may differ."""
+    """Whether a field is about how the body travelled: a HAR holds it unpacked, so that lengths may differ."""
     name, value = field
     return name.lower() in _TRANSPORT or (name.lower() == "content-length" and value != str(len(body or b"")))
 

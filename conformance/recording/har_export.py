@@ -65,7 +65,7 @@ def _request(request: Request) -> harfile.Request:
         headers=_records(request.headers),
         queryString=[harfile.Record(name, value) for name, value in query],
         postData=_post_data(request) if request.body else None,
-        bodySize=len(request.body),
+        bodySize=len(request.body) if request.body_known else -1,
     )
 
 

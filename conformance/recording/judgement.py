@@ -21,10 +21,12 @@ class Tally:
 
     `broken` holds one finding per requirement, operation and expectation, that with the least evidence; `held` counts
     every sighting that is not in `broken`, by requirement and operation. `reached` counts answers by operation and
-    status, where the status was recorded. `passed_over` counts exchanges that are of no operation.
+    status, where the status was recorded. `passed_over` counts exchanges that are of no operation, `answered` those of
+    an operation to which the traffic holds an answer.
     """
 
     exchanges: int = 0
+    answered: int = 0
     passed_over: int = 0
     broken: dict[str, Finding] = field(default_factory=dict)
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -34,6 +36,18 @@ class Tally:
     def judged(self) -> int:
         """Exchanges that are of an operation of the document."""
         return self.exchanges - self.passed_over
+
+    @property
+    def incident(self) -> str:
+        """Why nothing can be said of the target, as a sentence; empty where a promise was judged."""
+        if not self.judged:
+            return f"None of {self.exchanges} exchanges is of an operation of this API, so nothing can be said."
+        if self.held or self.broken:
+            return ""
+        of_this_api = f"No promise was judged: {self.judged} of {self.exchanges} exchanges are of this API"
+        if not self.answered:
+            return f"{of_this_api}, and the traffic holds an answer to none of them."
+        return f"{of_this_api}, and what the traffic holds of their answers is not enough to judge any promise."
 
     def add(self, finding: Finding) -> None:
         """Count a finding; a broken one is kept unless its like is kept already."""
@@ -56,6 +70,7 @@ def judge_traffic(traffic: Iterable[Series], rules: Rules) -> Tally:
             if exchange.operation is None:
                 tally.passed_over += 1
                 continue
+            tally.answered += exchange.response is not None
             if exchange.status is not None:
                 tally.reached[exchange.operation, exchange.status] += 1
             for finding in judge(exchange, before, rules):

@@ -39,19 +39,23 @@ def is_recording(raw: object) -> bool:
     return isinstance(raw, dict) and isinstance(raw.get("request"), dict) and isinstance(raw.get("response"), dict)
 
 
-def load(path: Path, document: Document) -> Recording:
-    """Read one recording file. Raises UsageError: not there, not JSON, no recording, or a body file that differs."""
+def load(path: Path, document: Document, name: str = "") -> Recording:
+    """Read one recording file, which messages call `name`.
+
+    Raises UsageError: not there, not JSON, no recording, or a body file that differs.
+    """
+    name = name or str(path)
     try:
         raw = json.loads(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not JSON, or is cut short ({error}).") from error
+        raise UsageError(f"{name} is not JSON, or is cut short ({error}).") from error
     if not is_recording(raw):
         raise UsageError(
-            f"{path} is no recording: it has no `request` and `response`. specs/recording.schema.json has the format."
+            f"{name} is no recording: it has no `request` and `response`. specs/recording.schema.json has the format."
         )
-    return parse(raw, document, str(path), path.parent)
+    return parse(raw, document, name, path.parent)
 
 
 def parse(raw: Mapping[str, Any], document: Document, name: str = "", folder: Path | None = None) -> Recording:
@@ -94,9 +98,9 @@ def _request(raw: Mapping[str, Any], folder: Path | None, name: str) -> Request:
     headers = _headers(raw.get("headers"), content_type)
     if not kept and content_type.lower().startswith("multipart/"):
         content_type, body = foreign.form(raw.get("body"))
-        headers = _headers(raw.get("headers"), content_type)
+        headers, kept = _headers(raw.get("headers"), content_type), bool(body)
     url = foreign.url_of(raw.get("url"), raw.get("path"))
-    return Request(str(raw.get("method") or "POST").upper(), url, headers, body)
+    return Request(str(raw.get("method") or "POST").upper(), url, headers, body, body_known=kept)
 
 
 def _response(raw: Mapping[str, Any], operation: str | None, folder: Path | None, name: str) -> Response:

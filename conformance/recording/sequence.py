@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.api.operations import Kind, changing, mentioned
+from conformance.api.operations import Kind, changing, mentioned, row_of
 from conformance.ledger import Deployment, Ledger
 from conformance.model import Exchange
 
@@ -18,11 +18,14 @@ _THINGS = frozenset({Kind.PIPELINE, Kind.PIPELINE_NAME, Kind.DEPLOYMENT})
 
 @dataclass
 class _Open:
-    """An exchange whose end lies ahead: the ledger when it began, what it is about, and whether its order is unsure."""
+    """An exchange whose end lies ahead: the ledger when it began, what it is about, and whether its order is unsure.
+
+    `things` is None where it may be about anything: the capture did not keep what was asked.
+    """
 
     exchange: Exchange
     before: Ledger
-    things: frozenset[Thing]
+    things: frozenset[Thing] | None
     unsure: bool = False
 
 
@@ -31,16 +34,17 @@ def in_order(exchanges: Iterable[Exchange]) -> Iterator[tuple[Exchange, Ledger]]
 
     Two exchanges overlap where each began before the other ended. Where they are about the same thing and either
     changes it, neither came first: both are judged as if nothing were known of that thing, and after them nothing is.
-    Exchanges without a start stand in the order given.
+    One whose end is unknown ends at the latest when its answer's id is used. Exchanges without a start stand in the
+    order given. A change of which the request or the answer was not kept leaves nothing known of what it may concern.
     """
     ledger, pending = Ledger(), list[_Open]()
     for exchange in exchanges:
         now = exchange.started
-        while pending and (now is None or _end(pending[0].exchange) <= now):
-            settled = pending.pop(0)
-            ledger = _after(ledger, settled)
-            yield settled.exchange, _before(settled)
-        opened = _Open(exchange, ledger, _things(exchange, ledger))
+        while due := next((p for p in pending if now is None or _end(p.exchange) <= now or _leads(p, exchange)), None):
+            pending.remove(due)
+            ledger = _after(ledger, due)
+            yield due.exchange, _before(due)
+        opened = _Open(exchange, ledger, _things(exchange, ledger) if _names(exchange) else None)
         for other in pending:
             if _clash(opened, other):
                 opened.unsure = other.unsure = True
@@ -50,14 +54,33 @@ def in_order(exchanges: Iterable[Exchange]) -> Iterator[tuple[Exchange, Ledger]]
         yield settled.exchange, _before(settled)
 
 
+def _names(exchange: Exchange) -> bool:
+    """Whether it is known what an exchange is about: what a change was asked for must have been kept."""
+    return exchange.request.body_known or exchange.operation not in changing() or _is_refused(exchange)
+
+
+def _is_refused(exchange: Exchange) -> bool:
+    return exchange.status is not None and exchange.status >= 400
+
+
 def _end(exchange: Exchange) -> float:
-    end = exchange.ended if exchange.ended is not None else exchange.started
-    return float("-inf") if end is None else end
+    if exchange.started is None:
+        return float("-inf")
+    return exchange.ended if exchange.ended is not None else float("inf")
+
+
+def _leads(earlier: _Open, exchange: Exchange) -> bool:
+    """Whether an exchange uses an id that an earlier one's answer gave, so that this had ended."""
+    if earlier.exchange.ended is not None or earlier.exchange.operation not in changing():
+        return False
+    known = _things(earlier.exchange, earlier.before) if earlier.exchange.response else frozenset()
+    before = _things(replace(earlier.exchange, response=None), earlier.before)
+    return bool((known - before) & _things(replace(exchange, response=None), Ledger()))
 
 
 def _clash(one: _Open, other: _Open) -> bool:
     changes = {one.exchange.operation, other.exchange.operation} & changing()
-    return bool(changes) and bool(one.things & other.things)
+    return bool(changes) and (one.things is None or other.things is None or bool(one.things & other.things))
 
 
 def _before(settled: _Open) -> Ledger:
@@ -66,7 +89,18 @@ def _before(settled: _Open) -> Ledger:
 
 def _after(ledger: Ledger, settled: _Open) -> Ledger:
     after = ledger.after(settled.exchange)
-    return _without(after, settled.things | _things(settled.exchange, after)) if settled.unsure else after
+    if not settled.unsure and not _is_doubtful(settled.exchange):
+        return after
+    return _without(after, None if settled.things is None else settled.things | _things(settled.exchange, after))
+
+
+def _is_doubtful(exchange: Exchange) -> bool:
+    """Whether nobody knows what a change changed: no answer came or was kept, or what was asked was not kept."""
+    if exchange.operation not in changing() or _is_refused(exchange):
+        return False
+    response = exchange.response
+    told = response is not None and (response.body_known or not row_of(exchange.operation).gives)
+    return not told or not exchange.request.body_known
 
 
 def _things(exchange: Exchange, ledger: Ledger) -> frozenset[Thing]:
@@ -78,8 +112,10 @@ def _things(exchange: Exchange, ledger: Ledger) -> frozenset[Thing]:
     return frozenset([*named, *((Kind.PIPELINE_NAME, one.name) for one in pipelines if one)])
 
 
-def _without(ledger: Ledger, things: frozenset[Thing]) -> Ledger:
-    """The ledger as if it had never heard of these."""
+def _without(ledger: Ledger, things: frozenset[Thing] | None) -> Ledger:
+    """The ledger as if it had never heard of these, of anything where they are None."""
+    if things is None:
+        return Ledger(absent=ledger.absent)
     pks = {value for kind, value in things if kind is Kind.PIPELINE}
     names = {value for kind, value in things if kind is Kind.PIPELINE_NAME}
     ids = {value for kind, value in things if kind is Kind.DEPLOYMENT}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import ijson
 from conformance.errors import UsageError
 from conformance.model import Exchange
 from conformance.recording import foreign, har
+from conformance.recording.files import File, found
 from conformance.recording.recording import Recording, load
 from conformance.spec.document import Document
 
@@ -19,24 +21,28 @@ Series = tuple[str, Iterable[Exchange]]
 """A name for messages, and exchanges in order of start that are about one instance."""
 
 
-def read(paths: Iterable[Path], document: Document) -> Iterator[Series]:
-    """The series in the files and folders given: one per HAR and instance, per recording, and per session.
+def read(
+    paths: Iterable[Path], document: Document, passed_over: Callable[[str], None] = lambda sentence: None
+) -> Iterator[Series]:
+    """The series in the files, archives and folders given: one per HAR and instance, per recording, and per session.
 
-    A series must be used up before the next is asked for. Raises UsageError for what is no traffic, or is cut short.
+    `passed_over` hears of each file of a folder that is no traffic, and why. A series must be used up before the next
+    is asked for. Raises UsageError for what is no traffic, or is cut short.
     """
     sessions: dict[str, list[Recording]] = {}
-    for path in paths:
-        for file, kind in _files(path):
-            if kind == "har":
-                yield from _har(file, document)
-                continue
-            recording = load(file, document)
-            if recording.session:
-                sessions.setdefault(recording.session, []).append(recording)
-            else:
-                yield recording.name, (recording.exchange,)
-    for session, recordings in sessions.items():
-        yield session, [recording.exchange for recording in ordered(recordings)]
+    with tempfile.TemporaryDirectory(prefix="conformance-traffic-") as folder:
+        for path in paths:
+            for file, kind in _files(path, Path(folder), passed_over):
+                if kind == "har":
+                    yield from _har(file, document)
+                    continue
+                recording = load(file.path, document, file.name)
+                if recording.session:
+                    sessions.setdefault(recording.session, []).append(recording)
+                else:
+                    yield recording.name, (recording.exchange,)
+        for session, recordings in sessions.items():
+            yield session, [recording.exchange for recording in ordered(recordings)]
 
 
 def ordered(recordings: Iterable[Recording]) -> list[Recording]:
@@ -49,42 +55,44 @@ def ordered(recordings: Iterable[Recording]) -> list[Recording]:
     return known
 
 
-def _har(file: Path, document: Document) -> Iterator[Series]:
-    with har.opened(file) as archive:
+def _har(file: File, document: Document) -> Iterator[Series]:
+    with har.opened(file.path, file.name) as archive:
         for instance in archive.instances:
-            yield f"{file} ({instance})", (_placed(e, file, document) for e in archive.exchanges(instance))
+            yield f"{file.name} ({instance})", (_placed(e, document) for e in archive.exchanges(instance))
 
 
-def _placed(exchange: Exchange, file: Path, document: Document) -> Exchange:
+def _placed(exchange: Exchange, document: Document) -> Exchange:
     operation, parameters = foreign.operation_of(document, exchange.request, None)
-    return replace(exchange, operation=operation, parameters=parameters, source=str(file))
+    return replace(exchange, operation=operation, parameters=parameters)
 
 
-def _files(path: Path) -> Iterator[tuple[Path, str]]:
-    """Each file with its kind. A folder's other JSON files are passed over; a file that was named must be traffic."""
-    if path.is_dir():
-        found = [(file, _kind(file)) for file in sorted(path.rglob("*")) if file.suffix in (".json", ".har")]
-        if not any(kind for _, kind in found):
-            raise UsageError(f"{path} holds no recording and no HAR; give a folder that does, or a file.")
-        yield from ((file, kind) for file, kind in found if kind)
-        return
+def _files(path: Path, folder: Path, passed_over: Callable[[str], None]) -> Iterator[tuple[File, str]]:
+    """Each file with its kind. A folder's other files are passed over, and said; a file that was named is traffic."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; give a HAR, a recording, or a folder of them.")
-    kind = _kind(path)
-    if not kind:
-        raise UsageError(f"{path} is neither a HAR nor a recording: {_FORMATS}.")
-    yield path, kind
+    any_traffic = False
+    for file in found(path, folder):
+        kind = _kind(file)
+        if kind in ("har", "recording"):
+            any_traffic = True
+            yield file, kind
+        elif not file.given:
+            passed_over(f"{file.name} {kind}")
+        else:
+            raise UsageError(f"{file.name} {kind}: {_FORMATS}.")
+    if not any_traffic:
+        raise UsageError(f"{path} holds no recording and no HAR; give a folder or an archive that does, or a file.")
 
 
 _FORMATS = "a HAR has `log.entries`, a recording `request` and `response`"
 
 
-def _kind(path: Path) -> str:
-    """`har` or `recording` by the file's outermost names, "" for neither. Raises UsageError where it is no JSON."""
+def _kind(file: File) -> str:
+    """`har` or `recording` by the file's outermost names, else what it is instead. Raises UsageError: unreadable."""
     names: set[str] = set()
     try:
-        with path.open("rb") as file, suppress(StopIteration):
-            for prefix, event, value in ijson.parse(file, use_float=True):
+        with file.path.open("rb") as stream, suppress(StopIteration):
+            for prefix, event, value in ijson.parse(stream, use_float=True):
                 if prefix == "" and event == "map_key":
                     names.add(value)
                 if "log" in names:
@@ -92,7 +100,7 @@ def _kind(path: Path) -> str:
                 if {"request", "response"} <= names:
                     return "recording"
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ijson.JSONError, ValueError) as error:
-        raise UsageError(f"{path} is not JSON, or is cut short; {_FORMATS}.") from error
-    return ""
+        raise UsageError(f"{file.name} cannot be read: {error.strerror}.") from error
+    except (ijson.JSONError, ValueError):
+        return "is empty, and so is not JSON" if not file.path.stat().st_size else "is not JSON, or is cut short"
+    return "is neither a HAR nor a recording"

@@ -138,6 +138,8 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "requests": [_request(exchange) for exchange in kept],
     }
+    if shown and shown.source:
+        entry["where"] = said(shown.source)
     if len(kept) > 1:
         entry |= {"script": sequences.bash_of(kept), "pytest": sequences.pytest_of(kept, finding)}
     return entry

@@ -139,6 +139,8 @@ def _finding(console: Console, finding: Mapping[str, Any], operation: str) -> No
         _indented(console, Text(f"in {plain(finding['operation'])}", style="dim"))
     _labelled(console, "expected", finding["expected"])
     _labelled(console, "actual", finding["actual"])
+    if finding.get("where"):
+        _labelled(console, "where", finding["where"])
     earlier = len(finding.get("requests", ())) - 1
     if earlier > 0:
         noun = "request that leads" if earlier == 1 else "requests that lead"
