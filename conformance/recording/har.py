@@ -109,7 +109,9 @@ def _spooled(path: Path, name: str, spool: IO[bytes]) -> list[_Entry]:
                 if isinstance(raw, dict):
                     start = seconds_of(raw.get("startedDateTime"))
                     instance = _instance(str(_object(raw.get("request")).get("url") or ""))
-                    entries.append(_Entry(_NO_START if start is None else start, number, spool.tell(), sys.intern(instance)))
+                    entries.append(
+                        _Entry(_NO_START if start is None else start, number, spool.tell(), sys.intern(instance))
+                    )
                     spool.write(json.dumps(raw).encode("ascii") + b"\n")
         if not entries and not _has_entries(path):
             raise UsageError(f"{name} is no HAR: it has no `log.entries`. Give a HAR 1.2 file or recordings.")
@@ -256,10 +258,9 @@ def _shows_none(raw: dict[str, Any], content: dict[str, Any], headers: Headers) 
     declared = _declared(headers)
     if declared is not None:
         return declared == 0
-    kind = str(headers.get("content-type") or content.get("mimeType") or "x-unknown")
-    return (
-        0 in (content.get("size"), raw.get("bodySize")) and kind == "x-unknown" and "transfer-encoding" not in headers
-    )
+    typed = "content-type" in headers or content.get("mimeType") not in (None, "", "x-unknown")
+    counted = 0 in (content.get("size"), raw.get("bodySize"))
+    return counted and not typed and _are_kept(headers) and "transfer-encoding" not in headers
 
 
 def _elsewhere(content: dict[str, Any]) -> str:

@@ -16,8 +16,14 @@ Entry = dict[str, Any]
 Change = Callable[[Entry, random.Random], None]
 
 
+WHOLE = "_whole"
+"""Where an entry keeps the bytes that were sent, which no reader looks at."""
+
+
 def body_of(message: Entry) -> bytes:
-    """The bytes of an answer's content or of a request's data, as our own HAR holds them."""
+    """The bytes of an answer's content or of a request's data, whatever was done to it since."""
+    if WHOLE in message:
+        return base64.b64decode(message[WHOLE])
     text = message.get("text") or ""
     packed = "base64" in (message.get("encoding"), message.get("comment"))
     return base64.b64decode(text) if packed else text.encode()

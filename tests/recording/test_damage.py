@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import os
@@ -21,10 +22,10 @@ from conformance.data import FIXTURES
 from conformance.recording import folder, har_export
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import ordered, read
-from tests.recording.damage import LOSSES, SAME, UNREADABLE, Change, body_of
+from tests.recording.damage import LOSSES, SAME, UNREADABLE, WHOLE, Change, body_of
 
 RULES = Rules.of()
-EXAMPLES = int(os.environ.get("CONFORMANCE_TEST_DAMAGES", "200"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_TEST_DAMAGES", "60"))
 """Damaged captures; a thorough run (tox -e thorough) has 5,000."""
 
 
@@ -47,6 +48,9 @@ def lifecycle() -> list[dict[str, Any]]:
         for field in entry["response"]["headers"]:
             if field["name"].lower() == "content-length":
                 field["value"] = str(len(body))
+        for message in (entry["response"]["content"], entry["request"].get("postData")):
+            if message:
+                message[WHOLE] = base64.b64encode(body_of(message)).decode()
     return found
 
 

@@ -77,8 +77,8 @@ def test_an_upload_written_as_characters_has_the_sha_of_its_bytes(tmp_path: Path
     made = {"insert_models": {"returning": [{"models": [{"id": 6}]}]}}
 
     def capture(text: str) -> Tally:
-        upload = entry("/v1/api/models/upload_and_convert", post={"text": text, "mimeType": fields[0]["value"]},
-                       request={"headers": fields, "bodySize": len(form)}, content={"text": json.dumps(made)})  # fmt: skip
+        post, sent = {"text": text, "mimeType": fields[0]["value"]}, {"headers": fields, "bodySize": len(form)}
+        upload = entry("/v1/api/models/upload_and_convert", post=post, request=sent, content={"text": json.dumps(made)})
         listed = entry("/v1/api/models/list_versions", "2024-01-01T10:00:01Z", post={"text": '{"model_id":"m"}'},
                        content={"text": json.dumps([row])})  # fmt: skip
         return judged(written(tmp_path, upload, listed, creator="mitmproxy"), rules)
@@ -161,7 +161,9 @@ def test_a_folders_other_files_are_passed_over_and_said(tmp_path: Path, rules: R
 @pytest.mark.parametrize(
     ("name", "content"), [("x.har.gz", b"\x1f\x8b\x08cut"), ("x.zip", b"PK\x03\x04cut"), ("x.zhar", b"\x78\x9ccut")]
 )
-def test_an_archive_that_cannot_be_unpacked_is_a_sentence(name: str, content: bytes, tmp_path: Path, rules: Rules) -> None:
+def test_an_archive_that_cannot_be_unpacked_is_a_sentence(
+    name: str, content: bytes, tmp_path: Path, rules: Rules
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UsageError, match="cannot be read or unpacked"):
         judged(tmp_path / name, rules)
@@ -176,7 +178,7 @@ def test_a_default_port_and_a_trailing_dot_are_the_same_instance(tmp_path: Path,
 
 def test_a_finding_names_its_file_and_entry(tmp_path: Path, rules: Rules) -> None:
     path = written(tmp_path, entry(), entry(content={"text": '{"id":"14"}'}))
-    (finding,) = [f for f in judged(path, rules).broken.values() if f.requirement == BODY]
+    finding = next(iter(judged(path, rules).broken.values()))
     assert finding.evidence[-1].source == f"{path}, entry 2 (log.entries[1])"
 
 
