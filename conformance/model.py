@@ -77,6 +77,8 @@ class Mark(StrEnum):
     """It was sent at the same moment as others."""
     TURNED_AWAY = "turned-away"
     """The same token was refused a moment before."""
+    UNKNOWN = "unknown"
+    """Nobody knows what came of it: its answer was lost, and what it does may have been done."""
     STATUS_INFERRED = "status-inferred"
     """Its status was not recorded but follows from its body: nothing is claimed of it."""
     DESCRIBED = "described"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from conformance.api.gateway import is_gateways
 from conformance.checks import (
     auth,
     deployments,
@@ -24,7 +25,7 @@ from conformance.checks import (
 )
 from conformance.checks.rules import Findings, Rules
 from conformance.ledger import Ledger
-from conformance.model import Exchange, Finding
+from conformance.model import Exchange, Finding, Mark
 
 Check = Callable[[Exchange, Ledger, Rules], Findings]
 
@@ -108,8 +109,11 @@ SERVED_WRONGLY: tuple[Check, ...] = (status.invalid_is_refused, status.success_i
 def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
     """Every finding of one exchange, held or not. `ledger` is what was known before it.
 
-    Findings on requirements that the profile does not hold are left out.
+    Findings on requirements that the profile does not hold are left out. Nothing is found in what a gateway answered in
+    the API's place, nor where it is not known what came of a request.
     """
+    if is_gateways(exchange) or Mark.UNKNOWN in exchange.labels:
+        return []
     checks = CHECKS if exchange.operation is not None else BESIDE
     if exchange.intent == "invalid" and exchange.ok:
         checks = SERVED_WRONGLY

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target, require_answer
 from conformance.targets.address import base_url
@@ -24,13 +26,13 @@ from conformance.targets.target import Safeguards
 @click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds, for each run."
 )
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
-def clean(target: str, run_id: str, journal: str, profile: str, wait: float, ca_file: str) -> int:
+@transport_options
+def clean(target: str, run_id: str, journal: str, profile: str, wait: float, **transport: Any) -> int:
     """Undeploy what interrupted runs left behind: exit 0 when nothing of theirs is left, 3 otherwise.
 
     Only what a run's journal shows to be its own is touched. It may be repeated, and used while no run is going on.
     """
-    settings = checked(Settings(target=target, profile=profile, wait=wait, ca_file=ca_file))
+    settings = checked(Settings(target=target, profile=profile, wait=wait, **transport))
     folder = Path(journal) if journal else default_folder()
     found = _of_target(entries(folder, run_id), settings, named=bool(run_id))
     pending = [entry for entry in found if entry.open]

@@ -9,6 +9,7 @@ import click
 
 from conformance.cli.run import drawn, judged
 from conformance.cli.safety import safety_options
+from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
 from conformance.run.run import Runner
@@ -29,7 +30,7 @@ from conformance.run.settings import Settings, checked
 @click.option(
     "--largest", type=click.IntRange(0), default=0, metavar="BYTES", help="Leave out exchanges with a larger body."
 )
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@transport_options
 @safety_options
 def record(output: str, largest: int, **options: Any) -> int:
     """Run the lifecycle against a target and keep the exchanges, redacted.

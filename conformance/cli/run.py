@@ -22,6 +22,7 @@ import pytest
 from conformance import suites as suites_package
 from conformance.cli.requirements import remember
 from conformance.cli.safety import safety_options
+from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.reporting.files import parse_reports, write_reports
 from conformance.reporting.markdown import append_step_summary
@@ -76,7 +77,7 @@ _ALLOCATIONS = 50_000
     help="Longest wait, in seconds, for a deployment to start or stop; a request waits 30 s at most. "
     "[default: 300; 90 for an instance on this machine]",
 )  # fmt: skip
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@transport_options
 @safety_options
 @click.option("-v", "--verbose", is_flag=True, help="Also say what was left out or cannot be tested, and why.")
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")

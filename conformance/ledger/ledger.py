@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from rpds import HashTrieMap
 
 from conformance.api import multipart
+from conformance.api.gateway import is_gateways
 from conformance.api.operations import (
     COPY,
     CREATE,
@@ -77,6 +78,8 @@ class Ledger:
 
     def after(self, exchange: Exchange) -> Ledger:
         """The ledger once this exchange is known. What an exchange does not say changes nothing."""
+        if is_gateways(exchange):
+            return self
         memory = self.memory.after(exchange, self.deployment_served_by(exchange), self.workspaces)
         known = self if memory is self.memory else replace(self, memory=memory)
         if says_absent(exchange):

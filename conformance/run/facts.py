@@ -10,6 +10,7 @@ from typing import Any
 from conformance.model import Exchange, Finding
 from conformance.run import plain
 from conformance.run.session import Sightings
+from conformance.run.troubles import Troubles
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Tally:
     observed: dict[str, str] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    troubles: Troubles = field(default_factory=Troubles)
     requests: int = 0
 
     def absorb(self, seen: Mapping[str, Any]) -> None:
@@ -42,6 +44,7 @@ class Tally:
         self.witnesses = {n: plain.to_exchange(e) for n, e in seen["witnesses"].items()} | self.witnesses
         self.requests += seen["requests"]
         self.notes += seen["notes"]
+        self.troubles.add(seen["troubles"])
 
     def broken(self) -> set[str]:
         """Ids of requirements seen broken so far."""
@@ -60,4 +63,5 @@ def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
         "events": list(sightings.events),
         "requests": requests,
         "notes": list(sightings.notes),
+        "troubles": [list(one) for one in sightings.troubles],
     }

@@ -231,7 +231,7 @@ class Runner:
             strict=settings.strict,
             target_kind=settings.kind,
             profile=settings.profile,
-            incident=_first_of([*tally.incidents, *self._shortfall()]),
+            incident=_first_of([*tally.incidents, *self._gateways(), *self._shortfall()]),
             inherited=self.gate.inherited,
         )
         broken = [j.requirement.id for j in verdict.judgements if j.outcome is Outcome.BROKEN and j.gates]
@@ -262,6 +262,14 @@ class Runner:
             return []
         more = f" and {len(short) - 5} more" if len(short) > 5 else ""
         return [f"The run never reached {', '.join(short[:5])}{more}."]
+
+    def _notes(self) -> list[str]:
+        notes = [*([self._note] if self._note else []), *self.tally.notes]
+        return [*dict.fromkeys(notes), *self.tally.troubles.notes(self.tally.requests)]
+
+    def _gateways(self) -> list[str]:
+        said = self.tally.troubles.incident(self.tally.requests)
+        return [said] if said else []
 
     def _left_out(self) -> list[dict[str, Any]]:
         """Items that were skipped and requirements that are out of scope, by the reason."""
@@ -296,7 +304,8 @@ class Runner:
                 "coverage": self._reached,
                 "left_out": self._left_out(),
                 "first_finding": self._first_finding,
-                "notes": list(dict.fromkeys([*([self._note] if self._note else []), *self.tally.notes])),
+                "notes": self._notes(),
+                "gateway": self.tally.troubles.as_json(self.tally.requests),
             },
             witnesses=self.tally.witnesses,
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],

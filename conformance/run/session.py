@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from conformance.api.gateway import is_gateways
 from conformance.api.operations import changing
 from conformance.checks import Rules, judge
 from conformance.errors import RequestsSpentError, TargetUnreachableError
@@ -54,7 +55,8 @@ class Sightings:
     """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation).
 
     `observed` says of requirements that hold in more than one way which way was seen; `witnesses` gives, where a report
-    shows them, the first exchange in which a requirement was seen to hold; `notes` are sentences on the run itself.
+    shows them, the first exchange in which a requirement was seen to hold; `notes` are sentences on the run itself,
+    `troubles` what stood between us and the API (`Target.troubles`).
     """
 
     broken: tuple[Finding, ...] = ()
@@ -65,6 +67,7 @@ class Sightings:
     observed: Mapping[str, str] = field(default_factory=dict)
     witnesses: Mapping[str, Exchange] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    troubles: tuple[tuple[str, str, int, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,11 +192,12 @@ class Session:
             before, self.ledger = self.ledger, self.ledger.after(exchange)
             if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
                 self.log.append(exchange)
-            self.marks.update(self._reach.marks(exchange))
+            if not is_gateways(exchange):
+                self.marks.update(self._reach.marks(exchange))
             event = event_of(exchange)
             if event is not None and len(self.events) < _MOST_EVENTS:
                 self.events.append(event)
-            if exchange.operation and exchange.status is not None:
+            if exchange.operation and exchange.status is not None and not is_gateways(exchange):
                 self.reached[exchange.operation, exchange.status] += 1
         if self._keep:
             self._keep(exchange)
@@ -213,7 +217,7 @@ class Session:
         with self._lock:
             drained = Sightings(
                 tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new,
-                tuple(self.notes),
+                tuple(self.notes), tuple(getattr(self.target, "troubles", tuple)()),
             )  # fmt: skip
             self.observed, self._new, self.notes = {}, {}, []
             self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()

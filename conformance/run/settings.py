@@ -21,6 +21,7 @@ from conformance.targets.emulated import emulated_at, emulator_process
 from conformance.targets.live import live
 from conformance.targets.reception import Bounds
 from conformance.targets.target import PROBES, Safeguards, Target
+from conformance.targets.transport import Trust
 
 EMULATED = "emulated"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -48,6 +49,9 @@ class Settings:
     workspace_id: int | None = None
     wait: float = 300.0
     ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+    rate: float | None = None
     run_id: str = ""
     emulated_url: str = ""
     signing_key: str = ""
@@ -130,8 +134,14 @@ def checked(settings: Settings) -> Settings:
         checked_place(Path(settings.record))
     if not model_file(settings).is_file():
         raise UsageError(f"The model {model_file(settings).name} is not a file. Give --model FILE.onnx.")
-    if settings.ca_file and not Path(settings.ca_file).is_file():
-        raise UsageError(f"The --ca-file {settings.ca_file} is not a file.")
+    for option in ("ca_file", "client_cert", "client_key"):
+        name = f"--{option.replace('_', '-')}"
+        if (file := getattr(settings, option)) and not Path(file).is_file():
+            raise UsageError(f"The {name} {file} is not a file.")
+    if settings.client_key and not settings.client_cert:
+        raise UsageError("--client-key needs --client-cert FILE, the certificate that it is the key of.")
+    if settings.rate is not None and settings.rate <= 0:
+        raise UsageError("--rate must be more than 0 requests a second.")
     if settings.wait <= 0:
         raise UsageError("--timeout must be more than 0 seconds.")
     return settings
@@ -176,17 +186,23 @@ def open_target(
     document = Document.load(settings.profile)
     if settings.kind == EMULATED:
         return emulated_at(settings.emulated_url, document, environ, settings.bounds, safeguards)
-    ca_file = Path(settings.ca_file) if settings.ca_file else None
     return live(
         settings.target,
         document,
         environ,
         settings.prefix,
         bounds=settings.bounds,
-        ca_file=ca_file,
+        trust=trust_of(settings),
+        rate=settings.rate,
         allowed_hosts=settings.allow_hosts,
         safeguards=safeguards,
     )
+
+
+def trust_of(settings: Settings) -> Trust:
+    """The PEM files that a run was given."""
+    files = (settings.ca_file, settings.client_cert, settings.client_key)
+    return Trust(*(Path(file) if file else None for file in files))
 
 
 def require_answer(target: Target) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.api.client import ApiError, PipelineClient, Reply
+from conformance.api.gateway import is_gateways
 from conformance.model import Mark
 from conformance.run.patience import Patience
 from conformance.targets.waits import awaiting
@@ -67,7 +68,7 @@ def _polled_until_gone(client: PipelineClient, name: str, patience: Patience, be
         last = waited >= seconds
         polling = client.meaning("", Mark.DEADLINE) if last else client.meaning("")
         reply = polling.deployment_status(name)
-        if reply.status == 404:
+        if reply.status == 404 and not is_gateways(reply.exchange):
             return time.monotonic() - began
         if last:
             patience.ran_out(GONE)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import httpx
 
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
 from conformance.model import Headers, Request, Response
 from conformance.redaction import remember
-from conformance.targets.reception import Bounds, receive
+from conformance.targets.manners import pause, retry_after
+from conformance.targets.reception import BROKE_OFF, Bounds, receive
+from conformance.targets.transport import is_url
 
 TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"  # noqa: S105  the vendor's client posts here
 _BOUNDS = Bounds(seconds=15.0, bytes=256 * 1024)
 _BEARER = re.compile(r"[A-Za-z0-9._~+/=-]{1,65536}")
+_PASSING = frozenset({429, 502, 503, 504})
+_TRIES, _LONGEST_WAIT = 6, 60.0
 _MARGIN_SECONDS = 10.0  # the vendor's client refreshes when less remains
 
 
@@ -63,9 +69,16 @@ class FetchedToken:
     """Tokens of a Keycloak-shaped endpoint (RFC 6749 4.3, 4.4 and 6), refreshed when fewer than 10 s remain."""
 
     def __init__(
-        self, url: str, grant: Grant, client: httpx.Client, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        grant: Grant,
+        client: httpx.Client,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        or_at: Sequence[str] = (),
     ) -> None:
         self._url, self._grant, self._client, self._clock = url, grant, client, clock
+        self._or_at = tuple(or_at)
         self._lock = threading.Lock()
         self._token = self._refresh_token = self._first = ""
         self._expires = self._refresh_expires = 0.0
@@ -81,6 +94,11 @@ class FetchedToken:
         return self._refresh_token
 
     @property
+    def url(self) -> str:
+        """The endpoint that tokens come from: once one was had, the one of several that gave it."""
+        return self._url
+
+    @property
     def grant(self) -> str:
         """How first tokens are asked for: `password` or `client credentials`."""
         return self._grant.name
@@ -90,9 +108,18 @@ class FetchedToken:
         return self._access_token(self._grant.form)
 
     def refreshed(self) -> str:
-        """A token that the refresh token buys; empty where there is none to buy it with, or it buys none."""
+        """A token that the refresh token buys; empty where there is none to buy it with, or it buys none.
+
+        The run goes on with it: where refresh tokens are rotated (RFC 6749 10.4) the old one is good for nothing now.
+        """
         with self._lock:
-            return self._access_token(self._refresh_form()) if self._refresh_token else ""
+            if not self._refresh_token:
+                return ""
+            answer = self._post(self._refresh_form())
+            if answer.status != 200:
+                return ""
+            self._keep(answer)
+            return self._token
 
     def granted(self, grant: Grant) -> str:
         """A token of another grant, empty where the endpoint refuses it."""
@@ -128,10 +155,30 @@ class FetchedToken:
             if answer.status == 200:
                 self._keep(answer)
                 return
-        answer = self._post(self._grant.form)
+        answer = self._post(self._grant.form) if self._first else self._answered_first()
         if answer.status != 200:
             raise CredentialsRefusedError(self._refusal(answer))
         self._keep(answer)
+
+    def _answered_first(self) -> Response:
+        """The answer of the first endpoint that is one; of the only one, where there are no others to try."""
+        came: list[str] = []
+        for url in (self._url, *self._or_at):
+            self._url = url
+            try:
+                answer = self._post(self._grant.form)
+            except TargetUnreachableError as error:
+                if not self._or_at:
+                    raise
+                came.append(str(error).partition(". ")[0])
+                continue
+            if answer.status == 200 or _oauth_error(answer) or not self._or_at:
+                return answer
+            came.append(f"{url} gave status {answer.status}")
+        raise CredentialsRefusedError(
+            f"No token endpoint was found: {'; '.join(came)}. "
+            "Say where tokens come from with CONFORMANCE_TOKEN_URL, or give one with CONFORMANCE_TOKEN."
+        )
 
     def _refresh_form(self) -> dict[str, str]:
         form = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
@@ -142,17 +189,36 @@ class FetchedToken:
     def _post(self, form: Mapping[str, str], grant: Grant | None = None) -> Response:
         basic = (grant or self._grant).basic
         fields = {"Content-Type": "application/x-www-form-urlencoded", "Accept-Encoding": "identity"}
-        if basic:
-            pair = ":".join(basic).encode()
-            fields["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        request = Request("POST", self._url, Headers(fields), urlencode(form).encode())
-        response, failure = receive(self._client, request, _BOUNDS)
+        try:
+            content = urlencode(form).encode()
+            if basic:
+                pair = ":".join(map(quote_plus, basic)).encode()  # form-encoded, each of them (RFC 6749 2.3.1)
+                fields["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        except UnicodeEncodeError:
+            raise UsageError("A credential in the environment holds bytes that are no UTF-8. Set it again.") from None
+        response, failure = self._patiently(Request("POST", self._url, Headers(fields), content))
         if response is None:
-            raise TargetUnreachableError(
-                f"The token endpoint {self._url} cannot be reached: {failure}. "
-                "Check --target and CONFORMANCE_TOKEN_URL, and that it is up."
-            )
+            advice = "" if ";" in failure else " Check --target and CONFORMANCE_TOKEN_URL, and that it is up."
+            raise TargetUnreachableError(f"The token endpoint {self._url} cannot be reached: {failure}.{advice}")
         return response
+
+    def _patiently(self, request: Request) -> tuple[Response | None, str]:
+        """Asked again, after growing pauses, where the answer was lost, or a gateway's, or says it was too much.
+
+        Whether there is anything at all is said at once.
+        """
+        waited = 0.0
+        for attempt in count():
+            response, failure = receive(self._client, request, _BOUNDS)
+            passing = response is not None and response.status in _PASSING
+            lost = response is None and (failure.startswith(BROKE_OFF) or (bool(self._first) and ";" not in failure))
+            said = retry_after(response) if response is not None and passing else None
+            seconds = pause(attempt) if said is None else said
+            if not (passing or lost) or attempt >= _TRIES or waited + seconds > _LONGEST_WAIT:
+                break
+            time.sleep(seconds)
+            waited += seconds
+        return response, failure
 
     def _refusal(self, answer: Response) -> str:
         code = _oauth_error(answer)
@@ -170,7 +236,8 @@ class FetchedToken:
         try:
             body: dict[str, Any] = answer.json
             token, life = body["access_token"], float(body.get("expires_in", 60))
-            lasting = float(body.get("refresh_expires_in", 0))
+            # A provider may not say how long a refresh token lasts, or that it lasts for ever by 0 (Keycloak).
+            lasting = float(body.get("refresh_expires_in") or math.inf)
             if not isinstance(token, str) or not _BEARER.fullmatch(token):
                 raise TypeError("no token (RFC 6750 2.1)")
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -193,8 +260,28 @@ def from_environment(environ: Mapping[str, str], base_url: str, client: httpx.Cl
         if not _BEARER.fullmatch(token):
             raise UsageError("CONFORMANCE_TOKEN is no bearer token (RFC 6750 2.1): it holds characters that none has.")
         return FixedToken(token)
-    url = environ.get("CONFORMANCE_TOKEN_URL") or base_url + TOKEN_PATH
-    return FetchedToken(url, grant_from(environ), client)
+    given = environ.get("CONFORMANCE_TOKEN_URL", "").strip()
+    if given and not is_url(given):
+        raise UsageError("CONFORMANCE_TOKEN_URL is no http(s) URL: give the whole of it, https://HOST/PATH.")
+    if given:
+        return FetchedToken(given, grant_from(environ), client)
+    url, *others = token_urls(base_url)
+    return FetchedToken(url, grant_from(environ), client, or_at=others)
+
+
+def token_urls(base_url: str) -> list[str]:
+    """Where tokens may come from: the target itself, then its sibling `keycloak`, where it has an `api` label.
+
+    The tutorial's instance is two hosts, PREFIXapi.SUFFIX and PREFIXkeycloak.SUFFIX.
+    """
+    parts = urlsplit(base_url)
+    host, _, port = parts.netloc.partition(":")
+    labels = host.split(".")
+    found = [base_url + TOKEN_PATH]
+    if "api" in labels[:2] and len(labels) > 1:
+        labels[labels.index("api")] = "keycloak"
+        found.append(f"{parts.scheme}://{'.'.join(labels)}{':' if port else ''}{port}{TOKEN_PATH}")
+    return found
 
 
 def grant_from(environ: Mapping[str, str]) -> Grant:

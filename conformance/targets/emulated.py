@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from conformance.errors import NoVerdictError
 from conformance.spec.document import Document
 from conformance.targets.credentials import FetchedToken, grant_from
-from conformance.targets.live import http_client
 from conformance.targets.reception import BOUNDS, Bounds
 from conformance.targets.target import Safeguards, Target
+from conformance.targets.transport import loopback_client
 
 _GREETING = "Listening on "
 _START_SECONDS = 60.0
@@ -82,7 +82,7 @@ def emulated_at(
         "CONFORMANCE_USERNAME": environ.get("CONFORMANCE_USERNAME") or "conformance",
         "CONFORMANCE_PASSWORD": environ.get("CONFORMANCE_PASSWORD") or "conformance",
     }
-    client = http_client()
+    client = loopback_client()
     token_url = f"{url}/auth/realms/master/protocol/openid-connect/token"
     credentials = FetchedToken(token_url, grant_from(known), client)
     return Target("emulated", url, client, document.match, credentials, safeguards, bounds)

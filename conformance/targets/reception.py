@@ -21,7 +21,29 @@ _DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
 _SHORT = re.compile(r"received \d+ bytes, expected \d+")
 """What h11 says of a body that ends before its Content-Length does."""
 
-_REASON = re.compile(r"certificate verify failed: (?P<why>[^(]+)")
+_REFUSALS = (
+    (r"certificate has expired", "its certificate has expired; whoever runs it must renew it"),
+    (r"certificate is not yet valid", "its certificate is not valid yet; check this machine's clock"),
+    (r"mismatch, certificate is not valid", "its certificate is for another host; ask it under the name it is for"),
+    (
+        r"certificate verify failed: (?P<why>[^(]+)",
+        "its certificate is not trusted: {why}; give --ca-file FILE where it is yours",
+    ),
+    (
+        r"alert (certificate required|handshake failure|bad certificate|unknown ca|certificate unknown|access denied)",
+        "it takes none but a client certificate of its own ({0}); give --client-cert FILE and --client-key FILE",
+    ),
+    (
+        r"wrong version number|record layer failure|http request",
+        "it speaks no TLS; give http:// where that is meant",
+    ),
+    (r"name or service not known|nodename nor servname|no address associated", "there is no host of that name"),
+)
+"""What OpenSSL and the resolver say of a connection that was refused, in lower case, and what that means here."""
+
+
+NO_CONNECTION, BROKE_OFF = "no connection could be made", "the answer broke off or is not HTTP"
+"""How failures begin: nothing was sent; something was, and what came of it is not known."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +88,21 @@ def receive(client: httpx.Client, request: Request, bounds: Bounds) -> tuple[Res
                 return None, failure
             fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers.raw]
             return Response(answer.status_code, Headers(fields), body, time.perf_counter() - began), ""
+    except httpx.ProxyError as error:
+        proxy, why = proxy_of(client, request.url), (str(error).splitlines() or [type(error).__name__])[0][:80]
+        return None, f"{NO_CONNECTION} (the proxy {proxy} refused: {why}{_advice_on_proxy(why)})"
     except httpx.ConnectError as error:
-        return None, f"no connection could be made ({_cause(error)})"
+        proxy = proxy_of(client, request.url)
+        through = f"through the proxy {proxy}: " if proxy else ""
+        return None, f"{NO_CONNECTION} ({through}{_cause(error)})"
     except httpx.TimeoutException:
         return None, f"no answer came within {bounds.seconds:g} s"
     except (httpx.TransportError, httpx.InvalidURL, zlib.error) as error:
+        if (refused := _refused(str(error))) and "client certificate" in refused:
+            return None, f"{NO_CONNECTION} ({refused})"  # by TLS 1.3 a server says so once the connection is made
         short = _SHORT.search(str(error))
         what = f": {short[0]}" if short else ""
-        return None, f"the answer broke off or is not HTTP ({type(error).__name__}{what})"
+        return None, f"{BROKE_OFF} ({type(error).__name__}{what})"
 
 
 def _body(answer: httpx.Response, began: float, bounds: Bounds) -> tuple[bytes, str]:
@@ -99,10 +128,34 @@ def _inflater(encoding: str) -> Callable[[bytes, int], bytes]:
 
 def _cause(error: Exception) -> str:
     said = (str(error).splitlines() or [type(error).__name__])[0]
-    refused = _REASON.search(said)
-    if refused:
-        return f"its certificate is not trusted: {refused['why'].strip()}; give --ca-file FILE where it is yours"
-    return said[:120]
+    return _refused(said) or said[:120]
+
+
+def _refused(said: str) -> str:
+    for pattern, meaning in _REFUSALS:
+        if match := re.search(pattern, said, re.IGNORECASE):
+            groups = {name: value.strip() for name, value in match.groupdict().items()}
+            return meaning.format(*match.groups(), **groups)
+    return ""
+
+
+def _advice_on_proxy(said: str) -> str:
+    if said.startswith("407"):
+        return "; give user and password in its URL, http://USER:PASSWORD@HOST:PORT"
+    return "; name the target in NO_PROXY where it is reached without" if said.startswith("403") else ""
+
+
+def proxy_of(client: httpx.Client, url: str) -> str:
+    """The proxy that a request to this URL goes through, without credentials; empty where it goes by itself."""
+    try:
+        pool = getattr(client._transport_for_url(httpx.URL(url)), "_pool", None)
+    except httpx.InvalidURL:
+        return ""
+    proxy = getattr(pool, "_proxy_url", None)
+    if proxy is None:
+        return ""
+    host = proxy.host.decode("ascii", "replace")
+    return f"{proxy.scheme.decode('ascii', 'replace')}://{host}" + (f":{proxy.port}" if proxy.port else "")
 
 
 @contextmanager

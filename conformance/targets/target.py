@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
+import secrets
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 
 import httpx
 
+from conformance.api.gateway import is_throttled, writer_of
 from conformance.errors import CredentialsRefusedError, RequestsSpentError
-from conformance.model import Exchange, Headers, Mark, Operation, Request, Response
+from conformance.model import Effect, Exchange, Headers, Mark, Operation, Request
 from conformance.targets.address import Origin, beneath, is_beneath, path_within, token_may_go
 from conformance.targets.credentials import Credentials
-from conformance.targets.reception import BOUNDS, Bounds, receive
+from conformance.targets.lookup import was_done
+from conformance.targets.manners import Pace, pause, retry_after
+from conformance.targets.reception import BOUNDS, BROKE_OFF, NO_CONNECTION, Bounds, receive
 from conformance.targets.safety.guard import Guard, RefusedError, plain_path
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.safety.limits import UNLIMITED, Breaker, Limits
 
 USER_AGENT = "wallaroo-conformance"
 
-_MOST_WAITING = 60.0
-"""Seconds that one request waits in all because the target says 429."""
+_MOST_WAITING, _WEARY_WAITING = 60.0, 2.0
+"""Seconds that one request waits in all because the target says it is too much; fewer once that was in vain."""
+
+HASTE, GATEWAY, LOST = "haste", "gateway", "lost"
+"""What may keep the API's own answer from us: we ask too fast, a gateway answers, or it is lost on the way."""
+
+_TIMES_LOST, _TIMES_A_GATEWAYS = 2, 1
+"""How often a request is sent again whose answer was lost, or was written by a gateway."""
 
 _ECHO = 10
 """Inference answers hold what was sent, at up to ten times its size (Arrow in, JSON out)."""
@@ -58,12 +70,20 @@ class Target:
         safeguards: Safeguards | None = None,
         bounds: Bounds = BOUNDS,
         allowed_hosts: tuple[str, ...] = (),
+        rate: float | None = None,
     ) -> None:
         self.kind, self.url, self.safeguards, self.bounds = kind, url.rstrip("/"), safeguards, bounds
         self.requests = 0
         self.ceiling: int | None = None
+        self.heard: Callable[[Exchange], object] = lambda exchange: None
         self._client, self._match, self._credentials = client, match, credentials
         self._allowed_hosts = allowed_hosts
+        self._pace, self._weary = Pace(rate), False
+        run = safeguards.holdings.prefix.removeprefix("conformance-") if safeguards else ""
+        self._name, self._numbers = f"{run}{secrets.token_hex(3)}", itertools.count(1)
+        self._trouble: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Target({self.kind}, {self.url})"
@@ -76,8 +96,10 @@ class Target:
     def send(self, request: Request, *, authenticated: bool = True) -> Exchange:
         """Send one request, a relative URL against the target's base, and return what came.
 
-        A refused token is renewed once; a 429 is sent again after the seconds its Retry-After names (RFC 9110 10.2.3,
-        RFC 6585 4). No answer is an exchange with a `failure`, not an exception. Raises RefusedError where a safeguard
+        A refused token is renewed once. What was refused for haste is sent again, more slowly, after the seconds that
+        Retry-After names (RFC 9110 10.2.3, RFC 6585 4) or growing pauses. What was lost on the way, or answered by a
+        gateway, is asked again: where it may have taken effect that is looked up first, and what stays unknown is
+        labelled so. No answer is an exchange with a `failure`, not an exception. Raises RefusedError where a safeguard
         forbids the request, LimitReachedError or RequestsSpentError at a ceiling, CredentialsRefusedError where no
         token can be had or none is taken any more, and TargetUnreachableError where everything fails.
         """
@@ -107,16 +129,64 @@ class Target:
         return exchange
 
     def _patiently(self, request: Request, authenticated: bool) -> Exchange:
-        exchange = self._once(request, authenticated)
-        left = _MOST_WAITING
-        while exchange.status == 429 and exchange.response is not None:
-            pause = _retry_after(exchange.response)
-            if pause is None or pause > left:
+        exchange, waited, tries, perhaps = self._once(request, authenticated), 0.0, Counter[str](), False
+        while trouble := _trouble_of(exchange):
+            perhaps = perhaps or (trouble != HASTE and self._may_be_done(exchange))
+            seconds = self._pause(trouble, exchange, tries, waited)
+            if seconds is None:
                 break
-            time.sleep(pause)
-            left -= max(pause, 1.0)
+            time.sleep(seconds)
+            waited += max(seconds, 1.0)
+            tries[trouble] += 1
             exchange = self._once(request, authenticated)
-        return exchange
+        return replace(exchange, labels=exchange.labels | {Mark.UNKNOWN}) if perhaps and not exchange.ok else exchange
+
+    def _pause(self, trouble: str, exchange: Exchange, tries: Counter[str], waited: float) -> float | None:
+        """Seconds until a request is sent again; None where it is not."""
+        if trouble != HASTE:
+            most = _TIMES_LOST if trouble == LOST else _TIMES_A_GATEWAYS
+            return pause(tries[trouble]) if tries[trouble] < most else None
+        assert exchange.response is not None
+        said = retry_after(exchange.response)
+        seconds = pause(tries[trouble]) if said is None else said
+        if waited + seconds > (_WEARY_WAITING if self._weary else _MOST_WAITING):
+            self._weary = True
+            return None
+        return seconds
+
+    def _may_be_done(self, exchange: Exchange) -> bool:
+        """Whether a request whose answer was lost may have taken effect, as far as that can be looked up."""
+        if exchange.failure.startswith(NO_CONNECTION):
+            return False
+        matched = self._match(exchange.request.method, path_within(self.url, exchange.request.url))
+        if matched is None or matched[0].effect in (Effect.READ, Effect.COMPUTE):
+            return False
+        holdings = self.safeguards.holdings if self.safeguards else None
+        return was_done(matched[0].id, exchange.request, self._asked, holdings) is not False
+
+    def _asked(self, path: str, body: bytes) -> Exchange:
+        return self._once(replace(_read(self.url, path), body=body), True)
+
+    def troubles(self) -> list[tuple[str, str, int, str]]:
+        """What stood between us and the API since the last call: kind, what it was, how often, and for instance."""
+        with self._lock:
+            found = [(*key, count, self._examples[key]) for key, count in self._trouble.items()]
+            self._trouble.clear()
+        return found
+
+    def _note_trouble(self, exchange: Exchange) -> None:
+        trouble = _trouble_of(exchange)
+        if not trouble:
+            self._weary = False
+            self._pace.answered()
+            return
+        writer = writer_of(exchange.response, exchange.operation) if exchange.response else ""
+        what = f"{exchange.status} by {writer}" if writer else exchange.failure
+        number = exchange.request.headers.get("x-request-id", "")
+        example = f"{exchange.request.method} {exchange.request.path} (request id {number})"
+        with self._lock:
+            self._trouble[trouble, what] += 1
+            self._examples.setdefault((trouble, what), example)
 
     def _reads(self) -> bool:
         """Whether any of the harmless reads is answered without a server error."""
@@ -146,6 +216,8 @@ class Target:
         operation, parameters = (matched[0].id, matched[1]) if matched else (None, {})
         self._permit(matched[0] if matched else None, request)
         request = self._dressed(request, authenticated)
+        self._pace.await_turn()
+        sent = time.monotonic()
         holdings = self.safeguards.holdings if self.safeguards else None
         call = holdings.intend(operation, request) if holdings else ""
         started = time.time()
@@ -162,6 +234,10 @@ class Target:
         )
         if holdings:
             holdings.learn(call, exchange)
+        if _trouble_of(exchange) == HASTE:
+            self._pace.slow_down(sent)
+        self._note_trouble(exchange)
+        self.heard(exchange)
         return exchange
 
     def _permit(self, operation: Operation | None, request: Request) -> None:
@@ -182,12 +258,14 @@ class Target:
     def _dressed(self, request: Request, authenticated: bool) -> Request:
         if refusal := self.refusal(request.url):
             raise RefusedError(f"A request was refused before it was sent: {refusal}")
-        fields = list(request.headers.fields)
+        fields = [(name, value) for name, value in request.headers.fields if name.lower() != "x-request-id"]
         given = {name.lower() for name, _ in fields}
         if "authorization" not in given and authenticated and self._credentials is not None:
             fields.append(("Authorization", self._credentials.authorization()))
         defaults = (("User-Agent", USER_AGENT), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
         fields += [(name, value) for name, value in defaults if name.lower() not in given]
+        # By this an operator finds it in the ingress's log.
+        fields.append(("X-Request-Id", f"{self._name}-{next(self._numbers)}"))
         return replace(request, headers=Headers(fields))
 
 
@@ -195,12 +273,11 @@ def _read(url: str, path: str) -> Request:
     return Request("POST", f"{url}/v1/api/{path}", Headers({"Content-Type": "application/json"}), b"{}")
 
 
-def _retry_after(response: Response) -> float | None:
-    """Seconds, from a number or a date; None where neither stands there."""
-    said = response.headers.get("retry-after", "").strip()
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except (ValueError, OverflowError, TypeError):
-        return None
+def _trouble_of(exchange: Exchange) -> str:
+    """What kept the API's own answer from us: our haste, a gateway, or the way; empty where it answered."""
+    if exchange.response is None:
+        advised = ";" in exchange.failure  # the connection was refused for a reason that asking again does not mend
+        return LOST if exchange.failure.startswith((BROKE_OFF, NO_CONNECTION)) and not advised else ""
+    if is_throttled(exchange.response):
+        return HASTE
+    return GATEWAY if writer_of(exchange.response, exchange.operation) else ""

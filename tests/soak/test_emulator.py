@@ -22,7 +22,7 @@ import pytest
 
 from conformance import data
 from conformance.targets.emulated import emulator_process
-from conformance.targets.live import http_client
+from conformance.targets.transport import http_client
 
 KILLS = 20
 CLIENTS, SECONDS = 16, 30.0

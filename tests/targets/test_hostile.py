@@ -12,9 +12,9 @@ from conformance.model import Headers, Request
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
 from conformance.targets.emulated import emulator_process
-from conformance.targets.live import http_client
 from conformance.targets.reception import Bounds
 from conformance.targets.target import Target
+from conformance.targets.transport import http_client
 from tests.hostile import PARTS, Part, hostile_server, redirects, self_signed
 
 STATUS = Request(

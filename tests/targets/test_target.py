@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from conformance.checks import Rules, judge
 from conformance.errors import CredentialsRefusedError
-from conformance.model import Headers, Request
+from conformance.ledger import Ledger
+from conformance.model import Headers, Mark, Request
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
 from conformance.targets.reception import Bounds
@@ -213,10 +217,151 @@ def test_a_429_is_sent_again_after_the_seconds_it_names(monkeypatch: pytest.Monk
     assert (given, pauses) == ([429, 429, 200], [7.0, 2.0])
 
 
-@pytest.mark.parametrize("wait", ["", "soon", "61"])
-def test_a_429_that_names_no_time_or_too_long_a_one_is_what_came(wait: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_429_that_asks_for_too_long_a_wait_is_what_came(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr("conformance.targets.target.time.sleep", pauses.append)
-    handler, given = _slowing((429, wait))
+    handler, given = _slowing((429, "61"))
     assert target(handler).send(LIST).status == 429
     assert (given, pauses) == ([429], [])
+
+
+@pytest.mark.parametrize("wait", ["", "soon"])
+def test_a_429_that_names_no_time_is_sent_again_after_growing_pauses(
+    wait: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("conformance.targets.target.time.sleep", pauses.append)
+    handler, given = _slowing((429, wait), (429, wait), (429, wait), (200, ""))
+    assert target(handler).send(LIST).status == 200
+    assert (given, pauses) == ([429, 429, 429, 200], [0.25, 0.5, 1.0])
+
+
+CREATE = Request(
+    "POST", "/v1/api/workspaces/create", LIST.headers, json.dumps({"workspace_name": "conformance-1-w"}).encode()
+)
+LOST, NGINX = None, "<html><head><title>x</title></head><body><hr><center>nginx</center></body></html>"
+
+
+class Before:
+    """What stands before an instance: loses answers or gives its own, in turn; what was asked is kept by its path."""
+
+    def __init__(self, *answers: int | None, workspaces: tuple[str, ...] = (), done: bool = True) -> None:
+        self.answers, self.asked = list(answers), list[str]()
+        self.workspaces, self.done = list(workspaces), done
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request.url.path.removeprefix("/v1/api/"))
+        if request.url.path.endswith("list"):
+            named = [{"name": name, "id": number} for number, name in enumerate(self.workspaces)]
+            return httpx.Response(200, json={"workspaces": named})
+        came = self.answers.pop(0) if self.answers else 200
+        if came is LOST:
+            self.workspaces += ["conformance-1-w"] if self.done else []
+            raise httpx.ReadError("reset", request=request)
+        if came == 400:
+            return httpx.Response(400, json={"msg": "Bad request: it is there", "code": 400})
+        return httpx.Response(came, json={"workspace_id": 7}) if came == 200 else httpx.Response(came, text=NGINX)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+    monkeypatch.setattr("conformance.targets.target.time.sleep", pauses.append)
+    return pauses
+
+
+STATUS = Request("POST", "/v1/api/status/get_deployment", LIST.headers, b'{"name": "p-1"}')
+
+
+@pytest.mark.parametrize("came", [LOST, 502, 504], ids=str)
+def test_what_only_reads_is_asked_again(came: int | None, unhurried: list[float]) -> None:
+    before = Before(came)
+    exchange = target(before).send(STATUS)
+    assert (exchange.status, before.asked) == (200, ["status/get_deployment"] * 2)
+    assert Mark.UNKNOWN not in exchange.labels
+
+
+def test_a_read_that_is_never_answered_is_told_as_it_is(unhurried: list[float]) -> None:
+    exchange = target(Before(LOST, LOST, LOST)).send(STATUS)
+    assert (exchange.response, Mark.UNKNOWN in exchange.labels) == (None, False)
+
+
+def test_what_was_lost_and_not_done_is_asked_again_after_a_look(unhurried: list[float]) -> None:
+    before = Before(LOST, 400, done=False)
+    exchange = target(before).send(CREATE)
+    assert before.asked == ["workspaces/create", "workspaces/list", "workspaces/create"]
+    assert (exchange.status, Mark.UNKNOWN in exchange.labels) == (400, False), (
+        "the refusal is of a request never done before"
+    )
+
+
+def test_what_was_lost_and_done_is_unknown_where_it_is_refused_then(unhurried: list[float]) -> None:
+    exchange = target(Before(LOST, 400)).send(CREATE)
+    assert (exchange.status, Mark.UNKNOWN in exchange.labels) == (400, True)
+    assert judge(exchange, Ledger(), Rules.of()) == []
+
+
+def test_what_was_lost_and_is_served_then_is_judged(unhurried: list[float]) -> None:
+    exchange = target(Before(LOST, 200)).send(CREATE)
+    assert (exchange.status, exchange.labels) == (200, frozenset())
+
+
+def test_what_no_connection_carried_was_not_done(unhurried: list[float]) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    exchange = target(handler).send(CREATE)
+    assert Mark.UNKNOWN not in exchange.labels
+    assert "no connection" in exchange.failure
+
+
+def test_a_gateways_503_is_waited_out_and_the_apis_own_is_judged(unhurried: list[float]) -> None:
+    before = Before(503, 503, 503)
+    assert target(before).send(CREATE).status == 200
+    assert unhurried == [0.25, 0.5, 1.0]
+    own = target(lambda request: httpx.Response(503, json={"msg": "down", "code": 503})).send(STATUS)
+    assert own.status == 503
+    assert judge(replace(own, intent="valid"), Ledger(), Rules.of())
+
+
+def test_what_stands_between_is_counted_with_an_example(unhurried: list[float]) -> None:
+    one = target(Before(502, LOST, 200, 503, 200))
+    one.send(STATUS)
+    one.send(STATUS)
+    told = {(kind, what.partition(" (")[0]): count for kind, what, count, _ in one.troubles()}
+    assert told == {
+        ("gateway", "502 by nginx"): 1,
+        ("lost", "the answer broke off or is not HTTP"): 1,
+        ("haste", "503 by nginx"): 1,
+    }
+    assert one.troubles() == []
+
+
+def test_each_request_has_an_id_of_its_own() -> None:
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["x-request-id"])
+        return httpx.Response(200, json={"workspaces": []})
+
+    one = target(handler, safeguards=guarded())
+    kept = one.send(LIST)
+    one.send(kept.request)
+    assert len(set(sent)) == 2
+    assert all(number.startswith("x-") for number in sent), "an operator knows the run by it"
+
+
+def test_a_base_path_is_kept_and_nothing_is_asked_beside_it() -> None:
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={"workspaces": []})
+
+    client = httpx.Client(transport=httpx.MockTransport(handler))
+    one = Target("live", "https://a.example/tenant-b", client, Document.load().match, FixedToken("t"))
+    exchange = one.send(LIST)
+    assert (exchange.operation, asked) == ("workspaces.list", ["https://a.example/tenant-b/v1/api/workspaces/list"])
+    with pytest.raises(RefusedError, match="beneath"):
+        one.send(replace(LIST, url="https://a.example/v1/api/workspaces/list"))
+    assert len(asked) == 1

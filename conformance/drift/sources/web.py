@@ -16,7 +16,7 @@ from conformance.drift.sources.served import served_document
 from conformance.errors import NoVerdictError, UsageError
 from conformance.model import Headers, Response
 from conformance.targets.address import base_url
-from conformance.targets.live import http_client
+from conformance.targets.transport import Trust, http_client
 
 _REDIRECTS = 5
 
@@ -30,7 +30,7 @@ class Web:
     """GETs without credentials; TLS is verified, against `ca_file` where one is given."""
 
     def __init__(self, ca_file: str = "", seconds: float = 30.0) -> None:
-        self._client = http_client(Path(ca_file) if ca_file else None)
+        self._client = http_client(Trust(Path(ca_file) if ca_file else None))
         self._seconds = seconds
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from conformance.api.gateway import is_gateways, is_throttled
 from conformance.api.operations import STATUS, UNDEPLOY, Kind, fields_of, given, row_of, split_name
 from conformance.model import Exchange, Request
 
@@ -88,12 +89,15 @@ class Holdings:
     def learn(self, call: str, exchange: Exchange) -> None:
         """Note what came of a call, and what other exchanges say of deployments of ours."""
         if call:
-            self.note({"call": call, "status": exchange.status} | _made(exchange))
+            refused = exchange.response is not None and is_throttled(exchange.response)
+            status = None if is_gateways(exchange) and not refused else exchange.status
+            self.note({"call": call, "status": status} | _made(exchange))
         elif exchange.operation == UNDEPLOY and exchange.ok:
             question = exchange.question if isinstance(exchange.question, dict) else {}
             self._stopping(question.get("deployment_id"), question.get("pipeline_id"))
-        elif exchange.operation == STATUS and exchange.status == 404 and isinstance(exchange.question, dict):
-            parts = split_name(exchange.question.get("name"))
+        elif exchange.operation == STATUS and exchange.status == 404 and not is_gateways(exchange):
+            question = exchange.question if isinstance(exchange.question, dict) else {}
+            parts = split_name(question.get("name"))
             known = self.deployments.get(parts[1]) if parts else None
             if known is not None and known.stopping and parts and known.deploy_id == parts[0]:
                 self.note({"gone": known.id})

@@ -1,0 +1,64 @@
+"""One emulated instance, and the command line as a user runs it, under names that lead to this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.targets.emulated import emulator_process
+from tests.infrastructure.programs import Authority, needed
+
+Outcome = subprocess.CompletedProcess[str]
+Run = Callable[..., Outcome]
+
+# Every name under wallaroo.test is this machine; nothing else of the program is touched.
+_RESOLVING = """
+import socket, sys
+resolve = socket.getaddrinfo
+def here(host, *rest, **more):
+    return resolve("127.0.0.1" if isinstance(host, str) and host.endswith(".wallaroo.test") else host, *rest, **more)
+socket.getaddrinfo = here
+from conformance.cli import main
+main(sys.argv[1:])
+"""
+
+USER = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
+
+
+@pytest.fixture
+def conformance(tmp_path: Path) -> Run:
+    """Runs `conformance …` in an empty folder; of the environment only what is given, but for the user."""
+    ours = ("CONFORMANCE_", "PYTEST_")
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(ours) and not name.lower().endswith("_proxy") and not name.startswith("SSL")
+    }
+    clean["XDG_STATE_HOME"] = str(tmp_path / "state")
+
+    def run(*arguments: str, timeout: float = 300, **environ: str) -> Outcome:
+        return subprocess.run(
+            [sys.executable, "-P", "-c", _RESOLVING, *arguments],
+            capture_output=True, text=True, timeout=timeout, cwd=tmp_path, env=clean | USER | environ, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def instance() -> Iterator[str]:
+    """An emulated instance, to stand behind what a test puts before it."""
+    with emulator_process(["--token-seconds", "3600"]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A private authority."""
+    needed("openssl")
+    return Authority.made(tmp_path_factory.mktemp("authority"))
