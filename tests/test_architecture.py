@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"checks", "targets"}),
     frozenset({"ledger"}),
     frozenset({"spec", "api", "emulator"}),
-    frozenset({"redaction", "sensitive"}),
+    frozenset({"redaction"}),
     frozenset({"model"}),
     frozenset({"errors", "data"}),
 )

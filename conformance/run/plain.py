@@ -44,7 +44,7 @@ def of_exchange(exchange: Exchange) -> dict[str, Any]:
         "ended": exchange.ended,
         "failure": exchange.failure,
         "intent": exchange.intent,
-        "labels": sorted(exchange.labels),
+        "labels": sorted(map(str, exchange.labels)),
     }
 
 
