@@ -34,11 +34,6 @@ class Shape:
         return str(self.task["separator"])
 
     @property
-    def flat_checks(self) -> bool:
-        """Flat columns hold the number of failed checks, nested ones their list."""
-        return bool(self.separator)
-
-    @property
     def metadata(self) -> dict[str, Any]:
         """What is said of every row alike. `pipeline_version` is empty in every recording of 2023.4."""
         return {
@@ -94,7 +89,7 @@ def _chosen(batch: Batch, outputs: dict[str, list[Any]], shape: Shape) -> list[d
         (("time",), repeat(shape.time)),
         *((("in", name), iter([record.get(name) for record in given])) for name in names),
         *((("out", name), iter(values)) for name, values in outputs.items()),
-        (("anomaly", "count") if shape.task["anomaly"] else (CHECKS,), repeat(0 if shape.flat_checks else [])),
+        (("anomaly", "count"), repeat(0)) if shape.task["anomaly"] else ((CHECKS,), repeat([])),
         *((("metadata", name), repeat(value)) for name, value in shape.metadata.items()),
     ]
     kept = [(path, values) for path, values in leaves if shape.wants(".".join(path))]
@@ -148,8 +143,6 @@ def _arrow_columns(batch: Batch, outputs: Arrays, shape: Shape) -> Iterator[tupl
         yield ("out", name), _lists(_listed(array))
     if shape.task["anomaly"]:
         yield ("anomaly", "count"), pa.array(np.zeros(count, np.int64))
-    elif shape.flat_checks:
-        yield (CHECKS,), pa.array(np.zeros(count, np.int8))
     else:
         yield (CHECKS,), _empty_lists(count)
     for name in ("last_model", "pipeline_version", "partition"):

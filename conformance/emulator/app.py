@@ -9,17 +9,37 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from conformance.emulator import deployments, documents, inference, models, openid, pipelines, status, workspaces
+from conformance.emulator import (
+    beyond,
+    deployments,
+    documents,
+    inference,
+    inventory,
+    logs,
+    models,
+    openid,
+    pipelines,
+    status,
+    workspaces,
+)
 from conformance.emulator.endpoint import Endpoint
 from conformance.emulator.engine import Engine, ForkServer
 from conformance.emulator.settings import Settings
 from conformance.emulator.state import Middleware, State, Step
-from conformance.emulator.store import Store
+from conformance.emulator.store import Store, timestamp
 from conformance.emulator.tokens import TokenIssuer
 from conformance.emulator.wire import Answer, Call, RefusalError
 
 Handler = Callable[[Call, State], Awaitable[Answer]]
 API = "/v1/api"
+
+
+async def _graphql(call: Call, state: State) -> Answer:
+    """The schema and its library load only where something asks for them."""
+    from conformance.emulator import graphql
+
+    return await graphql.answer(call, state)
+
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("status.get-deployment", f"{API}/status/get_deployment", status.get_deployment),
@@ -35,7 +55,26 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("workspaces.create", f"{API}/workspaces/create", workspaces.create),
     ("workspaces.list", f"{API}/workspaces/list", workspaces.list_all),
 )
-"""Every operation: its id, its path and what answers it."""
+"""Every operation that is described: its id, its path and what answers it."""
+
+BESIDE: tuple[tuple[str, str, Handler], ...] = (
+    ("models.upload", f"{API}/models/upload", models.upload),
+    ("models.list", f"{API}/models/list", inventory.models),
+    ("models.get", f"{API}/models/get", inventory.model),
+    ("models.get-by-id", f"{API}/models/get_by_id", inventory.model_by_id),
+    ("models.get-version-by-id", f"{API}/models/get_version_by_id", inventory.model_version),
+    ("models.get-config-by-id", f"{API}/models/get_config_by_id", inventory.model_config),
+    ("models.insert-model-config", f"{API}/models/insert_model_config", inventory.add_model_config),
+    ("pipelines.list-pipelines", f"{API}/pipelines/list_pipelines", inventory.pipelines),
+    ("pipelines.get-pipeline-by-name", f"{API}/pipelines/get_pipeline_by_name", inventory.pipeline_by_name),
+    ("pipelines.get-version", f"{API}/pipelines/get_version", inventory.pipeline_version),
+    ("plateau.get-topic-name", f"{API}/plateau/get_topic_name", inventory.topic),
+    ("users.query", f"{API}/users/query", inventory.users),
+    ("workspaces.list-users", f"{API}/workspaces/list_users", inventory.workspace_users),
+    ("graphql", "/v1/graphql", _graphql),
+    ("logs.records", "/v1/logs/topic/{topic}/records", logs.records),
+)
+"""Operations beside the described ones that the vendor's SDK needs."""
 
 
 def create_app(
@@ -63,8 +102,10 @@ def create_app(
 def _state(
     settings: Settings, middleware: Mapping[str, tuple[Middleware, ...]], forkserver: ForkServer | None
 ) -> State:
-    tokens = TokenIssuer(settings.base_url, settings.token_seconds, settings.data_dir, settings.signing_key)
-    store = Store(settings.data_dir, tokens.subject, workspaces.timestamp())
+    tokens = TokenIssuer(
+        settings.base_url, settings.token_seconds, settings.data_dir, settings.signing_key, settings.username
+    )
+    store = Store(settings.data_dir, tokens.subject, timestamp())
     return State(settings, store, Engine(store.model_path, settings.limits, forkserver), tokens, middleware)
 
 
@@ -76,10 +117,19 @@ def _routes(state: State, document: Callable[[], Mapping[str, Any]] | None) -> I
             continue
         step = _step(handler, state)
         yield Route(path, Endpoint(state, operation, ("POST",), step, limit=sizes.get(operation, limits.json_bytes)))
+    for operation, path, handler in BESIDE:
+        limit = sizes.get("models.upload-and-convert" if operation == "models.upload" else "", limits.json_bytes)
+        yield Route(path, Endpoint(state, operation, ("POST",), _step(handler, state), limit=limit))
+    partitions = Endpoint(state, "logs.partitions", ("GET",), _step(logs.partitions, state))
+    yield Route("/v1/logs/topic/{topic}", partitions)
     tokens = openid.OpenID(state.settings, state.tokens)
     pages = documents.Documents(document)
+    for path, step in ((openid.USERS_PATH, tokens.users), (f"{openid.USERS_PATH}/{{user}}", tokens.user)):
+        yield Route(path, Endpoint(state, "users", ("GET",), step))
     for path, method, step in (
         (openid.TOKEN_PATH, "POST", tokens.token),
+        (openid.DEVICE_PATH, "POST", tokens.device),
+        (f"{API}/config", "GET", inventory.config),
         (openid.CERTS_PATH, "GET", tokens.certs),
         (openid.DISCOVERY_PATH, "GET", tokens.discovery),
         (f"{API}/openapi.json", "GET", pages.openapi),
@@ -87,6 +137,8 @@ def _routes(state: State, document: Callable[[], Mapping[str, Any]] | None) -> I
         (f"{API}/docs/{{file}}", "GET", pages.file),
     ):
         yield Route(path, Endpoint(state, "", (method,), step, secured=False, limit=limits.json_bytes))
+    for path in beyond.PATHS:
+        yield Route(path, Endpoint(state, "", ("POST",), beyond.refuse))
 
 
 def _step(handler: Handler, state: State) -> Step:

@@ -49,11 +49,11 @@ async def deploy(call: Call, state: State) -> Answer:
     """Deploy a version of a pipeline; while it is deployed the answer is the same deployment (recorded)."""
     body = fields.json_object(call)
     deploy_id = fields.new_name(body, "deploy_id", state.settings.limits.name_characters)
-    fields.optional_mapping(body, "engine_config")
+    config = fields.optional_mapping(body, "engine_config")
     with state.store.transaction():
         pipeline_id, variant_id = _pipeline_version(body, state)
         given = given_models(body, pipeline_id, state)
-        made = deploy_pipeline(state, Wanted(deploy_id, pipeline_id, variant_id, given))
+        made = deploy_pipeline(state, Wanted(deploy_id, pipeline_id, variant_id, given, config))
     return answered({"id": made})
 
 
@@ -65,6 +65,7 @@ def deploy_pipeline(state: State, wanted: Wanted) -> int:
     """
     store = state.store
     models = orjson.dumps([asdict(model) for model in served(state, wanted)]).decode()
+    config = orjson.dumps(wanted.engine_config or {}).decode()
     row = store.one("SELECT * FROM deployment WHERE pipeline_id = ? AND stopped IS NULL", wanted.pipeline_id)
     if row is None:
         deployment_id = store.add(
@@ -74,12 +75,12 @@ def deploy_pipeline(state: State, wanted: Wanted) -> int:
             models=models,
             pods=orjson.dumps(_pods()).decode(),
             started=state.clock(),
+            engine_config=config,
         )
     else:
         deployment_id = row["id"]
-        store.execute(
-            "UPDATE deployment SET variant_id = ?, models = ? WHERE id = ?", wanted.variant_id, models, deployment_id
-        )
+        query = "UPDATE deployment SET variant_id = ?, models = ?, engine_config = ? WHERE id = ?"
+        store.execute(query, wanted.variant_id, models, config, deployment_id)
     store.execute("INSERT OR IGNORE INTO deployment_name VALUES (?, ?)", deployment_id, wanted.deploy_id)
     state.engine.warm(tuple(model["sha"] for model in orjson.loads(models) if model["status"] == "ready"))
     return int(deployment_id)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import orjson
 
 from conformance.emulator.deployments import Deployment, by_name
 from conformance.emulator.engine import InferenceFailedError
+from conformance.emulator.inference_log import Inference
 from conformance.emulator.state import State
 from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Call, RefusalError
 
 _ARROW = (ARROW_FILE, ARROW_STREAM)
+_FORMATS = ("pandas-records", "wallaroo")
+"""Formats of JSON. SDKs since 2024.1 send a dict as the second, which is decided to mean columns."""
+
 _OF_THE_MODEL = frozenset({"InvalidArgument", "NoModel"})
 """Kinds of failures of rows that could be read."""
 
@@ -35,19 +41,22 @@ async def serve(call: Call, state: State, deployment: Deployment) -> Answer:
     _refuse_other_media(call)
     if not deployment.chain:
         return _failed(state, "the pipeline has no model to run", "NoModel")
+    task = _task(call, state, deployment)
     try:
-        status, media_type, body = await state.engine.run(deployment.chain, _task(call, state, deployment), call.body)
+        status, media_type, body = await state.engine.run(deployment.chain, task, call.body)
     except InferenceFailedError as failure:
         return _failed(state, str(failure), failure.kind)
     if status == 413:
         raise RefusalError(413, f"Content too large: at most {state.settings.limits.rows} rows.")
+    now = int(time.time() * 1000)
+    state.log.add(Inference(deployment.pipeline_id, now, deployment.chain, task, call.body))
     return Answer(status, body, media_type)
 
 
 def _refuse_other_media(call: Call) -> None:
     kind = call.media_parameters.get("format", "pandas-records")
     charset = call.media_parameters.get("charset", "utf-8")
-    known = call.media_type == JSON and kind == "pandas-records" and charset in ("utf-8", "utf8")
+    known = call.media_type == JSON and kind in _FORMATS and charset in ("utf-8", "utf8")
     if not known and call.media_type not in _ARROW:
         raise RefusalError(
             415, f"Unsupported media type: send application/json; format=pandas-records, or {ARROW_FILE}."

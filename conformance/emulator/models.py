@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -53,6 +53,8 @@ class Upload:
     framework: str
     content: bytes
     file_name: str
+    visibility: str
+    conversion: fields.Body
 
 
 async def read_upload(call: Call, settings: Settings) -> Upload:
@@ -70,6 +72,8 @@ async def read_upload(call: Call, settings: Settings) -> Upload:
         framework=_framework(metadata, settings.profile),
         content=content,
         file_name=file_name,
+        visibility=fields.text(metadata, "visibility"),
+        conversion=fields.mapping(metadata, "conversion"),
     )
 
 
@@ -151,34 +155,41 @@ async def upload_and_convert(call: Call, state: State) -> Answer:
     Recorded: an unknown workspace is a 500. Decided: ONNX that does not load is refused at once; other frameworks,
     which nothing here executes, end in status `error` as a failed conversion does.
     """
-    upload = await read_upload(call, state.settings)
-    if state.store.one("SELECT 1 FROM workspace WHERE id = ?", upload.workspace_id) is None:
+    form = await read_upload(call, state.settings)
+    if state.store.one("SELECT 1 FROM workspace WHERE id = ?", form.workspace_id) is None:
         raise RefusalError(500, "Internal Server Error: the workspace of the model does not exist.")
-    sha = state.store.keep_model(upload.content)
-    if upload.framework == "onnx":
+    sha = state.store.keep_model(form.content)
+    if form.framework == "onnx":
         try:
             await state.engine.inspect(sha)
         except ModelRefusedError as refused:
             state.store.forget_model(sha)
             raise bad_request(f"the file is not an ONNX model this instance can run: {refused}") from None
-    version_id = _add_version(state, call.user, upload, sha)
+    version_id = _add_version(state, call.user, form, sha)
     return answered({"insert_models": {"returning": [{"models": [{"id": version_id}]}]}}, 202)
 
 
-def _add_version(state: State, owner: str, upload: Upload, sha: str) -> int:
+async def upload(call: Call, state: State) -> Answer:
+    """The same for a model that needs no conversion, answered by 200 (the vendor's client of 2023.4.1)."""
+    return replace(await upload_and_convert(call, state), status=200)
+
+
+def _add_version(state: State, owner: str, form: Upload, sha: str) -> int:
     store = state.store
     with store.transaction():
         query = "SELECT id FROM model WHERE workspace_id = ? AND name = ?"
-        row = store.one(query, upload.workspace_id, upload.name)
-        model_id = row["id"] if row else store.add("model", workspace_id=upload.workspace_id, name=upload.name)
+        row = store.one(query, form.workspace_id, form.name)
+        model_id = row["id"] if row else store.add("model", workspace_id=form.workspace_id, name=form.name)
         return store.add(
             "model_version",
             model_id=model_id,
             version=str(uuid.uuid4()),
             sha=sha,
-            file_name=upload.file_name,
+            file_name=form.file_name,
             owner_id=owner,
-            status="ready" if upload.framework == "onnx" else "error",
+            status="ready" if form.framework == "onnx" else "error",
+            visibility=form.visibility,
+            conversion=orjson.dumps(form.conversion).decode(),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import secrets
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -17,21 +18,27 @@ from conformance.emulator.wire import Answer, Call, answered
 OPENID = f"{REALM_PATH}/protocol/openid-connect"
 TOKEN_PATH = f"{OPENID}/token"
 CERTS_PATH = f"{OPENID}/certs"
+DEVICE_PATH = f"{OPENID}/auth/device"
+USERS_PATH = "/auth/admin/realms/master/users"
+_DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_DEVICE_SECONDS = 600
 DISCOVERY_PATH = f"{REALM_PATH}/.well-known/openid-configuration"
 CONFIDENTIAL_CLIENT = "api-client"
+_MOST_DEVICES = 1000
 _UNCACHED = {"cache-control": "no-store", "pragma": "no-cache"}
 
 
 class OpenID:
-    """Answers the realm's three URLs for one user, one public client and one confidential client."""
+    """Answers the realm's URLs for one user, one public client and one confidential client."""
 
     def __init__(self, settings: Settings, tokens: TokenIssuer) -> None:
         self._settings = settings
         self._tokens = tokens
+        self._device_codes: set[str] = set()
         self._public_clients = {settings.client_id, "sdk-client"} - {CONFIDENTIAL_CLIENT}
 
     async def token(self, call: Call) -> Answer:
-        """Grants `password`, `refresh_token` and `client_credentials` (RFC 6749 4.3, 6 and 4.4)."""
+        """Grants `password`, `refresh_token`, `client_credentials` (RFC 6749 4.3, 6, 4.4) and a device's (RFC 8628)."""
         if call.media_type != "application/x-www-form-urlencoded":
             return _error(400, "invalid_request", "The token endpoint takes application/x-www-form-urlencoded.")
         form = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -57,6 +64,11 @@ class OpenID:
             if client != CONFIDENTIAL_CLIENT:
                 return _error(401, "unauthorized_client", "Public client not allowed to retrieve service account")
             return self._granted(client, refreshable=False)
+        if grant == _DEVICE_GRANT:
+            if form.get("device_code", "") not in self._device_codes:
+                return _error(400, "invalid_grant", "Device code not valid")
+            self._device_codes.discard(form["device_code"])
+            return self._granted(client, refreshable=True)
         if not grant:
             return _error(400, "invalid_request", "Missing form parameter: grant_type")
         return _error(400, "unsupported_grant_type", "Unsupported grant_type")
@@ -74,6 +86,37 @@ class OpenID:
             body["refresh_token"] = self._tokens.refresh_token(client)
         return Answer(200, orjson.dumps(body), headers=_UNCACHED)
 
+    async def device(self, call: Call) -> Answer:
+        """A device's code, granted at once (RFC 8628): nobody has to open the address that is shown."""
+        form = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
+        if form.get("client_id") not in self._public_clients:
+            return _error(401, "invalid_client", "Invalid client or Invalid client credentials")
+        code, shown = secrets.token_urlsafe(32), secrets.token_hex(4).upper()
+        if len(self._device_codes) >= _MOST_DEVICES:
+            self._device_codes.clear()
+        self._device_codes.add(code)
+        address = f"{self._tokens.issuer}/device"
+        body = {
+            "device_code": code,
+            "user_code": shown,
+            "verification_uri": address,
+            "verification_uri_complete": f"{address}?user_code={shown}",
+            "expires_in": _DEVICE_SECONDS,
+            "interval": 1,
+        }
+        return Answer(200, orjson.dumps(body), headers=_UNCACHED)
+
+    async def users(self, call: Call) -> Answer:
+        """Keycloak's list of users by e-mail address: the one that this instance has, where it is asked for."""
+        asked = call.asked("email")
+        return answered([self._tokens.user] if not asked or self._tokens.user["email"] in asked else [])
+
+    async def user(self, call: Call) -> Answer:
+        """One of Keycloak's users by id."""
+        if call.parameters["user"] != self._tokens.subject:
+            return answered({"error": "User not found"}, 404)
+        return answered(self._tokens.user)
+
     async def certs(self, call: Call) -> Answer:
         """The keys that tokens are signed with."""
         return answered(self._tokens.jwks)
@@ -85,8 +128,9 @@ class OpenID:
             {
                 "issuer": self._tokens.issuer,
                 "token_endpoint": base + TOKEN_PATH,
+                "device_authorization_endpoint": base + DEVICE_PATH,
                 "jwks_uri": base + CERTS_PATH,
-                "grant_types_supported": ["password", "refresh_token", "client_credentials"],
+                "grant_types_supported": ["password", "refresh_token", "client_credentials", _DEVICE_GRANT],
                 "response_types_supported": [],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],

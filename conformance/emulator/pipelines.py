@@ -43,7 +43,7 @@ async def copy(call: Call, state: State) -> Answer:
     name = fields.new_name(body, "name", state.settings.limits.name_characters)
     workspace_id, source = fields.integer(body, "workspace_id"), fields.integer(body, "source_pipeline")
     asked = fields.optional_text(body, "pipeline_version")
-    fields.optional_mapping(body, "engine_config")
+    config = fields.optional_mapping(body, "engine_config")
     deploy_id = None
     if body.get("deploy") is not None:
         deploy_id = fields.new_name(body, "deploy", state.settings.limits.name_characters)
@@ -57,7 +57,7 @@ async def copy(call: Call, state: State) -> Answer:
         variant_id = store.add("variant", pipeline_id=pipeline_id, version=version, definition=definition)
         deployment = None
         if deploy_id is not None:
-            wanted = Wanted(deploy_id, pipeline_id, variant_id)
+            wanted = Wanted(deploy_id, pipeline_id, variant_id, engine_config=config)
             deployment = {"id": deployments.deploy_pipeline(state, wanted)}
     return answered(
         {

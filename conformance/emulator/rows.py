@@ -121,6 +121,8 @@ def json_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
         records = orjson.loads(body)
     except ValueError:
         raise BadInputError("the body is not valid JSON", "InvalidJson") from None
+    if isinstance(records, dict):
+        records = _records(records)
     if not isinstance(records, list) or not all(type(record) is dict for record in records):
         raise BadInputError("the body is not a list of records", "InvalidRecords")
     if not records:
@@ -134,6 +136,15 @@ def json_batch(body: bytes | memoryview, wanted: Sequence[Column]) -> Batch:
             raise BadInputError(f"a record has no column {names[column.name]}", "MissingColumn") from None
         arrays[column.name] = column.checked(_from_lists(values, column))
     return Batch(len(records), arrays, names, records)
+
+
+def _records(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Records from an object of columns, each a list with one value a row, as the vendor's SDK sends a dict."""
+    if not columns or not all(type(values) is list and values for values in columns.values()):
+        raise BadInputError("the body is neither a list of records nor an object of columns", "InvalidRecords")
+    if len({len(values) for values in columns.values()}) != 1:
+        raise BadInputError("the columns differ in their number of rows", "InvalidRecords")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _sources(wanted: Sequence[Column], given: list[str]) -> dict[str, str]:

@@ -15,7 +15,8 @@ class Profile:
 
     `undeployed` is the body of a successful undeploy; `known_extensions` the endings a model's file name must have,
     empty where any name is taken; `accelerators` those that may be asked for, empty where the release does not look;
-    `registry_uuid` whether a registry's id must be a UUID; `api_label` whether the external URL's host keeps its
+    `registry_uuid` whether a registry's id must be a UUID;
+    `nested_models` whether a list of models shows their versions; `api_label` whether the external URL's host keeps its
     `api.` label.
     """
 
@@ -34,6 +35,7 @@ class Profile:
     accelerators: tuple[str, ...] = ()
     more_frameworks: tuple[str, ...] = ()
     registry_uuid: bool = False
+    nested_models: bool = False
 
 
 PROFILES = {
@@ -54,6 +56,7 @@ PROFILES = {
         accelerators=("none", "cuda", "jetson", "openvino", "rocm"),
         more_frameworks=("sglang", "vllm"),
         registry_uuid=True,
+        nested_models=True,
     ),
 }
 

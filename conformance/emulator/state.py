@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.engine import Engine
+from conformance.emulator.inference_log import InferenceLog
 from conformance.emulator.settings import Settings
 from conformance.emulator.store import Store
 from conformance.emulator.tokens import TokenIssuer
@@ -40,6 +41,7 @@ class State:
     tokens: TokenIssuer
     middleware: Mapping[str, tuple[Middleware, ...]] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
+    log: InferenceLog = field(default_factory=InferenceLog)
     clock: Callable[[], float] = time.time
 
     def step(self, name: str, innermost: Step) -> Step:

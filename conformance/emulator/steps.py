@@ -70,6 +70,7 @@ class Wanted:
     pipeline_id: int
     variant_id: int
     given: tuple[int, ...] = ()
+    engine_config: fields.Body | None = None
 
 
 _VERSION_IN_WORKSPACE = """SELECT v.id, v.version, v.sha, v.status, m.name FROM model_version v
@@ -79,15 +80,22 @@ _VERSION_IN_WORKSPACE = """SELECT v.id, v.version, v.sha, v.status, m.name FROM 
 def given_models(body: fields.Body, pipeline_id: int, state: State) -> tuple[int, ...]:
     """Ids of the model versions that the three fields name; each must lie in the pipeline's workspace.
 
-    Decided: each model version has one model config, made with it, whose id is the version's own.
+    Decided: each model version has a model config, made with it, whose id is the version's own; later configs of it
+    have ids that no version has.
     """
     given = [_named_model(item, pipeline_id, state) for item in fields.optional_list(body, "models")]
     for field in ("model_ids", "model_configs"):
-        for version_id in fields.integers(body, field):
+        for number in fields.integers(body, field):
+            version_id = _version_of_config(number, state) if field == "model_configs" else number
             if state.store.one(f"{_VERSION_IN_WORKSPACE} AND v.id = ?", pipeline_id, version_id) is None:
                 raise bad_request(f"{field} names an id that the pipeline's workspace does not have.")
             given.append(version_id)
     return tuple(dict.fromkeys(given))
+
+
+def _version_of_config(number: int, state: State) -> int:
+    row = state.store.one("SELECT version_id FROM model_config WHERE id = ?", number)
+    return int(row["version_id"]) if row else number
 
 
 def _named_model(item: Any, pipeline_id: int, state: State) -> int:

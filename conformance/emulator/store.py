@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,34 @@ CREATE TABLE IF NOT EXISTS deployment (
     id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline_id INTEGER NOT NULL REFERENCES pipeline,
     variant_id INTEGER NOT NULL REFERENCES variant, models TEXT NOT NULL, pods TEXT NOT NULL,
     started REAL NOT NULL, stopped REAL);
+CREATE TABLE IF NOT EXISTS model_config (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, version_id INTEGER NOT NULL REFERENCES model_version,
+    settings TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS workspace_users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, workspace_id INTEGER NOT NULL REFERENCES workspace, user_id TEXT NOT NULL,
+    user_type TEXT NOT NULL, UNIQUE (workspace_id, user_id));
+CREATE TABLE IF NOT EXISTS user_default_workspace (
+    user_id TEXT PRIMARY KEY, workspace_id INTEGER NOT NULL REFERENCES workspace);
+CREATE TABLE IF NOT EXISTS tag (id INTEGER PRIMARY KEY AUTOINCREMENT, tag TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS model_tag (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, model_id INTEGER NOT NULL REFERENCES model_version,
+    tag_id INTEGER NOT NULL REFERENCES tag, UNIQUE (model_id, tag_id));
+CREATE TABLE IF NOT EXISTS pipeline_tag (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, pipeline_pk_id INTEGER NOT NULL REFERENCES pipeline,
+    tag_pk_id INTEGER NOT NULL REFERENCES tag, UNIQUE (pipeline_pk_id, tag_pk_id));
 CREATE INDEX IF NOT EXISTS deployments_of_pipeline ON deployment (pipeline_id);
 CREATE TABLE IF NOT EXISTS deployment_name (
     deployment_id INTEGER NOT NULL REFERENCES deployment, name TEXT NOT NULL, PRIMARY KEY (deployment_id, name));
 """
+
+_LATER_COLUMNS = {
+    "model": {"created_at": "''"},
+    "model_version": {"created_at": "''", "visibility": "'private'", "conversion": "'{}'"},
+    "pipeline": {"created_at": "''", "visibility": "'private'"},
+    "variant": {"created_at": "''"},
+    "deployment": {"created_at": "''", "engine_config": "'{}'"},
+}
+"""Columns, with their defaults, that a data folder of an earlier version of this suite may lack."""
 
 FIRST_WORKSPACE = 10
 """The workspace the tutorial uses without making it."""
@@ -54,6 +79,9 @@ _FIRST_IDS = {
     "variant": 26,
     "deployment": 14,
 }
+
+
+_NUMBERED_TOGETHER = ("model_version", "model_config")
 
 
 class Store:
@@ -87,6 +115,10 @@ class Store:
 
     def _prepare(self, owner: str, now: str) -> None:
         self._database.executescript(SCHEMA)
+        for table, columns in _LATER_COLUMNS.items():
+            known = {row["name"] for row in self.all(f"PRAGMA table_info({table})")}
+            for column in columns.keys() - known:
+                self.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT {columns[column]}")
         with self.transaction():
             if self.one("SELECT 1 FROM workspace") is not None:
                 return
@@ -119,7 +151,16 @@ class Store:
         self._database.execute(query, values)
 
     def add(self, table: str, **columns: Any) -> int:
-        """A new row; returns its id."""
+        """A new row, with the time of its making where the table keeps one; returns its id.
+
+        Model versions and their configs share one row of numbers, so that either id names one version (decided).
+        """
+        if "created_at" in _LATER_COLUMNS.get(table, ()):
+            columns.setdefault("created_at", timestamp())
+        if table in _NUMBERED_TOGETHER:
+            query = "SELECT max(seq) + 1 AS id FROM sqlite_sequence WHERE name IN (?, ?)"
+            row = self.one(query, *_NUMBERED_TOGETHER)
+            columns["id"] = row["id"] if row and row["id"] else 1
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         query = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names are ours, values are bound
         row_id = self._database.execute(query, tuple(columns.values())).lastrowid
@@ -157,6 +198,11 @@ class Store:
         self._database.close()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def timestamp() -> str:
+    """Now, as the service writes it: ISO 8601 with microseconds and offset."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _sync_folder(folder: Path) -> None:

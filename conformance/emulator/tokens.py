@@ -31,10 +31,20 @@ class TokenIssuer:
     Verified access tokens are remembered until they expire, since a signature costs more than most operations.
     """
 
-    def __init__(self, base_url: str, seconds: int, folder: Path | None, signing_key: Path | None = None) -> None:
+    def __init__(
+        self, base_url: str, seconds: int, folder: Path | None, signing_key: Path | None = None, username: str = "user"
+    ) -> None:
         self.issuer = base_url + REALM_PATH
         self.seconds = seconds
         self.subject = str(uuid.uuid5(uuid.NAMESPACE_URL, "conformance"))
+        self.user = {
+            "id": self.subject,
+            "username": username,
+            "email": username if "@" in username else f"{username}@example.invalid",
+            "enabled": True,
+            "emailVerified": True,
+            "createdTimestamp": int(time.time() * 1000),
+        }
         self.key = _key(folder, signing_key)
         self.key_id = self.key.thumbprint()
         self._verified: dict[str, int] = {}
@@ -55,7 +65,7 @@ class TokenIssuer:
         return self.sign(self.claims("Refresh", self.issuer, client, REFRESH_SECONDS, now))
 
     def claims(self, kind: str, audience: str, client: str, seconds: int, now: float | None) -> dict[str, Any]:
-        """The claims every token carries; no name and no e-mail are among them."""
+        """The claims every token carries; the address is there because the vendor's SDK does not start without one."""
         issued = int(time.time() if now is None else now)
         return {
             "iss": self.issuer,
@@ -67,6 +77,7 @@ class TokenIssuer:
             "exp": issued + seconds,
             "jti": str(uuid.uuid4()),
             "scope": "openid",
+            "email": self.user["email"],
         }
 
     def sign(self, claims: Mapping[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from conformance.emulator import fields
 from conformance.emulator.state import State
+from conformance.emulator.store import timestamp
 from conformance.emulator.wire import Answer, Call, answered, bad_request
 
 
@@ -17,6 +17,7 @@ async def create(call: Call, state: State) -> Answer:
         if state.store.one("SELECT 1 FROM workspace WHERE name = ?", name):
             raise bad_request("a workspace of that name exists.")
         made = state.store.add("workspace", name=name, created_at=timestamp(), created_by=call.user)
+        state.store.add("workspace_users", workspace_id=made, user_id=call.user, user_type="OWNER")
     return answered({"workspace_id": made})
 
 
@@ -42,11 +43,6 @@ async def list_all(call: Call, state: State) -> Answer:
             ]
         }
     )
-
-
-def timestamp() -> str:
-    """Now, as the service writes it: ISO 8601 with microseconds and offset."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _ids_by_workspace(state: State, table: str) -> dict[int, list[int]]:

@@ -32,7 +32,8 @@ def test_an_independent_library_verifies_the_tokens_by_the_published_keys(start:
     assert (header["alg"], claims["azp"], claims["typ"]) == ("RS256", "sdk-client", "Bearer")
     assert claims["exp"] - claims["iat"] == answer["expires_in"] == 60
     assert "https://hasura.io/jwt/claims" in claims
-    assert not {"name", "email", "preferred_username"} & claims.keys()
+    assert not {"name", "preferred_username"} & claims.keys()
+    assert claims["email"] == "conformance@example.invalid"
     assert "d" not in instance.http.get(CERTS).json()["keys"][0]
 
 
@@ -178,3 +179,17 @@ def test_credentials_are_those_of_the_settings_and_never_shown(start: Any) -> No
     assert instance.http.post(TOKEN, data=form, auth=("api-client", "s%26%3D")).status_code == 200
     assert "p w+é" not in repr(instance.state.settings)
     assert "s&=" not in json.dumps(repr(instance.state.settings))
+
+
+def test_a_device_is_granted_at_once_and_once(instance: Any) -> None:
+    found = instance.http.get(DISCOVERY).json()
+    asked = instance.http.post(found["device_authorization_endpoint"], data={"client_id": "sdk-client"}).json()
+    assert {"user_code", "verification_uri_complete", "expires_in", "interval"} <= asked.keys()
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": asked["device_code"]}
+    given = token(instance, client_id="sdk-client", **form)
+    assert given.status_code == 200
+    headers = {"authorization": f"Bearer {given.json()['access_token']}"}
+    assert instance.http.post("/v1/api/workspaces/list", json={}, headers=headers).status_code == 200
+    assert token(instance, client_id="sdk-client", **form).json()["error"] == "invalid_grant"
+    device = found["device_authorization_endpoint"]
+    assert instance.http.post(device, data={"client_id": "nobody"}).status_code == 401
