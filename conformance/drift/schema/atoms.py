@@ -124,6 +124,8 @@ class Object:
     declared: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     """Declared, but not on this side of the wire (`readOnly`, `writeOnly`)."""
+    forced: frozenset[str] = frozenset()
+    """Required only because a denied schema says something of them: no sender means to send them for that."""
     denied: frozenset[Key] = NONE_DENIED
     rest: Term = ANYTHING
 

@@ -180,9 +180,12 @@ def _unions(comparer: Comparer, before: list[Atom], after: list[Atom]) -> Iterat
         return
     word = "changed" if lost and gained else "tightened" if lost else "loosened"
     extra, goal = (lost, whole[1]) if comparer.is_request else (gained, whole[0])
-    answers = (comparer.sent.ask(space.of_atom(atom), goal).witness for atom in extra)
-    witness = next((value for value in answers if value is not ABSENT), ABSENT)
-    yield Difference(comparer.kind(f"alternatives-{word}"), "", "", witness)
+    answers = [comparer.sent.ask(space.of_atom(atom), goal) for atom in extra]
+    witness = next((one.witness for one in answers if one.witness is not ABSENT), ABSENT)
+    if any(one.undecided for one in answers) and witness is ABSENT:
+        yield Difference(comparer.kind("schema-undecided"))
+    else:
+        yield Difference(comparer.kind(f"alternatives-{word}"), "", "", witness)
 
 
 def _paired(

@@ -32,7 +32,7 @@ class Validators:
     def __init__(self, side: str) -> None:
         self.side = side
         self._made: dict[int, tuple[Any, jsonschema_rs.Draft202012Validator | None]] = {}
-        self._copiers: dict[int, _Copier] = {}
+        self._copiers: dict[int, Copier] = {}
 
     def admits(self, description: Description, schema: Any, value: Any) -> bool | None:
         """Whether the schema admits the value; formats are asserted, the other side's properties left out.
@@ -45,14 +45,14 @@ class Validators:
         return None if validator is None else bool(validator.is_valid(value))
 
     def _make(self, description: Description, schema: Any) -> jsonschema_rs.Draft202012Validator | None:
-        copier = self._copiers.setdefault(id(description), _Copier(description, self.side))
+        copier = self._copiers.setdefault(id(description), Copier(description, self.side))
         try:
             return jsonschema_rs.Draft202012Validator(copier.whole(schema), validate_formats=True, formats=_CHECKS)
         except jsonschema_rs.ValidationError:
             return None
 
 
-class _Copier:
+class Copier:
     """Copies schemas into ones that stand alone: references led into `$defs`, numeric formats written as bounds."""
 
     def __init__(self, description: Description, side: str) -> None:
@@ -60,6 +60,7 @@ class _Copier:
         self._definitions: dict[str, Any] = {}
         self._needs: dict[str, set[str]] = {"": set()}
         self._names: dict[tuple[int, frozenset[str]], str] = {}
+        self._prefix = f"d{id(description)}-"
         self._within = ""
         self._hides = description.says(HIDDEN[side])
 
@@ -100,7 +101,7 @@ class _Copier:
     def _definition(self, target: Any, hidden: frozenset[str]) -> str:
         key = (id(target), hidden)
         if key not in self._names:
-            self._names[key] = name = f"d{len(self._names)}"
+            self._names[key] = name = f"{self._prefix}{len(self._names)}"
             outer, self._within = self._within, name
             self._needs[name] = set()
             self._definitions[name] = self.copy(target, hidden)

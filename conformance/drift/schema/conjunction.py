@@ -128,6 +128,7 @@ def _objects(space: Space, first: Object, second: Object) -> Object | None:
         names=first.names | second.names,
         declared=(first.declared | second.declared) - hidden,
         hidden=hidden,
+        forced=(first.forced | second.forced) - (first.required - first.forced) - (second.required - second.forced),
         denied=first.denied | second.denied,
         rest=first.rest | second.rest,
     )

@@ -183,7 +183,8 @@ def _other_objects(space: Space, atom: Object, unread: Term) -> Iterator[Atom]:
         for name, term in sorted(shape.named.items()):
             if len(term) == 1:
                 (literal,) = term
-                yield Object(shapes=(PropertyShape({name: frozenset({-literal})}),), required=frozenset({name}))
+                only = frozenset({name})
+                yield Object(shapes=(PropertyShape({name: frozenset({-literal})}),), required=only, forced=only)
             elif term:
                 hard = True
     if hard:

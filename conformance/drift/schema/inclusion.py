@@ -15,6 +15,7 @@ from conformance.drift.schema import cases, conjunction, containment, membership
 from conformance.drift.schema.atoms import ANYTHING, Array, Atom, Number, Object, Single, Term, Text, type_of_atom
 from conformance.drift.schema.containment import Candidates
 from conformance.drift.schema.instances import DEEPEST, Instances
+from conformance.drift.schema.opinion import SecondOpinion
 from conformance.drift.schema.space import Space
 from conformance.drift.schema.values import ABSENT, depth_of
 
@@ -31,6 +32,11 @@ class Answer:
     witness: Any = ABSENT
     opaque: bool = False
     given_up: bool = False
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the search was in vain, though nothing stands in its way that nobody here can read."""
+        return self.included is None and (self.given_up or not self.opaque)
 
 
 YES, UNKNOWN, OPAQUE = Answer(True), Answer(None), Answer(None, opaque=True)
@@ -50,15 +56,17 @@ class GivenUpError(Exception):
 
 
 def holds(answer: Answer) -> bool:
-    """A proof, or a search in vain: unless something stands between the two that cannot be read."""
-    return answer.included is True or (answer.included is None and not answer.opaque)
+    """Whether it is proven: a search in vain proves nothing."""
+    return answer.included is True
 
 
 class Inclusion:
     """Answers for one space. With `declared_only`, senders send no property their own description does not speak of."""
 
-    def __init__(self, space: Space, instances: Instances, declared_only: bool) -> None:
-        self.space, self.instances, self.declared_only = space, instances, declared_only
+    def __init__(
+        self, space: Space, instances: Instances, declared_only: bool, second: SecondOpinion | None = None
+    ) -> None:
+        self.space, self.instances, self.declared_only, self.second = space, instances, declared_only, second
         self._answers: dict[tuple[Term, Term], Answer] = {}
         self._open: dict[tuple[Term, Term], None] = {}
         self._leant: list[tuple[Term, Term]] = []
@@ -95,6 +103,8 @@ class Inclusion:
             answer = GIVEN_UP
         finally:
             del self._open[pair]
+        if outermost and answer.included is None and self.second is not None and self.second.includes(first, second):
+            answer = YES
         if answer.included:
             self._leant.append(pair)
         else:
@@ -119,13 +129,20 @@ class Inclusion:
 
     def _all_covered(self, first: Term, goal: Term) -> Answer:
         unsure = YES
-        for atom in self.space.expand(first):
+        for atom in self._sendable(self.space.expand(first)):
             answer = self.covered(atom, goal)
             if answer.included is False:
                 return answer
             if answer.included is None and not unsure.opaque:
                 unsure = answer
         return unsure
+
+    def _sendable(self, atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
+        """The atoms a sender means: not those that need an undeclared property only to be of no other alternative."""
+        if not self.declared_only:
+            return atoms
+        meant = tuple(one for one in atoms if not isinstance(one, Object) or one.forced <= one.declared)
+        return meant or atoms
 
     def covered(self, atom: Atom, goal: Term, splits: int = 3) -> Answer:
         """Whether the union of the goal's atoms holds every value of the atom."""

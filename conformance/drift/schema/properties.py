@@ -38,7 +38,9 @@ def spoken(comparer: Comparer, atom: Object) -> frozenset[str]:
     """The names the description speaks of and some value may have."""
     space = comparer.space
     return frozenset(
-        name for name in atom.declared | atom.required if not space.vacant(membership.property_term(space, atom, name))
+        name
+        for name in atom.declared | (atom.required - atom.forced)
+        if not space.vacant(membership.property_term(space, atom, name))
     )
 
 

@@ -19,6 +19,7 @@ from conformance.drift.schema.atoms import Object, Term
 from conformance.drift.schema.differences import CHANGED, LOOSENED, TIGHTENED, Difference, Inside, shown
 from conformance.drift.schema.inclusion import Inclusion, holds
 from conformance.drift.schema.instances import DEEPEST, Instances
+from conformance.drift.schema.opinion import SecondOpinion
 from conformance.drift.schema.space import REQUEST, Space
 from conformance.drift.schema.values import ABSENT, key_of
 
@@ -73,8 +74,9 @@ class Comparer:
     def __init__(self, space: Space) -> None:
         self.space = space
         self.instances = Instances(space)
-        self.strict = Inclusion(space, self.instances, declared_only=False)
-        self.sent = Inclusion(space, self.instances, declared_only=True)
+        second = SecondOpinion(space)
+        self.strict = Inclusion(space, self.instances, False, second)
+        self.sent = Inclusion(space, self.instances, True, second)
         self.marked: dict[int, Object] = {}
         """Objects that are alternatives: a witness carries what tells them from the others."""
         self._pairs: dict[tuple[Term, Term], _Pair] = {}
@@ -138,8 +140,6 @@ class Comparer:
         found = list(branches.between(self, base, revision))
         inside = tuple(one for one in found if isinstance(one, Inside))
         own = [*self.notes(base, revision), *(one for one in found if isinstance(one, Difference))]
-        if self.undecided(base, revision) and not any(self.undecided(one.base, one.revision) for one in inside):
-            own.append(Difference(self.kind("schema-undecided")))
         if self.same(base, revision):
             objects = ([a for a in self.space.expand(term) if isinstance(a, Object)] for term in (base, revision))
             declared = properties.declarations(self, *objects)
@@ -165,8 +165,8 @@ class Comparer:
         return not holds(self.sent.ask(first, second))
 
     def undecided(self, base: Term, revision: Term) -> bool:
-        """Whether it took too much effort to tell whether something sent could be refused."""
-        return self.sent.ask(*self.sender((base, revision), (revision, base))).given_up
+        """Whether it could not be told, within the effort allowed, if something sent could be refused."""
+        return self.sent.ask(*self.sender((base, revision), (revision, base))).undecided
 
     def same(self, base: Term, revision: Term) -> bool:
         """Whether both admit exactly the same values."""
@@ -178,6 +178,8 @@ class Comparer:
 
     def relation(self, facet: str, base: Term, revision: Term, detail: str = "") -> Difference:
         """How one facet changed, by which values it lost and gained."""
+        if self.undecided(base, revision):
+            return Difference(self.kind("schema-undecided"))
         lost, gained = not self.within(base, revision), not self.within(revision, base)
         word = {(True, True): CHANGED, (True, False): TIGHTENED}.get((lost, gained), LOOSENED)
         first, second = (base, revision) if self.is_request else (revision, base)
