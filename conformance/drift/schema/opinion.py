@@ -47,7 +47,9 @@ class SecondOpinion:
             node, description = self.space.node(literal)
             if description is None and node is not True:
                 return None
-            whole = self._copier(description).whole(node) if description is not None else {"allOf": [True]}
+            whole: dict[str, Any] = {"allOf": [True]}
+            if description is not None:
+                whole = self._copier(description).whole(node)
             definitions.update(whole.get("$defs", {}))
             (schema,) = whole["allOf"]
             parts.append({"not": schema} if literal < 0 else schema)
