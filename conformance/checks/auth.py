@@ -21,6 +21,9 @@ PROBES = {
 }
 """What a probe's label says was wrong with its credentials, and the requirement that it is refused."""
 
+REPEATED = Purpose.IDENTITY.of("repeated")
+"""Label of a request that was answered before, sent again to the letter but for its token."""
+
 GRANTS = {
     Purpose.GRANT.of("password"): "takes-a-token-of-the-password-grant",
     Purpose.GRANT.of("refresh"): "takes-a-token-of-the-refresh-grant",
@@ -38,7 +41,7 @@ def stranger_is_refused(exchange: Exchange, ledger: Ledger, rules: Rules) -> Fin
     """
     if exchange.operation in ledger.absent and is_of_absence(exchange.operation, exchange.status):
         return
-    for label, slug in PROBES.items():
+    for label, slug in (*PROBES.items(), (REPEATED, "refuses-a-repeat-without-a-token")):
         if label in exchange.labels and (exchange.status is not None or exchange.response is None):
             yield seen(exchange, slug, exchange.status in REFUSALS, "status 401 or 403", came(exchange))
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Deployment, Ledger, Pipeline, Stage
 from conformance.model import Exchange, Finding, Headers, Mark, Purpose
+from conformance.targets.address import Origin
 
 _RUNS = "conformance-"
 """What every name begins with that a run gives."""
@@ -23,7 +24,10 @@ def deployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if not is_id(new) or not is_id(pk):
         return
     current, known = ledger.deployment_of(pk), ledger.deployments.get(new)
+    same = current is not None and question.get("pipeline_version_pk_id") in (None, current.variant_pk)
     if current is not None and current.stage is Stage.DEPLOYED and current.deploy_id == question.get("deploy_id"):
+        if not same and current.variant_pk is not None:
+            return  # whether another version over the one that runs keeps the id is recorded nowhere
         yield seen(exchange, "again-returns-the-same-id", new == current.id, f"id {current.id} again", new)
     elif current is None or current.stage is Stage.GONE:
         # Whether a pipeline that was undeployed gets its old id back is not recorded: both are fair.
@@ -109,6 +113,11 @@ def _url(
     same = _bare(there.hostname) in {_bare(host) for host in own if host}
     expected = f"a URL on {here.hostname}, or on the host that is allowed as the instance's own (--allow-host)"
     yield seen(exchange, "is-on-the-targets-host", same, expected, url)
+    asked, handed = Origin.of(exchange.request.url), Origin.of(url)
+    if asked and handed and asked.host == handed.host and asked != handed:
+        # Elsewhere than under the name that was asked, scheme and port may be of another ingress.
+        expected = f"a URL at {asked}, where it was asked"
+        yield seen(exchange, "can-be-called-as-it-stands", False, expected, url)
     if pipeline is None or deployment is None or deployment.stage is not Stage.DEPLOYED:
         return
     if not isinstance(deployment.deploy_id, str):
@@ -116,6 +125,15 @@ def _url(
     expected = f"/v1/api/pipelines/infer/{deployment.name}/{pipeline.name}"
     held = unquote(there.path).endswith(expected)
     yield seen(exchange, "names-deployment-and-pipeline", held, f"a URL ending in {expected}", url)
+
+
+def called_as_handed_out(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """An external URL serves what its path serves under the target's own address."""
+    if Mark.HANDED_OUT in exchange.labels and (exchange.status is not None or exchange.response is None):
+        operation = "admin.get-pipeline-external-url"
+        expected, actual = f"rows served at {exchange.request.url}", "" if exchange.ok else came(exchange)
+        requirement = f"{operation}.can-be-called-as-it-stands"
+        yield Finding(requirement, exchange.ok, expected, actual, (exchange,), operation)
 
 
 def undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -128,6 +146,14 @@ def undeployed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if deployment is not None and deployment.stage is not Stage.DEPLOYED and exchange.status not in (401, 403):
         held = exchange.status < 500
         yield seen(exchange, "a-second-undeploy-is-harmless", held, "a status below 500", came(exchange))
+
+
+def copy_serves_on(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A copy that served does so once its source does no longer."""
+    if Mark.SOURCE_GONE in exchange.labels and exchange.status is not None:
+        operation, actual = "pipelines.copy", "" if exchange.ok else came(exchange)
+        requirement = f"{operation}.serves-on-without-its-source"
+        yield Finding(requirement, exchange.ok, "rows served as before", actual, (exchange,), operation)
 
 
 def refusal_changed_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

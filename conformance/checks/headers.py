@@ -19,6 +19,19 @@ def success_media_type(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
                response.headers.get("content-type", "no Content-Type"))  # fmt: skip
 
 
+_PLAIN = frozenset({"", "application/json", "application/problem+json", "text/plain"})
+
+
+def stranger_is_told_plainly(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A 401 is JSON, plain text or nothing: clients read it, and a page of HTML is for people."""
+    response = exchange.response
+    if response is not None and exchange.status == 401 and response.headers_known and response.body_known:
+        html = response.body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
+        held = response.media_type in _PLAIN and not html
+        actual = response.headers.get("content-type", "HTML")
+        yield seen(exchange, "tells-strangers-in-json-or-text", held, "JSON, plain text or no body", actual)
+
+
 def unauthorized_is_challenged(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """A 401 says how to authenticate (RFC 9110 15.5.2, RFC 6750 3)."""
     if exchange.response is not None and exchange.status == 401 and exchange.response.headers_known:

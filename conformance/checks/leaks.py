@@ -24,6 +24,10 @@ _INSIDES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "a query or a database's message",
         re.compile(
+            r"(?i:\bselect\s+(?:\*|count\(|distinct\b|[\w.\"]+(?:\s*,\s*[\w.\"]+)*)\s+from\s+[\w.\"]+\s+"
+            r"(?:where|limit|order|group|join|inner|left|as)\b)|(?i:\bselect\s+\*\s+from\b)|"
+            r"(?i:\binsert\s+into\s+[\w.\"]+\s*\()|(?i:\bupdate\s+[\w.\"]+\s+set\s+[\w.\"]+\s*=)|"
+            r"(?i:\bdelete\s+from\s+[\w.\"]+\s+where\b)|"
             r"\bSELECT\b.{1,200}\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.{1,80}\bSET\b|\bDELETE FROM\b|_[fp]key\b|"
             r"violates [\w-]+ constraint|[Ff]oreign[ -]key|syntax error at or near|relation \"[^\"]+\" does not|"
             r"(?:psycopg|sqlx|sqlite3?|diesel|postgres(?:ql)?)(?:[:.]|_error)",
@@ -57,7 +61,7 @@ def insides_shown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     response = exchange.response
     if response is None or not response.body_known or exchange.status is None or not exchange.request.body_known:
         return
-    found = _repeated_token(exchange) or _address(exchange)
+    found = _repeated_token(exchange) or _address(exchange) or _in_headers(exchange)
     refused = exchange.status >= 400
     if not found and (refused or exchange.operation != "pipelines.infer"):
         found = _inside(exchange, _INSIDES if refused else _SECRETS)
@@ -75,6 +79,17 @@ def _inside(exchange: Exchange, kinds: tuple[tuple[str, re.Pattern[str]], ...]) 
         match = pattern.search(text)
         if match and match[0] not in sent:
             return f"{kind}: {match[0].strip()[:80]}"
+    return ""
+
+
+def _in_headers(exchange: Exchange) -> str:
+    """The kind of insides that a header shows, and in which; a header may name paths, which are URLs' own."""
+    assert exchange.response is not None
+    for name, value in exchange.response.headers.fields:
+        for kind, pattern in (one for one in _INSIDES if one[0] != "a path of the server's"):
+            match = pattern.search(value)
+            if match and match[0] not in exchange.request.path:
+                return f"{kind}, in its header {name}"
     return ""
 
 

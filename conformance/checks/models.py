@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
@@ -142,6 +143,39 @@ def workspaces_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
             held = len(row["pipelines"]) >= least
             yield seen(exchange, "lists-what-is-in-it", held, f"{least} pipelines at least", row["pipelines"])
             yield from _of_others(exchange, made, row["pipelines"], inside)
+
+
+def workspaces_keep_their_time(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """When a workspace was made does not change, and is when it was made: neither of another zone nor another day."""
+    answer = exchange.answer
+    if exchange.operation != "workspaces.list" or not exchange.ok or not isinstance(answer, dict):
+        return
+    rows = [row for row in objects(answer.get("workspaces")) if is_id(row.get("id"))]
+    told = {row["id"]: row["created_at"] for row in rows if isinstance(row.get("created_at"), str)}
+    before = {number: ledger.listings[number].created_at for number in told if number in ledger.listings}
+    changed = [number for number, text in before.items() if text and text != told[number]]
+    if any(before.values()):
+        shown = [(before[number], told[number]) for number in changed[:3]]
+        yield seen(exchange, "keeps-each-creation-time", not changed, "created_at as it was listed before", shown)
+    moments = {number: moment for number in ledger.born if (moment := _moment(told.get(number, ""))) is not None}
+    far = [number for number, moment in moments.items() if abs(moment - ledger.born[number]) > _APART_SECONDS]
+    if moments:
+        made = datetime.fromtimestamp(ledger.born[far[0] if far else next(iter(moments))], UTC).isoformat()
+        expected, actual = f"created_at within ten minutes of {made}", [told[number] for number in far[:1]]
+        yield seen(exchange, "dates-each-workspace-as-it-was-made", not far, expected, actual)
+
+
+_APART_SECONDS = 600.0
+"""How far the clocks of a database and of whoever writes Date may be apart: less than any two time zones are."""
+
+
+def _moment(text: str) -> float | None:
+    """A timestamp as epoch seconds, of UTC where it names no zone (recorded: +00:00); None where it cannot be read."""
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
 
 
 def _of_others(exchange: Exchange, made: int, listed: list[Any], inside: dict[int | None, set[int]]) -> Findings:

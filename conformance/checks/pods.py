@@ -5,10 +5,13 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+import numpy as np
+
+from conformance.api.tensors import expected_outputs, rows_answered, rows_sent
 from conformance.checks.deployments import asked_for
-from conformance.checks.rules import Findings, Rules, objects, seen, told
+from conformance.checks.rules import Findings, Rules, came, objects, seen, told
 from conformance.ledger import Deployment, Ledger
-from conformance.model import Exchange, Finding
+from conformance.model import Exchange, Finding, Mark
 
 _GROUPS = ("engines", "engine_lbs", "sidekicks")
 
@@ -58,6 +61,29 @@ def status_contents(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
     models = [row for engine in engines for row in _models(engine)]
     if deployment.shas and _whole(engines, "model_statuses") and _texts(models, "name", "version", "sha"):
         yield from _served(exchange, ledger, deployment, models)
+
+
+def version_swapped(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """Status names the models of the version that was deployed last, and inference computes them."""
+    deployment = asked_for(exchange, ledger) or ledger.deployment_served_by(exchange)
+    if Mark.SWAPPED not in exchange.labels or deployment is None or not deployment.due or exchange.status is None:
+        return
+    operation, slug, due = "pipelines.deploy", "serves-the-version-deployed-last", sorted(set(deployment.due))
+    answer = exchange.answer
+    if exchange.operation == "status.get-deployment" and isinstance(answer, dict):
+        shas = sorted({str(row.get("sha")) for engine in objects(answer.get("engines")) for row in _models(engine)})
+        yield elsewhere(exchange, operation, slug, shas == due, f"models of sha {due}", shas)
+    elif exchange.operation == "pipelines.infer":
+        content = ledger.contents.get(due[0]) if len(due) == 1 else None
+        sent, answered = rows_sent(exchange.request), rows_answered(exchange.response)[1] if exchange.response else None
+        expected = expected_outputs(content, sent) if content is not None and sent is not None else None
+        if expected is None or (exchange.ok and answered is None):
+            return
+        held = (
+            answered is not None and expected.shape == answered.shape and bool(np.allclose(answered, expected, 0, 1e-6))
+        )
+        told = came(exchange) if answered is None else f"{answered[0].tolist()}"
+        yield elsewhere(exchange, operation, slug, held, f"{expected[0].tolist()} of the version deployed last", [told])
 
 
 def _whole(engines: list[dict[str, Any]], group: str) -> bool:

@@ -15,6 +15,7 @@ from conformance.checks.rules import Findings, Rules, came, seen
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding, Mark, Purpose, Response
 
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
 _LARGEST_TEXT = 262_144
 _CUT_SHORT = re.compile(r"received \d+ bytes, expected \d+")
 """What a failure says of an answer that ended before its Content-Length did."""
@@ -104,8 +105,15 @@ def json_text(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         return
     if response.media_type != "application/json" or not response.is_json:
         return
-    wrong = _wrong_text(response)
+    wrong = _wrong_charset(response) or _wrong_text(response)
     yield seen(exchange, "writes-its-json-in-utf-8", not wrong, "JSON in UTF-8, each name once", wrong)
+
+
+def _wrong_charset(response: Response) -> str:
+    """A charset that is not UTF-8's name; JSON has no such parameter, and UTF-8's is harmless (RFC 8259 8.1, 11)."""
+    declared = _CHARSET.search(response.headers.get("content-type", ""))
+    named = declared[1].lower() if declared else "utf-8"
+    return "" if named in ("utf-8", "utf8", "us-ascii") else f"UTF-8 that is declared to be {named}"
 
 
 def _wrong_text(response: Response) -> str:

@@ -62,9 +62,33 @@ def bad_input_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rule
 
 def described_is_no_server_error(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """What is as described may be refused for a reason of the server's, but is not what it breaks on."""
-    if Mark.DESCRIBED in exchange.labels and exchange.status is not None:
+    if Mark.DESCRIBED in exchange.labels and exchange.status is not None and not _is_not_ready(exchange, ledger):
         held = exchange.status < 500
         yield seen(exchange, "survives-described-requests", held, "a success or a refusal (below 500)", came(exchange))
+
+
+def _is_not_ready(exchange: Exchange, ledger: Ledger) -> bool:
+    """503 without a body, of a deployment that has not been seen to run: recorded, and the row of that tells of it."""
+    deployment = ledger.deployment_served_by(exchange) if exchange.operation == "pipelines.infer" else None
+    empty = exchange.response is not None and not exchange.response.body
+    return exchange.status == 503 and empty and deployment is not None and not deployment.running
+
+
+def id_is_answered(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """An id that nothing can have is no reason for a failure of the server's."""
+    if Mark.IMPOSSIBLE_ID in exchange.labels and exchange.status is not None:
+        held = exchange.status < 500
+        yield seen(exchange, "no-id-brings-it-down", held, "a success or a refusal (below 500)", came(exchange))
+
+
+def code_is_the_status(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """The `code` in a refusal's body is its status (recorded bodies agree with what their operations answer)."""
+    answer = exchange.answer
+    if (exchange.status or 0) < 400 or Mark.STATUS_INFERRED in exchange.labels or not isinstance(answer, dict):
+        return
+    if is_id(answer.get("code")):
+        held = answer["code"] == exchange.status
+        yield seen(exchange, "repeats-its-status-as-code", held, f"code {exchange.status}", answer["code"])
 
 
 def success_is_documented(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

@@ -59,20 +59,21 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Listing:
-    """What `workspaces.list` last told of a workspace: ids of its models and of its pipelines."""
+    """What `workspaces.list` last told of a workspace: ids of its models and pipelines, and when it was made."""
 
     models: frozenset[int]
     pipelines: frozenset[int]
+    created_at: str = ""
 
 
 @dataclass(frozen=True)
 class Deployment:
     """A deployment the target acknowledged.
 
-    `models`, `versions` and `shas` are of the models it should serve, in their order, empty where unknown; `shown` are
-    the shas that a Running status last listed. `copied` says that copying a pipeline made it. `engines` are the names
-    of engines any status has listed; `confirmed` says that a status of 200 was seen, and `undeploys` how many undeploys
-    the ledger knew then.
+    `models`, `versions` and `shas` are of the models it should serve, in their order, empty where unknown; `shown`
+    are the shas that a Running status last listed; `due` those of another version that was deployed over the first.
+    `copied` says that copying a pipeline made it. `engines` are the names of engines any status has listed;
+    `confirmed` says that a status of 200 was seen, and `undeploys` how many undeploys the ledger knew then.
     """
 
     id: int
@@ -84,6 +85,7 @@ class Deployment:
     models: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    due: tuple[str, ...] = ()
     copied: bool = False
     undeploys: int = 0
     engines: frozenset[str] = frozenset()

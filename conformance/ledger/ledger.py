@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -59,7 +60,8 @@ class Ledger:
     """The fold. Maps are persistent: `after` costs the same however long the run. Keys are the target's own ids.
 
     `variants` and `uuids` lead from a pipeline version's primary key, and UUID, to its pipeline. `undeploys` counts the
-    undeploys that succeeded. `absent` are operations that the target said it does not have.
+    undeploys that succeeded. `absent` are operations that the target said it does not have; `born`
+    is when each workspace was made, by the Date of that answer.
     """
 
     workspaces: HashTrieMap[int, str] = field(default_factory=HashTrieMap)
@@ -70,6 +72,7 @@ class Ledger:
     variants: HashTrieMap[int, int] = field(default_factory=HashTrieMap)
     uuids: HashTrieMap[str, int] = field(default_factory=HashTrieMap)
     listings: HashTrieMap[int, Listing] = field(default_factory=HashTrieMap)
+    born: HashTrieMap[int, float] = field(default_factory=HashTrieMap)
     undeploys: int = 0
     deployments: HashTrieMap[int, Deployment] = field(default_factory=HashTrieMap)
     current: HashTrieMap[int, int] = field(default_factory=HashTrieMap)
@@ -145,7 +148,17 @@ def _workspace_created(ledger: Ledger, exchange: Exchange) -> Ledger:
     workspace_id = _given(exchange, Kind.WORKSPACE)
     if workspace_id in ledger.workspaces:
         return ledger  # an id given twice: its row tells of it
-    return replace(ledger, workspaces=ledger.workspaces.insert(workspace_id, exchange.question["workspace_name"]))
+    born = ledger.born if (date := _date(exchange)) is None else ledger.born.insert(workspace_id, date)
+    named = ledger.workspaces.insert(workspace_id, exchange.question["workspace_name"])
+    return replace(ledger, workspaces=named, born=born)
+
+
+def _date(exchange: Exchange) -> float | None:
+    """An answer's Date, as epoch seconds."""
+    try:
+        return parsedate_to_datetime(exchange.response.headers["date"]).timestamp() if exchange.response else None
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
 
 
 def _workspaces_listed(ledger: Ledger, exchange: Exchange) -> Ledger:
@@ -155,7 +168,9 @@ def _workspaces_listed(ledger: Ledger, exchange: Exchange) -> Ledger:
             inside = [
                 frozenset(one for one in row.get(key) or () if isinstance(one, int)) for key in ("models", "pipelines")
             ]
-            listings = listings.insert(_id(row["id"]), Listing(inside[0], inside[1]))
+            told = row.get("created_at")
+            made = told if isinstance(told, str) else ""
+            listings = listings.insert(_id(row["id"]), Listing(inside[0], inside[1], made))
     return replace(ledger, listings=listings)
 
 
@@ -288,7 +303,10 @@ def _deployed_again(ledger: Ledger, known: Deployment, variant_pk: Any) -> Ledge
     if variant_pk == known.variant_pk:
         return ledger
     # Nothing recorded says which version a deployment serves once another one was deployed over it.
-    unsure = replace(known, variant_pk=None, shas=(), models=(), versions=(), shown=())
+    pipeline = ledger.pipelines.get(known.pipeline_pk) if known.pipeline_pk is not None else None
+    version = pipeline.version(variant_pk) if pipeline and isinstance(variant_pk, int) else None
+    due = version.shas if version else ()
+    unsure = replace(known, variant_pk=None, shas=(), models=(), versions=(), shown=(), due=due)
     return replace(ledger, deployments=ledger.deployments.insert(known.id, unsure))
 
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from conformance.api.client import ApiError, infer_path
-from conformance.model import Exchange
+from conformance.api.client import ApiError, ModelReference, PipelineVersionCreated, infer_path
+from conformance.model import Exchange, Mark
 from conformance.run.session import Session
 from conformance.run.settings import Settings
 from conformance.suites.plan import PLAN, Ground, Planned, Running
-from conformance.suites.waiting import until_gone, until_routed, until_running
+from conformance.suites.waiting import until_gone, until_routed, until_running, until_shown
 from conformance.targets.safety.guard import RefusedError
 
 
@@ -36,6 +36,11 @@ class Deployments:
         self._ended: dict[str, float] = {}
         self._refused: dict[str, Exchange] = {}
         self._gone: set[str] = set()
+
+    @property
+    def copies(self) -> bool:
+        """Whether some of the deployments are of copies."""
+        return self._ground.copies
 
     def has(self, key: str) -> bool:
         """Whether this target is asked for that deployment."""
@@ -102,10 +107,16 @@ class Deployments:
         ground, path = self._ground, infer_path(running.name, running.pipeline_name)
         row, patience = ground.model.tutorial_row(), self._session.patience
         reply = until_routed(ground.client, running.url, ground.model.column, row, patience)
-        if reply.exchange.response is None and running.url != path:
+        if running.url == path:
+            return running
+        handed_out, other = running, replace(running, url=path)
+        if reply.exchange.response is None:
             self._asked_instead(running.url.removesuffix(path), f"{reply.exchange.failure}.")
-            running = replace(running, url=path)
-            until_routed(ground.client, path, ground.model.column, row, patience)
+            running = other
+        if not reply.ok and until_routed(ground.client, path, ground.model.column, row, patience).ok:
+            running = other
+        if reply.exchange.response is not None and (reply.ok or running is other):
+            ground.client.meaning("", Mark.HANDED_OUT).infer(handed_out.url, ground.model.column, [row])
         return running
 
     def lost(self, key: str, exchange: Exchange) -> None:
@@ -133,8 +144,8 @@ class Deployments:
             until_gone(self._ground.client, made.name, self._session.patience, self._ended[key])
             self._gone.add(key)
 
-    def gone(self, key: str) -> Running:
-        """A deployment that ran, was undeployed and is gone; with it all others, so that their waits are one.
+    def gone(self, key: str, *, but: str = "") -> Running:
+        """A deployment that ran, was undeployed and is gone; with it all others `but` one, so that their waits are one.
 
         Raises ApiError where its undeploy is refused, or never comes to an end.
         """
@@ -142,7 +153,8 @@ class Deployments:
         if key not in self._gone:
             running = self.running(key)
             for each in self._started:
-                self.end(each)
+                if each != but:
+                    self.end(each)
             for each in [each for each in self._started if each in self._ended and each not in self._gone]:
                 self.ended(each)
         if key not in self._gone:
@@ -151,18 +163,33 @@ class Deployments:
         return running
 
     def again(self, key: str) -> Running:
-        """A deployment that was gone, deployed a second time and serving. Raises ApiError where that fails."""
+        """A deployment that was gone, deployed a second time and serving; all others are undeployed meanwhile.
+
+        Raises ApiError where that fails.
+        """
         before = self.gone(key)
         name = before.name.rpartition("-")[0]
         promising = self._ground.promising("takes-what-was-undeployed")
         made = promising.deploy(name, before.pipeline, models=[self._ground.uploads.first]).value
         again = replace(before, deployment_id=made, name=f"{name}-{made}")
+        self._ground.client.meaning("").deployment_status(again.name)  # found, and not ended by what is ended next
+        for each in self._started:
+            self.end(each)
         until_running(self._ground.client, again.name, self._session.patience)
         again = self._routed(replace(again, url=self._url(again)))
         self._gone.discard(key)
         del self._ended[key]
         self._started[key] = self._running[key] = again
         return again
+
+    def swapped(self, key: str, version: PipelineVersionCreated, model: ModelReference) -> Running:
+        """A deployment that runs, once another version was deployed over it and is what its status shows, or once
+        the wait for that is over. Raises ApiError where no other version is taken."""
+        running, ground = self.running(key), self._ground
+        deploy_id = running.name.rpartition("-")[0]
+        made = ground.client.meaning("").deploy(deploy_id, version, models=[model]).value
+        until_shown(ground.client, f"{deploy_id}-{made}", model.sha, self._session.patience)
+        return replace(running, deployment_id=made, name=f"{deploy_id}-{made}")
 
 
 def _or_raised(made: Running | ApiError | RefusedError) -> Running:

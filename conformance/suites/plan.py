@@ -161,8 +161,8 @@ def _plain(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
 
 
 def _copied(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
-    """The same of a copy of a given version."""
-    source, _ = _source(ground, ground.named("source"))
+    """The same of a copy of a given version: of the first deployment's pipeline, which has a newer one by then."""
+    source, _ = _source(ground, ground.named("pipeline"))
     name, promising = ground.named("copy"), ground.promising("takes-a-version-to-copy")
     reply = promising.copy_pipeline(name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version)
     return name, _own(reply, source), "takes-a-copy"

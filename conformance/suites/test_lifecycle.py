@@ -294,13 +294,28 @@ def test_rows_that_nothing_promises_are_answered_all_the_same(
 
 
 @pytest.mark.late
+@pytest.mark.needs("empty")
+def test_ids_that_are_not_of_one_another_are_refused(
+    client: PipelineClient, deployments: Deployments, named: Named, workspace_id: int
+) -> None:
+    other = client.create_pipeline(named("of-another"), workspace_id, {}).value
+    empty = deployments.started("empty")
+    refused = client.meaning("invalid", Purpose.REFUSES.of("refuses-ids-that-are-not-of-one-another"))
+    refused.undeploy(pipeline_id=other.pipeline_pk_id, deployment_id=empty.deployment_id)
+
+
+@pytest.mark.late
 @pytest.mark.needs("main", "beside")
 @pytest.mark.live_cost(1)
-def test_undeploying_one_leaves_the_others(client: PipelineClient, deployments: Deployments) -> None:
-    running = deployments.running("main")
-    deployments.running("beside")
-    deployments.ended("beside")
-    client.meaning("").deployment_status(running.name)
+def test_undeploying_one_leaves_its_copy_and_the_others(
+    client: PipelineClient, deployments: Deployments, settings: Settings, model: Model
+) -> None:
+    deployments.running("main")
+    beside = deployments.running("beside")
+    deployments.gone("main", but="beside")
+    client.meaning("").deployment_status(beside.name)
+    labels = [Mark.SOURCE_GONE] if deployments.copies else []
+    client.meaning("", *labels).infer(beside.url, model.column, [model.tutorial_row()])
 
 
 @pytest.mark.late
@@ -308,7 +323,7 @@ def test_undeploying_one_leaves_the_others(client: PipelineClient, deployments: 
 def test_what_is_undeployed_is_gone_and_serves_nothing(
     client: PipelineClient, deployments: Deployments, model: Model
 ) -> None:
-    gone, unsaid = deployments.gone("main"), client.meaning("")
+    gone, unsaid = deployments.gone("main", but="beside"), client.meaning("")
     unsaid.infer(gone.url, model.column, [model.tutorial_row()])
     unsaid.deployment_status(gone.name)
 
@@ -316,7 +331,7 @@ def test_what_is_undeployed_is_gone_and_serves_nothing(
 @pytest.mark.late
 @pytest.mark.needs("main")
 def test_undeploying_again_is_harmless(client: PipelineClient, deployments: Deployments) -> None:
-    gone = deployments.gone("main")
+    gone = deployments.gone("main", but="beside")
     client.meaning("").undeploy(deployment_id=gone.deployment_id)
     client.meaning("").undeploy(pipeline_id=gone.pipeline.pipeline_pk_id, deployment_id=gone.deployment_id)
 
@@ -327,4 +342,29 @@ def test_undeploying_again_is_harmless(client: PipelineClient, deployments: Depl
 def test_what_was_undeployed_is_deployed_again_and_answers_alike(
     client: PipelineClient, deployments: Deployments, model: Model
 ) -> None:
-    client.infer(deployments.again("main").url, model.column, [model.tutorial_row()])
+    client.infer(deployments.running("main").url, model.column, [model.tutorial_row()])
+
+
+@pytest.mark.late
+@pytest.mark.needs("main", "beside")
+def test_undeploying_a_copy_leaves_its_source(client: PipelineClient, deployments: Deployments, model: Model) -> None:
+    running = deployments.running("main")
+    deployments.ended("beside")
+    client.meaning("").deployment_status(running.name)
+    client.infer(running.url, model.column, [model.tutorial_row()])
+
+
+@pytest.mark.late
+@pytest.mark.needs("main")
+def test_another_version_deployed_over_one_that_runs_is_what_serves(
+    client: PipelineClient, deployments: Deployments, uploads: Uploads, workspace_id: int, model: Model
+) -> None:
+    running = deployments.running("main")
+    newer = client.create_pipeline(running.pipeline_name, workspace_id, steps_of(uploads.second)).value
+    if newer.pipeline_pk_id != running.pipeline.pipeline_pk_id:
+        return  # its row tells of it
+    swapped = deployments.swapped("main", newer, uploads.second)
+    shown = client.meaning("", Mark.SWAPPED)
+    shown.deployment_status(swapped.name)
+    path = infer_path(swapped.name, swapped.pipeline_name)
+    shown.infer(path, model.column, [model.tutorial_row(), *model.rows(2)])

@@ -171,6 +171,40 @@ def test_a_model_of_another_workspace_is_refused(
     session.send(json_request("pipelines.deploy", body), intent="invalid", labels=labels)
 
 
+def test_a_model_of_another_workspace_in_a_step_is_refused(
+    session: Session, client: PipelineClient, named: Named, elsewhere: int, uploads: Uploads
+) -> None:
+    name = named("foreign-step")
+    body = {"pipeline_id": name, "workspace_id": elsewhere, "definition": steps_of(uploads.first)}
+    created = session.send(json_request("pipelines.create", body))
+    answer = created.answer if created.ok and isinstance(created.answer, dict) else {}
+    ids = {"pipeline_id": answer.get("pipeline_pk_id"), "pipeline_version_pk_id": answer.get("pipeline_variant_pk_id")}
+    if all(isinstance(one, int) for one in ids.values()):
+        labels = frozenset({Purpose.REFUSES.of("refuses-models-of-another-workspace")})
+        session.send(json_request("pipelines.deploy", {"deploy_id": name} | ids), intent="invalid", labels=labels)
+
+
+_IMPOSSIBLE = (0, -1, 2**31, 2**63)
+
+
+@pytest.mark.parametrize(("operation", "field"), [
+    pytest.param(operation, field, marks=[pytest.mark.about(operation)])
+    for operation, fields in (
+        ("pipelines.create", ("workspace_id",)),
+        ("pipelines.deploy", ("pipeline_id", "pipeline_version_pk_id")),
+        ("pipelines.undeploy", ("pipeline_id", "deployment_id")),
+        ("pipelines.copy", ("workspace_id", "source_pipeline")),
+        ("admin.get-pipeline-external-url", ("workspace_id",)),
+        ("models.list-versions", ("models_pk_id",)),
+    )
+    for field in fields
+])  # fmt: skip
+def test_an_id_that_nothing_can_have_is_answered(session: Session, yard: Yard, operation: str, field: str) -> None:
+    body = {} if operation in ("pipelines.undeploy", "models.list-versions") else yard.body(operation)
+    for number in _IMPOSSIBLE:
+        session.send(json_request(operation, body | {field: number}), labels=frozenset({Mark.IMPOSSIBLE_ID}))
+
+
 def test_a_file_that_is_no_model(client: PipelineClient, session: Session, yard: Yard) -> None:
     metadata = yard.body(UPLOAD) | {"name": yard.named("rubbish")}
     session.send(upload(metadata, b"this is no model"), labels=frozenset({Mark.RUBBISH}))

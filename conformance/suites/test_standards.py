@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
 from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.api.operations import COPY, DEPLOY, INFER, UNDEPLOY, UPLOAD, Known, row_of
+from conformance.checks.auth import REPEATED
 from conformance.model import Headers, Label, Mark, Purpose, Request
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, Settings
@@ -78,9 +80,16 @@ def idle(client: PipelineClient, named: Named, workspace_id: int, uploads: Uploa
     return client.create_pipeline(named("idle"), workspace_id, steps_of(uploads.first)).value
 
 
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """Numbers for names, so that no two items give the same."""
+    return count(1)
+
+
 @pytest.fixture
 def served(
     named: Named,
+    numbers: Iterator[int],
     workspace_id: int,
     idle: PipelineVersionCreated,
     deployments: Deployments,
@@ -88,9 +97,9 @@ def served(
     model: Model,
 ) -> Callable[[str], Request]:
     """For an operation, a request that is served: it names what is there."""
-    running = deployments.running("main")
+    running, fresh = deployments.running("main"), named(f"odd-media-{next(numbers)}")
     known = Known(
-        named("odd-media"),
+        fresh,
         workspace_id,
         pipeline=idle.pipeline_pk_id,
         deployment_name=running.name,
@@ -98,7 +107,7 @@ def served(
         model_name=uploads.first.name,
         models=(uploads.first.as_json(),),
     )
-    names = {COPY: named("odd-media-copy"), UPLOAD: named("odd-media-model")}
+    names = {COPY: f"{fresh}-copy", UPLOAD: f"{fresh}-model"}
     ids = running.pipeline
     again = replace(
         known,
@@ -118,6 +127,16 @@ def served(
         return json_request(operation, fields)
 
     return request
+
+
+@pytest.mark.needs("main")
+@pytest.mark.parametrize("operation", each(OPERATIONS))
+def test_an_answered_request_is_refused_when_a_stranger_repeats_it(
+    session: Session, operation: str, served: Callable[[str], Request]
+) -> None:
+    request = served(operation)
+    if session.send(request).ok:
+        session.send(request, authenticated=False, labels=frozenset({REPEATED}))
 
 
 @pytest.mark.needs("main")

@@ -16,7 +16,7 @@ ERROR_SECONDS = 60.0
 """How long `Error` may last before the wait gives up: recorded while a cluster has no room, and the vendor's client
 waits on through it."""
 
-RUNNING, GONE, ROUTED = "Running", "404", "routed"
+RUNNING, GONE, ROUTED, SHOWN = "Running", "404", "routed", "shown"
 """What is waited for."""
 
 ROUTING_SECONDS = 10.0
@@ -76,6 +76,28 @@ def _polled_until_gone(client: PipelineClient, name: str, patience: Patience, be
             raise ApiError(f"{name} was not gone {waited:.0f} s after its undeploy; last seen: {came}.", reply.exchange)
         time.sleep(min(pause, max(0.0, seconds - waited)))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def until_shown(client: PipelineClient, name: str, sha: str, patience: Patience) -> None:
+    """Poll until a Running status shows that model and no other, for as long as a deployment may take to run."""
+    began, pause, seconds = time.monotonic(), _FIRST_PAUSE, patience.seconds(SHOWN)
+    while True:
+        answer = client.meaning("").deployment_status(name).exchange.answer
+        if _status(answer) == RUNNING and _shas(answer) == {sha}:
+            return
+        if time.monotonic() - began >= seconds:
+            patience.ran_out(SHOWN)
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _shas(answer: Any) -> set[str]:
+    try:
+        models = [model for engine in answer["engines"] for model in engine["model_statuses"]["models"]]
+        return {str(model.get("sha")) for model in models}
+    except (KeyError, TypeError, AttributeError):
+        return set()
 
 
 def until_routed(client: PipelineClient, url: str, column: str, row: list[float], patience: Patience) -> Reply[Any]:

@@ -89,6 +89,19 @@ _REVERSED = [record(row, **{"in": {"dense_input": back}}) for row, back in zip(R
 _TWO = (*MADE[:3], uploaded(6, OTHER_CONTENT), listed(version(), version(6, OTHER_SHA)), created())
 _NEWER = (*_TWO, created(25, 27, UUIDS[2], definition=steps(OTHER_SHA, 6)), deployed())
 _COPIED = (*MADE, copied(name="c", asked={"deploy": "c"}, answered={"deployment": {"id": 15}}))
+_SWAPPED = (
+    *MADE[:3],
+    uploaded(6, OTHER_CONTENT),
+    listed(version(), version(6, OTHER_SHA)),
+    created(),
+    deployed(),
+    status(),
+    created(25, 27, UUIDS[2], definition=steps(OTHER_SHA, 6)),
+    deployed(variant=27),
+)
+_OTHER_LAST = {"last_model": f'{{"model_name": "m", "model_sha": "{OTHER_SHA}"}}'}
+_BROKEN = {"msg": "Internal Server Error: no", "code": 500}
+_HTML = {"www-authenticate": "Bearer", "content-type": "text/html"}
 _OTHER_MODELS = [{"name": "m", "version": UUIDS[6], "sha": OTHER_SHA, "status": "Running"}]
 _OF_COPY = {"engines__0__pipeline_statuses__pipelines__0__id": "c"}
 _DEPLOY = {"deploy_id": "p", "pipeline_version_pk_id": 26, "pipeline_id": 25}
@@ -291,6 +304,36 @@ CASES = (
     Case("pipelines.infer.time-is-of-the-answer",
          infer([record(row, time=TIME + 20_000) for row in ROWS], started=1020.0),
          infer(started=1020.0), (*SERVING, infer(started=1000.0))),
+    Case("pipelines.create.repeats-its-status-as-code", post("pipelines.create", {}, ERROR, 400),
+         post("pipelines.create", {}, ERROR | {"code": 500}, 400)),
+    Case("pipelines.create.no-id-brings-it-down",
+         post("pipelines.create", {"pipeline_id": "p", "workspace_id": -1}, ERROR, 400, labels=["impossible-id"]),
+         post("pipelines.create", {"pipeline_id": "p", "workspace_id": -1}, _BROKEN, 500, labels=["impossible-id"])),
+    Case("pipelines.create.tells-strangers-in-json-or-text",
+         post("pipelines.create", {}, b"no", 401, headers={"www-authenticate": "Bearer", "content-type": "text/plain"}),
+         post("pipelines.create", {}, b"<html>", 401, headers=_HTML)),
+    Case("workspaces.create.writes-its-json-in-utf-8", workspace(),
+         workspace(headers={"content-type": f"{JSON}; charset=utf-16", "date": DATE})),
+    Case("workspaces.list.keeps-each-creation-time",
+         listed_workspaces(OURS | {"created_at": "2023-11-30T20:41:19+00:00"}),
+         listed_workspaces(OURS | {"created_at": "2023-11-30T20:41:20+00:00"}),
+         (workspace(), listed_workspaces(OURS | {"created_at": "2023-11-30T20:41:19+00:00"}))),
+    Case("workspaces.list.dates-each-workspace-as-it-was-made",
+         listed_workspaces(OURS | {"created_at": "2023-11-30T21:41:19.5+01:00"}),
+         listed_workspaces(OURS | {"created_at": "2023-11-30T21:41:19.5+00:00"}), MADE[:1]),
+    Case("workspaces.list.keeps-its-insides-to-itself",
+         post("workspaces.list", 7, ERROR | {"msg": "select a workspace from the list"}, 400),
+         post("workspaces.list", 7, ERROR | {"msg": "select id, name from workspace where id = 1"}, 400)),
+    Case("workspaces.list.keeps-its-insides-to-itself", post("workspaces.list", 7, ERROR, 400),
+         post("workspaces.list", {}, {"workspaces": []},
+              headers={"content-type": JSON, "date": DATE, "x-db": "postgres://api:hunter2@db:5432/api"})),
+    Case("admin.get-pipeline-external-url.can-be-called-as-it-stands",
+         infer(labels=["handed-out"]), infer(b"", 404, labels=["handed-out"]), SERVING),
+    Case("pipelines.deploy.serves-the-version-deployed-last",
+         infer([record(row, out={OUTPUT: [3.0 * sum(row)]}, metadata=_OTHER_LAST) for row in ROWS], labels=["swapped"]),
+         infer(labels=["swapped"]), _SWAPPED),
+    Case("pipelines.copy.serves-on-without-its-source",
+         infer(labels=["source-gone"]), infer(b"", 404, labels=["source-gone"]), SERVING),
     Case("pipelines.infer.nothing-fails-a-check-where-there-is-none", infer(),
          infer(_rows({"check_failures": ["no"]})), SERVING),
     Case("pipelines.infer.elapsed-fits-into-the-call", infer(), infer(_meta(elapsed=[5, 10**12])), SERVING),

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from conformance.emulator.faults.fault import Fault, fault, with_json
+from conformance.emulator.faults.fault import (
+    JSON_OPERATIONS,
+    Fault,
+    answering,
+    asking,
+    each,
+    fault,
+    is_of,
+    of_operations,
+    question,
+    refusing,
+    showing,
+    succeeding,
+    with_header,
+    with_json,
+)
 from conformance.emulator.faults.inference import Records, recording
-from conformance.emulator.state import Middleware, State, Step
-from conformance.emulator.wire import ARROW_FILE, JSON, Answer, Call
+from conformance.emulator.state import RESPOND, Middleware, State, Step
+from conformance.emulator.wire import ARROW_FILE, JSON, Answer, Call, RefusalError, answered
 
 _INFER = "pipelines.infer"
 
@@ -105,6 +122,114 @@ def _fault(fault_id: str, slug: str, sentence: str, around: Middleware) -> Fault
     return fault(fault_id, "inference values and row order", sentence, around, f"{_INFER}.{slug}")
 
 
+JSON_CALLS = (*JSON_OPERATIONS, "models.upload-and-convert")
+IDS = (
+    "pipelines.create", "pipelines.deploy", "pipelines.undeploy", "pipelines.copy",
+    "admin.get-pipeline-external-url", "models.list-versions",
+)  # fmt: skip
+
+
+def _changing_refusals(alter: Callable[[Answer], Answer]) -> Middleware:
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
+        answer = await proceed(call)
+        return alter(answer) if answer.status >= 400 else answer
+
+    return around
+
+
+def _without_code(answer: Answer) -> Answer:
+    body = answer.json
+    return with_json(answer, body | {"code": 0}) if isinstance(body, dict) and "code" in body else answer
+
+
+def _page(answer: Answer) -> Answer:
+    if answer.status != 401:
+        return answer
+    page = b"<html><body><h1>401 Authorization Required</h1></body></html>"
+    return replace(answer, body=page, media_type="text/html")
+
+
+async def _fails_out_of_range(call: Call, proceed: Step, state: State) -> Answer:
+    if any(is_of(value, int) and value >= 2**31 for value in question(call).values()):
+        return RefusalError(500, "Internal Server Error: integer out of range").answer()
+    return await proceed(call)
+
+
+def _dated(body: Any, change: Callable[[datetime], datetime]) -> Any:
+    """The list of workspaces with other moments of creation."""
+    rows = [
+        row | {"created_at": change(datetime.fromisoformat(row["created_at"])).isoformat(timespec="microseconds")}
+        for row in body["workspaces"]
+    ]
+    return body | {"workspaces": rows}
+
+
+async def _declared_as_utf_16(call: Call, proceed: Step, state: State) -> Answer:
+    answer = await proceed(call)
+    return replace(answer, media_type=f"{JSON}; charset=utf-16") if answer.media_type == JSON else answer
+
+
+_MOST_BYTES = 16 * 1024 * 1024
+
+
+async def _read(call: Call) -> Call:
+    """The call with its body, which whoever answers it may read once more."""
+    body = await call.read(_MOST_BYTES)
+
+    async def again(limit: int) -> bytes:
+        return body
+
+    return replace(call, body=body, read=again)
+
+
+async def _from_memory(call: Call, proceed: Step, state: State) -> Answer:
+    """An answer to who has a token is kept for whoever has none."""
+    kept = state.memory.setdefault("answers kept", {})
+    read = await _read(call)
+    key = (read.method, read.path, read.headers.get("content-type", ""), read.body)
+    answer = await proceed(read)
+    if answer.status < 300:
+        kept[key] = answer
+    return kept.get(key, answer) if answer.status == 401 and "authorization" not in read.headers else answer
+
+
+async def _agrees_to_any_pair(call: Call, proceed: Step, state: State) -> Answer:
+    body = question(call)
+    answer = await proceed(call)
+    both = all(is_of(body.get(name), int) for name in ("pipeline_id", "deployment_id"))
+    return answered(None) if answer.status == 400 and both else answer
+
+
+async def _keeps_the_first(call: Call, proceed: Step, state: State) -> Answer:
+    """A pipeline that is deployed is deployed again as it was first."""
+    firsts = state.memory.setdefault("first deploys", {})
+    body = question(call)
+    answer = await proceed(call)
+    if answer.status != 200:
+        return answer
+    number = answer.json["id"]
+    first = firsts.setdefault(number, body)
+    if first.get("pipeline_version_pk_id") != body.get("pipeline_version_pk_id"):
+        await proceed(asking(call, first))
+    return answer
+
+
+async def _remembering_sources(call: Call, proceed: Step, state: State) -> Answer:
+    answer = await proceed(call)
+    if answer.status == 200:
+        sources = state.memory.setdefault("sources", {})
+        sources[question(call)["name"]] = question(call)["source_pipeline"]
+    return answer
+
+
+async def _unserved_without_source(call: Call, proceed: Step, state: State) -> Answer:
+    source = state.memory.get("sources", {}).get(call.parameters.get("pipeline"))
+    ended = source is not None and state.store.one(
+        "SELECT 1 FROM deployment WHERE pipeline_id = ? AND stopped IS NOT NULL", source
+    )
+    return Answer(404, media_type="") if ended else await proceed(call)
+
+
 FAULTS = (
     _fault(
         "infer-bare-outputs",
@@ -155,5 +280,103 @@ FAULTS = (
             ("dropped", "dropped", "metadata.dropped", _without_member("metadata", "dropped")),
             ("partition", "partition", "metadata.partition", _without_member("metadata", "partition")),
         )
+    ),
+    fault(
+        "url-without-its-port",
+        "relations",
+        "The external URL lacks the port that was asked.",
+        succeeding(lambda body: body | {"url": re.sub(r"(://[^/:]+):\d+", r"\1", body["url"])}),
+        "admin.get-pipeline-external-url.can-be-called-as-it-stands",
+    ),
+    fault(
+        "url-with-two-slashes",
+        "relations",
+        "The external URL has two slashes behind its host.",
+        succeeding(lambda body: body | {"url": body["url"].replace("/v1/", "//v1/")}),
+        "admin.get-pipeline-external-url.can-be-called-as-it-stands",
+    ),
+    fault(
+        "undeploy-of-another-pipelines",
+        "relations",
+        "An undeploy of a deployment that is not that pipeline's is answered by success, and does nothing.",
+        {"pipelines.undeploy": _agrees_to_any_pair},
+        "pipelines.undeploy.refuses-ids-that-are-not-of-one-another",
+    ),
+    fault(
+        "code-of-another-status",
+        "statuses",
+        "The code in a refusal's body is 0.",
+        {RESPOND: of_operations(_changing_refusals(_without_code), JSON_CALLS)},
+        *each("repeats-its-status-as-code", JSON_CALLS),
+    ),
+    fault(
+        "ids-out-of-range-are-500",
+        "robustness",
+        "An id beyond 2^31 is a server error.",
+        dict.fromkeys(IDS, _fails_out_of_range),
+        *each("no-id-brings-it-down", IDS),
+    ),
+    fault(
+        "strangers-get-a-page",
+        "media types and headers",
+        "Who has no token gets a page of HTML.",
+        {RESPOND: of_operations(_changing_refusals(_page))},
+        *each("tells-strangers-in-json-or-text"),
+    ),
+    fault(
+        "workspaces-are-always-new",
+        "relations",
+        "created_at is the moment of the list.",
+        succeeding(lambda body: _dated(body, lambda _: datetime.now(UTC))),
+        "workspaces.list.keeps-each-creation-time",
+    ),
+    fault(
+        "workspaces-in-another-zone",
+        "relations",
+        "created_at is of another zone, and says that it is of UTC.",
+        succeeding(lambda body: _dated(body, lambda then: then + timedelta(hours=2))),
+        "workspaces.list.dates-each-workspace-as-it-was-made",
+    ),
+    fault(
+        "json-declared-as-utf-16",
+        "media types and headers",
+        "JSON in UTF-8 is declared to be UTF-16.",
+        {RESPOND: of_operations(_declared_as_utf_16)},
+        *each("writes-its-json-in-utf-8"),
+    ),
+    fault(
+        "leaks-a-statement-in-lower-case",
+        "leaks",
+        "A refused create shows an SQL statement in lower case.",
+        refusing(showing("select id from pipeline where workspace_id = 10"), 400),
+        "pipelines.create.keeps-its-insides-to-itself",
+    ),
+    fault(
+        "leaks-a-database-in-a-header",
+        "leaks",
+        "A header of workspaces' list holds a database's address with its password.",
+        answering(with_header("x-upstream", "postgres://api:hunter2@db:5432/api")),
+        "workspaces.list.keeps-its-insides-to-itself",
+    ),
+    fault(
+        "repeats-for-strangers",
+        "identity",
+        "What was answered once is answered again to anybody who asks the same.",
+        {RESPOND: of_operations(_from_memory)},
+        *each("refuses-a-repeat-without-a-token"),
+    ),
+    fault(
+        "deploy-keeps-the-older-version",
+        "relations",
+        "Another version deployed over one that runs is not served.",
+        {"pipelines.deploy": _keeps_the_first},
+        "pipelines.deploy.serves-the-version-deployed-last",
+    ),
+    fault(
+        "copies-end-with-their-source",
+        "relations",
+        "Once its source is undeployed, a copy serves nothing.",
+        {"pipelines.copy": _remembering_sources, "pipelines.infer": _unserved_without_source},
+        "pipelines.copy.serves-on-without-its-source",
     ),
 )  # fmt: skip
