@@ -110,7 +110,12 @@ BESIDE: tuple[Check, ...] = (
 """Checks of requests that are of no operation, but beside one."""
 
 
-SERVED_WRONGLY: tuple[Check, ...] = (status.invalid_is_refused, status.success_is_documented, leaks.insides_shown)
+SERVED_WRONGLY: tuple[Check, ...] = (
+    status.invalid_is_refused,
+    status.success_is_documented,
+    leaks.insides_shown,
+    auth.stranger_is_refused,
+)
 """Checks of a success that should have been a refusal: nothing is promised of what it says."""
 
 
@@ -123,7 +128,7 @@ def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
     if is_gateways(exchange) or Mark.UNKNOWN in exchange.labels:
         return []
     checks = CHECKS if exchange.operation is not None else BESIDE
-    if exchange.intent == "invalid" and exchange.ok:
+    if exchange.ok and (exchange.intent == "invalid" or auth.REPEATED in exchange.labels):
         checks = SERVED_WRONGLY
     found = [finding for check in checks for finding in check(exchange, ledger, rules)]
     return [finding for finding in found if rules.holds(finding.requirement)]
