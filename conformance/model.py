@@ -399,7 +399,7 @@ class Judgement:
     `findings` holds one broken finding of each fingerprint, the one with the fewest exchanges. `gates` says whether
     the requirement, were it broken and not waived, decides this run's exit code (strictness and scope included).
     `reason` says why it is untested, waived, or broken without gating, empty where there is nothing to say.
-    `known` says that it would gate, were it not broken in the baseline too.
+    `known` says that it would gate, were it not broken in the baseline too; `broke` how often of `evidence` it broke.
     """
 
     requirement: Requirement
@@ -409,6 +409,7 @@ class Judgement:
     reason: str = ""
     gates: bool = False
     known: bool = False
+    broke: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import datetime
 import gc
 import os
 import secrets
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -95,6 +96,7 @@ def run(
     settings = Settings(seed=secrets.randbelow(2**31) if seed is None else seed, **options)
     runner = Runner(settings)
     suites_needed(runner.rules.catalogue, settings.suites, settings.only)
+    runner.command = _again(click.get_current_context(), settings.seed, pytest_arguments)
     if listing:
         return _listed(runner, pytest_arguments)
     Model.read(model_file(checked(settings)))
@@ -112,6 +114,22 @@ def run(
     append_step_summary(result)
     remember(result)
     return int(result["exit_code"])
+
+
+_OF_THE_OCCASION = {"reports", "listing", "verbose", "seed", "pytest_arguments"}
+"""Options that change nothing in what a run asks and concludes, and the seed, which is always said."""
+
+
+def _again(context: click.Context, seed: int, pytest_arguments: Sequence[str]) -> str:
+    """The command that makes this run again: what was not left to its default, and the seed."""
+    words = ["conformance", "run"]
+    for option in context.command.params:
+        name, value = str(option.name), context.params.get(str(option.name))
+        if name in _OF_THE_OCCASION or value == option.get_default(context) or value in (None, "", ()):
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [option.opts[-1]] if one is True else [option.opts[-1], str(one)]
+    return shlex.join([*words, "--seed", str(seed), *(["--", *pytest_arguments] if pytest_arguments else [])])
 
 
 def _read_ahead() -> None:

@@ -1,25 +1,25 @@
-"""The result as one self-contained page: no network, nothing run but its own script, every string escaped."""
+"""The result as a page: what the template shows, made from a result alone."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from conformance.reporting import lifecycle, webpage
+from conformance.reporting.asking import how_to_ask
 
-from conformance.reporting import lifecycle
-
-_PAGE = files("conformance.reporting") / "page"
 _VERDICTS = {"conformant": "Conformant", "not-conformant": "Not conformant", "none": "No verdict"}
 _KINDS = {"broken": "Broken", "warnings": "Warnings", "waived": "Waived", "untested": "Untested", "held": "Held"}
 """Outcomes as the page tells them apart, in the order it lists them; `warnings` are broken and do not gate."""
 
+_MEANINGS = {
+    "broken": "a promise that was seen broken and decides the verdict",
+    "warnings": "seen broken, and does not decide this verdict",
+    "waived": "broken, and excused by a waiver",
+    "untested": "nothing in this run tells",
+    "held": "seen to hold, and never seen broken",
+}
 _BAR = ("held", "waived", "warnings", "broken", "untested")
 _WEIGHTS = {
     True: "Gates: where it is broken, the target is not conformant.",
@@ -29,35 +29,16 @@ _LONG_GROUP = 60
 """More requirements than these, held or untested, are folded away when the page opens."""
 
 _OPEN_FIRST = 3
-"""So many of the requirements that gate and are broken stand open when the page opens."""
+"""So many of the broken requirements stand open when the page opens, those that gate first."""
 
 
 def render(result: Mapping[str, Any]) -> str:
     """The page. It shows what the result holds and leaves out the sections the result has nothing for."""
-    return str(_template().render(context(result)))
-
-
-@cache
-def _template() -> Any:
-    loader = FileSystemLoader(str(_PAGE))
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("page.html")
-
-
-@cache
-def _asset(name: str) -> tuple[Markup, str]:
-    """A file of ours as it stands in the page, and its hash for the page's own security policy."""
-    text = (_PAGE / name).read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return Markup(text), f"sha256-{digest}"  # noqa: S704 - our own file
+    return webpage.render("page.html", context(result), script=True)
 
 
 def context(result: Mapping[str, Any]) -> dict[str, Any]:
     """What the template shows, from a result alone."""
-    script, script_hash = _asset("page.js")
-    style, style_hash = _asset("page.css")
     rows = [_row(requirement) for requirement in result["requirements"]]
     _open_first(rows)
     counts = Counter(row["kind"] for row in rows)
@@ -66,11 +47,17 @@ def context(result: Mapping[str, Any]) -> dict[str, Any]:
         "result": {"version": "", "suites": (), "waivers": (), "drift": None, **result},
         "title": f"{_VERDICTS[result['verdict']]}: {result['target']['url'] or result['target']['kind']}",
         "verdict_words": _VERDICTS[result["verdict"]],
-        "script": script,
-        "script_hash": script_hash,
-        "style": style,
-        "style_hash": style_hash,
-        "counts": [{"name": kind, "label": _label(kind, counts[kind]), "count": counts[kind]} for kind in _KINDS],
+        "verdict": result["verdict"],
+        "eyebrow": f"API conformance · {result['target']['kind']} target · profile {result['profile']}",
+        "reason": result["reason"],
+        "notes": result.get("notes", ()),
+        "command": result.get("command", ""),
+        "how_to_ask": how_to_ask(result),
+        "left_out": result.get("left_out", ()),
+        "counts": [
+            {"name": kind, "label": _label(kind, counts[kind]), "count": counts[kind], "means": _MEANINGS[kind]}
+            for kind in _KINDS
+        ],
         "bar": _bar(counts),
         "bar_label": ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS),
         "facts": _facts(result),
@@ -99,7 +86,7 @@ def _row(requirement: Mapping[str, Any]) -> dict[str, Any]:
         "weight": _WEIGHTS[gates],
         "reason": requirement.get("reason", ""),
         "reason_label": labels.get(requirement["outcome"], "Remark"),
-        "seen": _seen(requirement["evidence"], len(findings)),
+        "seen": _seen(requirement),
         "findings": [_finding(finding) for finding in findings],
         "witness": _snippets(requirement["witness"]) if requirement.get("witness") else None,
         "open": False,
@@ -114,15 +101,16 @@ def _snippets(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item.get(name, "") for name in ("curl", "python", "script", "pytest")}
 
 
-def _seen(evidence: int, findings: int) -> str:
+def _seen(requirement: Mapping[str, Any]) -> str:
+    evidence, broke = requirement["evidence"], requirement.get("broke", len(requirement["findings"]))
     if not evidence:
         return "never seen"
-    seen = f"seen {evidence}×"
-    return f"{seen}, {findings} {'finding' if findings == 1 else 'findings'}" if findings else seen
+    return f"broke in {broke:,} of {evidence:,}" if broke else f"held in {evidence:,} of {evidence:,}"
 
 
 def _open_first(rows: Iterable[dict[str, Any]]) -> None:
-    for row in [row for row in rows if row["kind"] == "broken"][:_OPEN_FIRST]:
+    broken = [row for kind in ("broken", "warnings") for row in rows if row["kind"] == kind]
+    for row in broken[:_OPEN_FIRST]:
         row["open"] = True
 
 
@@ -160,7 +148,7 @@ def _groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for kind, label in _KINDS.items():
         members = [row for row in rows if row["kind"] == kind]
         unfolded = kind not in ("held", "untested") or len(members) <= _LONG_GROUP
-        groups.append({"name": kind, "label": label, "rows": members, "open": unfolded})
+        groups.append({"name": kind, "label": label, "rows": members, "open": unfolded, "means": _MEANINGS[kind]})
     return [group for group in groups if group["rows"]]
 
 
@@ -221,6 +209,7 @@ def _sections(page: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("reached", "Reached", True),
         ("baseline", "Baseline", page["baseline"]),
         ("waivers", "Waivers", page["result"]["waivers"]),
+        ("left-out", "Left out", page["left_out"]),
         ("drift", "Drift", page["result"]["drift"]),
     )
     return [(name, label) for name, label, shown in known if shown]

@@ -178,7 +178,8 @@ def _latencies(inferences: Sequence[tuple[float, float, str]], end: float) -> di
         {"x": scale.x(at), "y": y(s), "refused": status != "200", "title": f"{status}, {duration(s)}"}
         for at, s, status in inferences
     ]
-    median = statistics.median(values)
+    answered = [max(seconds, 1e-4) for _, seconds, status in inferences if status == "200"]
+    median = statistics.median(answered or values)
     drawn_ticks = [{"y": y(tick), "label": duration(tick)} for tick in ticks]
     return {"width": _WIDTH, "height": _FLOOR + 12, "left": _TICKS, "right": _WIDTH - _RIGHT, "top": _TOP - 4,
             "floor": _FLOOR, "marks": scale.marks(), "ticks": drawn_ticks, "dots": dots,

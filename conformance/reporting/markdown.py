@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance.reporting.asking import leads
 from conformance.reporting.escaping import code, fenced, plain
 
 _FINDINGS = 3
 _REQUIREMENTS = 50
 _LONGEST = 900_000
-"""Characters of a summary: the service that shows it refuses more than 1 MiB for one step."""
+"""Bytes of a summary: the service that shows it refuses more than 1 MiB for one step."""
 
 _HEADINGS = {"conformant": "✅ Conformant", "not-conformant": "❌ Not conformant", "none": "⚠️ No verdict"}
 
@@ -29,7 +30,7 @@ def append_step_summary(result: Mapping[str, Any], environment: Mapping[str, str
     if not name:
         return False
     text = render(result)
-    if len(text) > _LONGEST:
+    if len(text.encode("utf-8", "backslashreplace")) > _LONGEST:
         text = "\n".join(
             [*_head(result), "", "The whole report is too long for this page; it is among the run's files.", ""]
         )
@@ -47,6 +48,8 @@ def _head(result: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield plain(result["reason"])
     yield ""
+    for note in result.get("notes", ()):
+        yield from (f"**{plain(note)}**", "")
     yield "| broken | warnings | waived | held | untested |"
     yield "| ---: | ---: | ---: | ---: | ---: |"
     names = ("broken", "warnings", "waived", "held", "untested")
@@ -61,12 +64,16 @@ def _head(result: Mapping[str, Any]) -> Iterator[str]:
     facts += [f"seed {result['seed']}"] if result["seed"] is not None else []
     facts += ["strict"] if result["strict"] else []
     yield " · ".join(facts)
+    if result.get("command"):
+        yield from ("", f"Run it again: {code(result['command'])}")
 
 
 def _broken(result: Mapping[str, Any]) -> Iterator[str]:
     broken = [row for row in result["requirements"] if row["outcome"] == "broken"]
-    gating, warnings = [row for row in broken if row["gates"]], [row for row in broken if not row["gates"]]
-    for heading, rows in (("Broken", gating), ("Warnings", warnings)):
+    gating = [row for row in broken if row["gates"]]
+    known = [row for row in broken if row.get("known")]
+    warnings = [row for row in broken if not row["gates"] and not row.get("known")]
+    for heading, rows in (("Broken", gating), ("Broken as before", known), ("Warnings", warnings)):
         if rows:
             yield from ("", f"### {heading}")
         for row in rows[:_REQUIREMENTS]:
@@ -87,6 +94,8 @@ def _requirement(row: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"- expected: {plain(finding['expected'])}", f"- actual: {plain(finding['actual'])}")
         if finding["operation"] != row["operation"]:
             yield f"- at: {code(finding['operation'])}"
+        if shown := leads(finding, row):
+            yield f"- shown by: {plain(shown)}"
         if finding["curl"]:
             yield from (
                 "",

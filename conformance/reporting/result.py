@@ -14,6 +14,7 @@ from conformance import data, redaction
 from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
 from conformance.reporting import sequences
 from conformance.reporting.curl import curl_of
+from conformance.reporting.digests import digests_of
 from conformance.reporting.python import python_of
 from conformance.reporting.timeline import condensed
 
@@ -75,6 +76,7 @@ def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
         "waivers": [_waiver(use) for use in verdict.waivers],
         "reached": {operation: dict(sorted(statuses.items())) for operation, statuses in facts.reached.items()},
         "requests": facts.requests,
+        "digests": dict(digests_of(facts.profile)),
         "suites": [dict(suite) for suite in facts.suites],
         "timeline": _plain(condensed(facts.timeline)),
         **{key: _plain(value) for key, value in facts.extra.items()},
@@ -121,6 +123,7 @@ def _requirement(judgement: Judgement, witnesses: Mapping[str, Exchange]) -> dic
         "text": row.text,
         "source": row.source,
         "evidence": judgement.evidence,
+        "broke": judgement.broke,
         "reason": said(judgement.reason),
         "findings": [_finding(finding, row.operation) for finding in judgement.findings],
     }
@@ -136,7 +139,7 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
         "curl": curl_of(shown) if shown else "",
         "python": python_of(shown) if shown else "",
         "fingerprint": finding.fingerprint,
-        "requests": [_request(exchange) for exchange in kept],
+        "requests": _requests(kept),
     }
     if shown and shown.source:
         entry["where"] = said(shown.source)
@@ -145,14 +148,39 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
     return entry
 
 
-def _request(exchange: Exchange) -> dict[str, Any]:
-    return {
+def _requests(exchanges: Sequence[Exchange]) -> list[dict[str, Any]]:
+    """The requests in order; the one where it showed has its answer, and so has the one before it that asked alike."""
+    shown = {len(exchanges) - 1}
+    alike = [n for n, one in enumerate(exchanges[:-1]) if one.operation and one.operation == exchanges[-1].operation]
+    shown.update(alike[-1:])
+    return [_request(exchange, answered=index in shown) for index, exchange in enumerate(exchanges)]
+
+
+def _request(exchange: Exchange, *, answered: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "operation": exchange.operation or "",
         "method": exchange.request.method,
         "path": said(exchange.request.path),
         "status": exchange.status,
         "failure": said(exchange.failure),
     }
+    if answered and exchange.response is not None:
+        entry["answer"] = _answer(exchange)
+    return entry
+
+
+def _answer(exchange: Exchange) -> dict[str, Any]:
+    response = redaction.redact_exchange(exchange).response
+    assert response is not None
+    fields = [[name, said(value)] for name, value in response.headers.fields] if response.headers_known else []
+    answer: dict[str, Any] = {"headers": fields, "size": len(response.body), "body": ""}
+    if not response.body_known:
+        return answer | {"unknown": True}
+    try:
+        answer["body"] = said(response.body[: 4 * _LONGEST].decode() if response.body else "")
+    except UnicodeDecodeError:
+        answer["binary"] = True
+    return answer
 
 
 def _waiver(use: WaiverUse) -> dict[str, Any]:

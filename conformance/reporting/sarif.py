@@ -1,56 +1,38 @@
-"""The result as SARIF 2.1.0: findings at the line of the document where their operation is described.
-
-Locations are relative to the repository; the target's URL is never one, for code scanning accepts files only.
-"""
+"""The result as SARIF: findings at the line of the document where their operation is described."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance.errors import UsageError
+from conformance.reporting import sarif_log
+from conformance.reporting.sarif_log import Result, Rule, message
 from conformance.spec.document import BASE_PROFILE, Document, profiles
 
-_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _FINGERPRINT = "conformanceFinding/v1"
 
 
 def render(result: Mapping[str, Any]) -> str:
     """A log of one run; its results are what is broken, waived ones suppressed."""
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [_run(result)]}, indent=2) + "\n"
-
-
-def _run(result: Mapping[str, Any]) -> dict[str, Any]:
     rows = [row for row in result["requirements"] if row["outcome"] in ("broken", "waived")]
     document = Document.load(result["profile"] if result["profile"] in profiles() else BASE_PROFILE)
-    driver = {"name": "conformance", "version": str(result.get("version", "0")), "rules": [_rule(row) for row in rows]}
-    return {
-        "tool": {"driver": driver},
+    about = {
         "automationDetails": {"id": f"conformance/{result['profile']}/"},
         "invocations": [_invocation(result)],
-        "columnKind": "unicodeCodePoints",
-        "results": [entry for index, row in enumerate(rows) for entry in _results(row, index, document, result)],
         "properties": {
-            "verdict": result["verdict"],
-            "reason": result["reason"],
-            "profile": result["profile"],
-            "scope": result["scope"],
+            **{name: result[name] for name in ("verdict", "reason", "profile", "scope")},
             "counts": dict(result["counts"]),
         },
     }
+    found = (finding for row in rows for finding in _results(row, document, result))
+    return sarif_log.render("conformance", [_rule(row) for row in rows], found, run=about)
 
 
-def _rule(row: Mapping[str, Any]) -> dict[str, Any]:
+def _rule(row: Mapping[str, Any]) -> Rule:
     help_text = f"{row['text']}\n\n{row['level']}, {row['basis']}: {row['source']}"
-    return {
-        "id": row["id"],
-        "shortDescription": {"text": message(row["text"])},
-        "fullDescription": {"text": message(help_text)},
-        "help": {"text": help_text},
-        "defaultConfiguration": {"level": _level(row)},
-        "properties": {"tags": [row["level"], row["basis"]], "source": row["source"]},
-    }
+    properties = {"tags": [row["level"], row["basis"]], "source": row["source"]}
+    return Rule(row["id"], row["text"], _level(row), help_text, properties)
 
 
 def _level(row: Mapping[str, Any]) -> str:
@@ -70,25 +52,20 @@ def _invocation(result: Mapping[str, Any]) -> dict[str, Any]:
     return invocation
 
 
-def _results(
-    row: Mapping[str, Any], index: int, document: Document, result: Mapping[str, Any]
-) -> Iterator[dict[str, Any]]:
+def _results(row: Mapping[str, Any], document: Document, result: Mapping[str, Any]) -> Iterator[Result]:
     for finding in row["findings"]:
-        text = f"{row['text']} Expected: {finding['expected']} Actual: {finding['actual']}"
-        entry: dict[str, Any] = {
-            "ruleId": row["id"],
-            "ruleIndex": index,
-            "level": _level(row),
-            "message": {"text": message(text)},
-            "locations": [_location(finding["operation"], document)],
-            "partialFingerprints": {_FINGERPRINT: finding["fingerprint"]},
-            "properties": {"curl": finding["curl"], "operation": finding["operation"]},
-        }
-        if row["outcome"] == "waived":
-            entry["suppressions"] = [{"kind": "external", "justification": row["reason"]}]
-        if result.get("baseline"):
-            entry["baselineState"] = _state(row["id"], finding["operation"], result["baseline"])
-        yield entry
+        yield Result(
+            rule=row["id"],
+            level=_level(row),
+            text=f"{row['text']} Expected: {finding['expected']} Actual: {finding['actual']}",
+            fingerprint=(_FINGERPRINT, finding["fingerprint"]),
+            named=finding["operation"],
+            file=document.path,
+            line=_line(finding["operation"], document),
+            excuse=row["reason"] if row["outcome"] == "waived" else None,
+            state=_state(row["id"], finding["operation"], result["baseline"]) if result.get("baseline") else "",
+            properties={"curl": finding["curl"], "operation": finding["operation"]},
+        )
 
 
 def _state(requirement: str, operation: str, baseline: Mapping[str, Any]) -> str:
@@ -96,20 +73,8 @@ def _state(requirement: str, operation: str, baseline: Mapping[str, Any]) -> str
     return "new" if pair in baseline["newly_broken"] else "unchanged"
 
 
-def _location(operation: str, document: Document) -> dict[str, Any]:
+def _line(operation: str, document: Document) -> int:
     try:
-        line = document.line_of(operation)
+        return document.line_of(operation)
     except UsageError:
-        line = 1
-    return {
-        "physicalLocation": {
-            "artifactLocation": {"uri": document.path, "uriBaseId": "%SRCROOT%"},
-            "region": {"startLine": line},
-        },
-        "logicalLocations": [{"fullyQualifiedName": operation, "kind": "function"}],
-    }
-
-
-def message(text: str) -> str:
-    """SARIF reads `[text](target)` in a message as a link (section 3.11.6); brackets of others are escaped."""
-    return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+        return 1

@@ -9,6 +9,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.text import Text
 
+from conformance.reporting.asking import leads
+
 _FINDINGS = 3
 """Findings shown of one requirement; the reports hold the rest."""
 
@@ -55,8 +57,7 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     for hint in () if verbose else _kept_back(result):
         _wrapped(console, hint, style="dim")
     if broken:
-        more = "" if verbose else " -v says what was left out;"
-        _wrapped(console, f"To read on:{more} conformance explain ID; --report html=FILE.", style="dim")
+        _wrapped(console, "To read on: conformance explain ID, or run with --report html=FILE.", style="dim")
     _wrapped(console, plain(result["reason"]))
     if console.is_terminal:
         _wrapped(console, about(result), style="dim")
@@ -127,24 +128,21 @@ def _requirement(console: Console, requirement: Mapping[str, Any], colour: str) 
     if requirement["reason"] and not requirement.get("known"):
         _indented(console, Text(plain(requirement["reason"]), style="dim"))
     for finding in requirement["findings"][:_FINDINGS]:
-        _finding(console, finding, requirement["operation"])
+        _finding(console, finding, requirement)
     more = len(requirement["findings"]) - _FINDINGS
     if more > 0:
         _indented(console, Text(f"… and {more} more; a report (--report html=FILE) holds all.", style="dim"))
 
 
-def _finding(console: Console, finding: Mapping[str, Any], operation: str) -> None:
+def _finding(console: Console, finding: Mapping[str, Any], row: Mapping[str, Any]) -> None:
     console.print()
-    if finding["operation"] != operation:
+    if finding["operation"] != row["operation"]:
         _indented(console, Text(f"in {plain(finding['operation'])}", style="dim"))
     _labelled(console, "expected", finding["expected"])
     _labelled(console, "actual", finding["actual"])
     if finding.get("where"):
         _labelled(console, "where", finding["where"])
-    earlier = len(finding.get("requests", ())) - 1
-    if earlier > 0:
-        noun = "request that leads" if earlier == 1 else "requests that lead"
-        _indented(console, Text(f"after {earlier} {noun} here; the HTML report holds all as a script", style="dim"))
+    _indented(console, Text(plain(leads(finding, row)), style="dim"))
     for line in finding["curl"].splitlines():
         console.print(Text(f"  {plain(line)}", style="cyan"), soft_wrap=True)
 
@@ -179,11 +177,11 @@ def _untested(console: Console, requirements: Sequence[Mapping[str, Any]], shown
     if not requirements:
         return
     by_reason: dict[str, list[str]] = defaultdict(list)
-    for requirement in requirements:
+    for requirement in sorted(requirements, key=lambda row: not row["gates"]):
         gating = (
-            "nothing in this run exercised it, and it gates"
+            "Nothing in this run exercised it, and it gates."
             if requirement["gates"]
-            else "nothing in this run exercised it"
+            else "Nothing in this run exercised it."
         )
         by_reason[requirement["reason"] or gating].append(requirement["id"])
     console.print()

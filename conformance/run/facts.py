@@ -19,6 +19,7 @@ class Tally:
 
     findings: list[Finding] = field(default_factory=list)
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
+    broke: Counter[tuple[str, str]] = field(default_factory=Counter)
     reached: Counter[tuple[str, int]] = field(default_factory=Counter)
     events: list[dict[str, Any]] = field(default_factory=list)
     witnesses: dict[str, Exchange] = field(default_factory=dict)
@@ -36,6 +37,8 @@ class Tally:
         self.findings += [plain.to_finding(finding) for finding in seen["broken"]]
         for requirement, operation, count in seen["held"]:
             self.held[requirement, operation] += count
+        for requirement, operation, count in seen["broke"]:
+            self.broke[requirement, operation] += count
         for operation, status, count in seen["reached"]:
             self.reached[operation, status] += count
         self.events += seen["events"]
@@ -59,6 +62,7 @@ def of_sightings(sightings: Sightings, requests: int) -> dict[str, Any]:
         "witnesses": {name: plain.of_exchange(exchange) for name, exchange in sightings.witnesses.items()},
         "broken": [plain.of_finding(finding) for finding in sightings.broken],
         "held": [[requirement, operation, n] for (requirement, operation), n in sightings.held.items()],
+        "broke": [[requirement, operation, n] for (requirement, operation), n in sightings.broke.items()],
         "reached": [[operation, status, n] for (operation, status), n in sightings.reached.items()],
         "events": list(sightings.events),
         "requests": requests,

@@ -71,6 +71,7 @@ class Runner:
         self.result: dict[str, Any] | None = None
         self.gate = Gate()
         self.told_by_caller = False
+        self.command = ""
         self.say: Callable[[str], None] = lambda sentence: print(sentence, file=sys.stderr)
         self._stack = ExitStack()
         self._session: Session | None = None
@@ -227,6 +228,7 @@ class Runner:
             self.gate.waivers,
             today,
             held=tally.held,
+            broke=tally.broke,
             scope=scope,
             strict=settings.strict,
             target_kind=settings.kind,
@@ -304,6 +306,7 @@ class Runner:
                 "coverage": self._reached,
                 "left_out": self._left_out(),
                 "first_finding": self._first_finding,
+                "command": self.command,
                 "notes": self._notes(),
                 "gateway": self.tally.troubles.as_json(self.tally.requests),
             },

@@ -56,7 +56,7 @@ class Sightings:
 
     `observed` says of requirements that hold in more than one way which way was seen; `witnesses` gives, where a report
     shows them, the first exchange in which a requirement was seen to hold; `notes` are sentences on the run itself,
-    `troubles` what stood between us and the API (`Target.troubles`).
+    `troubles` what stood between us and the API (`Target.troubles`), `broke` counts all that broke, kept or not.
     """
 
     broken: tuple[Finding, ...] = ()
@@ -68,6 +68,7 @@ class Sightings:
     witnesses: Mapping[str, Exchange] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     troubles: tuple[tuple[str, str, int, str], ...] = ()
+    broke: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Session:
         self.reached: Counter[tuple[str, int]] = Counter()
         self.events: list[dict[str, object]] = []
         self.marks: Counter[str] = Counter()
+        self.broke: Counter[tuple[str, str]] = Counter()
         self.observed: dict[str, str] = {}
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
@@ -217,9 +219,10 @@ class Session:
         with self._lock:
             drained = Sightings(
                 tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new,
-                tuple(self.notes), tuple(getattr(self.target, "troubles", tuple)()),
+                tuple(self.notes), tuple(getattr(self.target, "troubles", tuple)()), self.broke,
             )  # fmt: skip
             self.observed, self._new, self.notes = {}, {}, []
+            self.broke = Counter()
             self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
         return drained
 
@@ -236,6 +239,7 @@ class Session:
         key = (finding.requirement, finding.operation)
         self.traces.setdefault(key, Trace(finding, len(self.log)))
         self._shown[key] += 1
+        self.broke[key] += 1
         if finding.shrunk or self._shown[key] <= _MOST_SHOWN:
             self.broken.append(finding)
 

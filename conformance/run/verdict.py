@@ -54,6 +54,7 @@ def conclude(
     today: datetime.date,
     *,
     held: Sightings | None = None,
+    broke: Sightings | None = None,
     scope: Collection[str] | None = None,
     strict: bool = False,
     target_kind: str = "emulated",
@@ -64,13 +65,14 @@ def conclude(
 ) -> Verdict:
     """Conclude every requirement's outcome and the exit code.
 
-    `held` adds sightings that were counted rather than kept as findings. `scope` holds the requirement ids the run is
+    `held` adds sightings that were counted rather than kept as findings, and `broke` says how often each finding's kind
+    was seen where not all of them were kept. `scope` holds the requirement ids the run is
     about, None meaning all: what is broken outside it is shown and does not gate. `incident` is a sentence on what
     kept the suite from its work (outage, a suite's own fault, failed clean-up, a dead worker): no waiver covers it.
     `complete` is False where traffic is judged as it came and nothing had to be exercised (`conformance check`).
     """
     terms = _Terms(today, scope, strict, target_kind, profile, inherited or Inherited())
-    seen = _Seen(findings, held or {})
+    seen = _Seen(findings, held or {}, broke or {})
     uses = tuple(_use(waiver, seen, terms) for waiver in waivers)
     standing = [use.waiver for use in uses if use.standing is Standing.USED]
     judgements = tuple(
@@ -88,13 +90,21 @@ def conclude(
 class _Seen:
     """The run's findings by requirement."""
 
-    def __init__(self, findings: Iterable[Finding], held: Sightings) -> None:
+    def __init__(self, findings: Iterable[Finding], held: Sightings, broke: Sightings) -> None:
         self.broken: dict[str, list[Finding]] = defaultdict(list)
         self.evidence: Counter[tuple[str, str]] = Counter(held)
+        kept: Counter[tuple[str, str]] = Counter()
         for finding in findings:
-            self.evidence[finding.requirement, finding.operation] += 1
-            if not finding.held:
+            if finding.held:
+                self.evidence[finding.requirement, finding.operation] += 1
+            else:
+                kept[finding.requirement, finding.operation] += 1
                 self.broken[finding.requirement].append(finding)
+        self._broke: Counter[str] = Counter()
+        for pair, count in kept.items():
+            times = max(count, broke.get(pair, 0))
+            self.evidence[pair] += times
+            self._broke[pair[0]] += times
         self._totals: Counter[str] = Counter()
         for (requirement, _), count in self.evidence.items():
             self._totals[requirement] += count
@@ -102,6 +112,10 @@ class _Seen:
     @property
     def ids(self) -> set[str]:
         return set(self._totals)
+
+    def broke(self, requirement: str) -> int:
+        """How often it was seen broken."""
+        return self._broke[requirement]
 
     def count(self, requirement: str, operation: str = "") -> int:
         return self.evidence[requirement, operation] if operation else self._totals[requirement]
@@ -138,17 +152,17 @@ def _judge(requirement: Requirement, seen: _Seen, waivers: Sequence[Waiver], ter
     if not broken:
         return Judgement(requirement, Outcome.HELD, evidence, (), "", gates)
     covering = [(finding, _cover(finding, waivers, terms.profile)) for finding in broken]
-    shown = _smallest(broken)
+    shown, broke = _smallest(broken), seen.broke(requirement.id)
     open_findings = [finding for finding, waiver in covering if waiver is None]
     if not open_findings:
         reason = " ".join(dict.fromkeys(_excuse(waiver) for _, waiver in covering if waiver))
-        return Judgement(requirement, Outcome.WAIVED, evidence, shown, reason, gates)
+        return Judgement(requirement, Outcome.WAIVED, evidence, shown, reason, gates, broke=broke)
     known = terms.inherited.broken
     if gates and all((finding.requirement, finding.operation) in known for finding in open_findings):
         reason = "Broken in the baseline too."
-        return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates=False, known=True)
+        return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates=False, known=True, broke=broke)
     reason = "" if terms.includes(requirement) else "Outside this run's scope."
-    return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates)
+    return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates, broke=broke)
 
 
 def _cover(finding: Finding, waivers: Sequence[Waiver], profile: str) -> Waiver | None:

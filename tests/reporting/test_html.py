@@ -176,3 +176,54 @@ def test_what_held_is_folded_away_where_there_is_much_of_it() -> None:
     result["requirements"] = [{**row, "id": f"{row['id']}-{n}"} for row in result["requirements"] for n in range(20)]
     groups = [a for tag, a in Page(html.render(result)).elements if a.get("class") == "group"]
     assert ["open" in a for a in groups] == [False]
+
+
+def test_a_finding_shows_its_request_both_answers_and_how_often_it_broke() -> None:
+    text = html.render(sample.result())
+    for part in (
+        "POST /v1/api/pipelines/deploy",
+        "after 2 earlier requests",
+        "The answer before",
+        "{&#34;id&#34;: 14}",
+        "{&#34;id&#34;: 15}",
+        "broke in 1 of 1",
+        "held in 1 of 1",
+    ):
+        assert part in text
+
+
+def test_broken_promises_stand_open_and_warnings_too_where_few_are_broken() -> None:
+    context = html.context(sample.result())
+    opened = [row["id"] for group in context["groups"] for row in group["rows"] if row["open"]]
+    assert opened == [sample.SAME_ID.id, sample.ALLOW.id]
+
+
+def test_what_was_left_out_and_the_command_of_the_run_are_said() -> None:
+    groups = [{"reason": "Release 2026.1 has no a.b.", "items": 2, "requirements": ["a.b.c-d"]}]
+    extra = {
+        "left_out": groups,
+        "command": "conformance run --target https://h --seed 7",
+        "notes": ["Another release."],
+    }
+    text = html.render(sample.result(extra=extra))
+    for part in ("Release 2026.1 has no a.b.", "<code>a.b.c-d</code>", extra["command"], "Another release."):
+        assert part in text
+    assert 'id="left-out"' not in html.render(sample.result())
+
+
+def test_one_line_says_how_to_get_a_token_where_a_command_needs_one() -> None:
+    assert "conformance token --target http://127.0.0.1:8080 --export" in html.render(sample.result())
+    assert "conformance token" not in html.render(sample.conformant())
+
+
+def test_a_drift_says_that_it_is_about_the_description_the_instance_serves() -> None:
+    drift = {"verdict": "breaking", "changes": []}
+    assert "Drift: compared with the description it serves" in html.render(sample.result(drift=drift))
+
+
+def test_the_median_of_the_tile_is_the_one_that_is_drawn() -> None:
+    refused = {"event": "infer", "deployment": f"{sample.HOSTILE}-14", "at": 0.7, "seconds": 9.0, "status": "503"}
+    drawn = lifecycle.drawn([*sample.TIMELINE[:5], refused, *sample.TIMELINE[5:]])
+    assert drawn is not None
+    tile = next(tile for tile in drawn["tiles"] if tile["name"] == "Inference latency")
+    assert drawn["latencies"]["median"]["label"] == f"median {tile['value']}"

@@ -42,3 +42,23 @@ def test_a_report_too_long_for_the_page_is_replaced_by_its_head(tmp_path: Path) 
     assert markdown.append_step_summary(result, {"GITHUB_STEP_SUMMARY": str(page)})
     assert page.stat().st_size < 2_000
     assert "among the run's files" in page.read_text()
+
+
+def test_the_page_is_limited_in_bytes_and_not_in_characters(tmp_path: Path) -> None:
+    result = sample.result()
+    broken = next(row for row in result["requirements"] if row["outcome"] == "broken")
+    broken["findings"][0]["curl"] = "\N{SNOWMAN}" * 400_000
+    page = tmp_path / "summary.md"
+    assert markdown.append_step_summary(result, {"GITHUB_STEP_SUMMARY": str(page)})
+    assert page.stat().st_size < 2_000
+
+
+def test_it_says_which_request_showed_it_and_how_often_it_broke() -> None:
+    text = markdown.render(sample.result())
+    assert "POST /v1/api/pipelines/deploy: answered 200; after 2 earlier requests; broke in 1 of 1" in text
+
+
+def test_notes_and_the_command_that_repeats_the_run_stand_at_the_top() -> None:
+    text = markdown.render(sample.result(extra={"notes": ["Another release."], "command": "conformance run --seed 7"}))
+    assert text.index("**Another release.**") < text.index("| broken |")
+    assert "Run it again: `conformance run --seed 7`" in text

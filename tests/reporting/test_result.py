@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
 
 from conformance import data
-from conformance.model import Finding
+from conformance.model import Finding, Headers, Response
 from conformance.reporting import json as json_report
+from conformance.reporting.digests import digests_of
 from conformance.reporting.result import RunFacts, result_of, said
 from conformance.run.verdict import conclude
 from tests.reporting import sample
@@ -73,3 +75,41 @@ def test_no_token_and_no_folder_of_this_machine_is_in_it() -> None:
 
 def test_a_very_long_answer_is_cut_and_says_so() -> None:
     assert said("x" * 5_000).endswith("… (5000 characters in all)")
+
+
+def test_the_failing_answer_is_there_and_the_one_before_that_was_asked_alike() -> None:
+    rows = {row["id"]: row for row in sample.result()["requirements"]}
+    (finding,) = rows[sample.SAME_ID.id]["findings"]
+    answers = [request.get("answer", {}).get("body") for request in finding["requests"]]
+    assert answers == [None, '{"id": 14}', '{"id": 15}']
+    assert finding["requests"][-1]["answer"]["headers"] == [["Content-Type", "application/json"]]
+    assert finding["requests"][-1]["answer"]["size"] == 10
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (f'{{"token": "{sample.TOKEN}"}}'.encode(), ""),
+        (b"\xff\x00ARROW", "binary"),
+        (b"x" * 100_000, "characters in all"),
+    ],
+    ids=["secret", "binary", "long"],
+)
+def test_an_answer_is_redacted_bounded_and_told_where_it_is_no_text(body: bytes, shown: str) -> None:
+    answer = Response(200, Headers({"Content-Type": "application/json", "Set-Cookie": "s=verysecret"}), body)
+    finding = Finding(
+        sample.SAME_ID.id, False, "a", "b", (replace(sample.DEPLOY, response=answer),), "pipelines.deploy"
+    )
+    text = json.dumps(result_of(conclude(sample.ROWS, [finding], (), sample.TODAY), sample.FACTS))
+    assert sample.TOKEN not in text
+    assert "verysecret" not in text
+    assert shown in text
+    assert len(text) < 60_000
+
+
+def test_it_carries_the_digests_of_what_it_was_reached_by() -> None:
+    one, two = digests_of("2023.4"), digests_of("2026.1")
+    assert sample.result()["digests"] == one
+    assert one["suite"] == two["suite"]
+    assert one["spec"] != two["spec"]
+    assert one["catalogue"] != two["catalogue"]

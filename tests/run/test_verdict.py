@@ -227,3 +227,22 @@ def test_a_fingerprint_holds_no_id_name_or_number_of_the_run() -> None:
     assert one.fingerprint == two.fingerprint
     assert one.fingerprint != finding(MUST, expected="a 2xx status").fingerprint
     assert one.fingerprint != replace(two, operation="pipelines.copy").fingerprint
+
+
+def test_how_often_it_broke_counts_what_was_not_kept_too() -> None:
+    broke = {(MUST.id, MUST.operation): 13}
+    judgement = conclude([MUST], [finding(MUST)] * 5, [], TODAY, held={(MUST.id, MUST.operation): 2}, broke=broke)
+    assert (judgement.judgements[0].broke, judgement.judgements[0].evidence) == (13, 15)
+
+
+def test_one_requirement_holds_and_two_hold() -> None:
+    assert conclude([MUST], [finding(MUST, held=True)], [], TODAY).reason.endswith("1 requirement holds.")
+    both = conclude([MUST, SHOWN], [finding(MUST, held=True), finding(SHOWN, held=True)], [], TODAY)
+    assert both.reason.endswith("2 requirements hold.")
+
+
+def test_what_was_broken_before_is_said_to_be() -> None:
+    known = Inherited(broken=frozenset({(MUST.id, MUST.operation)}))
+    verdict = conclude([MUST], [finding(MUST)], [], TODAY, inherited=known)
+    assert verdict.reason == "1 broken as before, nothing new; 0 requirements hold."
+    assert verdict.judgements[0].known

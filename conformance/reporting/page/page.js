@@ -28,7 +28,10 @@
     }
     const narrowed = wanted.length || outcomes.size || operation.value;
     for (const group of groups) {
-      group.hidden = !one(".requirement:not([hidden])", group);
+      const left = all(".requirement:not([hidden])", group).length;
+      const count = one(".count", group);
+      group.hidden = !left;
+      count.textContent = narrowed ? `${left} of ${count.dataset.all}` : count.dataset.all;
       group.open = narrowed ? true : unfolded.get(group);
     }
     one("#shown").textContent = `${shown} of ${requirements.length} shown`;

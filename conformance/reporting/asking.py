@@ -1,0 +1,34 @@
+"""How a person gets from a finding in a report to the same request sent again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+
+def leads(finding: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Which request showed a finding, what was answered, how many came before it, and how often its promise broke."""
+    requests = finding.get("requests", ())
+    parts = []
+    if requests:
+        last, earlier = requests[-1], len(requests) - 1
+        came = f"answered {last['status']}" if last["status"] else last.get("failure") or "no answer"
+        parts.append(f"{last['method']} {last['path']}: {came}")
+        parts += [f"after {earlier} earlier request{'' if earlier == 1 else 's'}"] if earlier else []
+    if row.get("broke"):
+        parts.append(f"broke in {row['broke']} of {row['evidence']}")
+    return "; ".join(parts)
+
+
+def how_to_ask(result: Mapping[str, Any]) -> str:
+    """One line on what the commands of a report's findings need, commands in backticks; empty where there are none."""
+    if not any(finding["curl"] for row in result["requirements"] for finding in row["findings"]):
+        return ""
+    target = result["target"]
+    if target["kind"] == "recorded" or not target["url"]:
+        return "`$TOKEN` in a command stands for a token of yours."
+    token = f'`eval "$(conformance token --target {shlex.quote(target["url"])} --export)"`'
+    if target["kind"] == "emulated":
+        return f"The instance ended with its run: start one by `conformance emulate`, then set `$TOKEN` by {token}."
+    return f"Before you paste a command, set `$TOKEN` by {token}."
