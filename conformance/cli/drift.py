@@ -13,12 +13,13 @@ import click
 from conformance.cli.exercise import exchanges_of, exercised
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
-from conformance.drift.report import FORMS
+from conformance.drift.openapi.document import Slip
+from conformance.drift.report import FORMS, render
+from conformance.drift.report.places import Described, OfRelease
 from conformance.drift.report.sections import (
     Section,
     becoming_section,
     notes_section,
-    render_with,
     slips_section,
     table_section,
     usage_section,
@@ -63,6 +64,8 @@ class _Found:
     sections: tuple[Section, ...] = ()
     becomes: Mapping[str, str] = field(default_factory=dict)
     unless: Mapping[str, str] = field(default_factory=dict)
+    described: tuple[Described | None, Described | None] = (None, None)
+    slips: tuple[Slip, ...] = ()
 
 
 @click.command(cls=_Command)
@@ -102,7 +105,8 @@ class _Found:
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait of a run, in seconds."
 )
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
-def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], **options: Any) -> int:
+@click.option("--all", "whole", is_flag=True, help="Name every place of every change, however many there are.")
+def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], whole: bool, **options: Any) -> int:
     """Compare the description REVISION with BASE, or another source with ours: what changed, and whose client breaks.
 
     BASE and REVISION are files or URLs of descriptions (OpenAPI 3.0 to 3.2, Swagger 2.0; YAML or JSON), URLs of
@@ -122,7 +126,8 @@ def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ..
         sections = (becoming_section(comparison.changes, found.becomes), *sections)
     if ignored is not None:
         comparison = leave_out(comparison, read_ignored(ignored), datetime.datetime.now(datetime.UTC).date())
-    click.echo(render_with(comparison, form, sections), nl=False)
+    told = render(comparison, form, sections, described=found.described, slips=found.slips, whole=whole)
+    click.echo(told, nl=False)
     return exit_code(comparison, fail_on)
 
 
@@ -166,14 +171,18 @@ def _of_descriptions(
     notes = [f"{source.title}: {note}" for source in (first, second) for note in source.notes]
     slips = [slip for one in described for slip in one.slips]
     sections = ((slips_section(slips),) if slips else ()) + ((notes_section(notes),) if notes else ())
-    return _Found(comparison_of(first, second), Document.from_mapping({"paths": {}, **first.document}), sections)
+    document = Document.from_mapping({"paths": {}, **first.document})
+    return _Found(
+        comparison_of(first, second), document, sections, described=(first.loaded, second.loaded), slips=tuple(slips)
+    )
 
 
 def _of_releases(old: str, new: str) -> _Found:
     if not old or not new:
         raise UsageError("Name both releases, --from RELEASE and --to RELEASE.")
     way = upgrade(old, new)
-    return _Found(way.comparison, Document.load(old), (), way.becomes, way.unless)
+    releases = (OfRelease(Document.load(old)), OfRelease(Document.load(new)))
+    return _Found(way.comparison, Document.load(old), (), way.becomes, way.unless, releases)
 
 
 def _of_sources(
@@ -197,7 +206,7 @@ def _of_sources(
     notes += list(client.notes) if client else []
     names = {"base": f"our description of release {profile}", "revision": ", ".join(table.columns)}
     sections = [table_section(table), *([notes_section(notes)] if notes else [])]
-    return _Found(replace(Comparison(changes), sources=names), spec, tuple(sections))
+    return _Found(replace(Comparison(changes), sources=names), spec, tuple(sections), described=(OfRelease(spec), None))
 
 
 def _of_served(url: str, missing: bool, found_at: str, tried: Mapping[str, str], place: str) -> list[str]:

@@ -109,8 +109,9 @@ def _servers(pairs: list[tuple[Offer, Offer]]) -> Iterator[Change]:
     """The servers' changes: once for the document where every operation shares them."""
     told = [(pair, _moved(*pair)) for pair in pairs]
     shared = len({moved for _, moved in told}) == 1
-    for (base, _), (removed, added) in told[:1] if shared else told:
-        place = Place(None if shared else base.name, "servers", "/servers", "/servers")
+    for (base, revision), (removed, added) in told[:1] if shared else told:
+        pointers = ("/servers", "/servers") if shared else (base.pointer, revision.pointer)
+        place = Place(None if shared else base.name, "servers", *pointers)
         if removed:
             yield change(place, "server-removed", f"{', '.join(removed)}")
         if added:

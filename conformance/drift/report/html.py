@@ -1,72 +1,111 @@
-"""One self-contained page: no script, nothing fetched, every string of the descriptions escaped."""
+"""One self-contained page in the style of the run's: nothing fetched, every string of the descriptions escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
-from conformance.drift.openapi.comparison import Change, Comparison
-from conformance.drift.report import wording
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --bad: #b3261e; --good: #1b6e3c; }
-@media (prefers-color-scheme: dark) { :root { --bad: #ff8a80; --good: #7fd7a0; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
-code, pre { font: 0.9em ui-monospace, monospace; overflow-wrap: anywhere; }
-pre { white-space: pre-wrap; border: 1px solid var(--line); border-radius: 4px; padding: 0.5rem; }
-pre { max-height: 20rem; overflow: auto; }
-ul { list-style: none; padding: 0; }
-li { padding: 0.5rem 0 0.5rem 0.75rem; border-left: 4px solid var(--line); margin: 0.5rem 0; }
-li.breaking { border-color: var(--bad); } li.non-breaking { border-color: var(--good); }
-.level { font-weight: 600; } .breaking .level { color: var(--bad); } .non-breaking .level { color: var(--good); }
-.quiet { opacity: 0.75; font-size: 0.9em; } p { margin: 0.25rem 0; }
+from conformance.drift.openapi.comparison import Comparison
+from conformance.drift.report.entries import (
+    Entry,
+    by_kind,
+    by_operation,
+    counted,
+    entries,
+    operation,
+    place,
+    verdict,
+    witness,
+)
+from conformance.drift.report.sections import Section
+
+_PAGE = files("conformance.drift.report") / "page"
+_STYLE = files("conformance.reporting") / "page" / "page.css"
+_MORE = """
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 0 2rem; }
+.columns > div { min-width: 0; }
+.columns .scroll { max-height: 20rem; overflow: auto; }
+.columns th { font-weight: 400; overflow-wrap: anywhere; }
+section .group { margin-top: 1.25rem; }
+.value { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 20rem; overflow: auto; }
+.plain li { overflow-wrap: anywhere; }
+#filter { padding-bottom: 0; }
+#filter + section { padding-top: 1rem; }
+@media (max-width: 40rem) { .requirement > summary { grid-template-columns: auto minmax(0, 1fr); }
+  .requirement > summary .standing { grid-column: 2; justify-content: flex-start; }
+  .requirement .body { padding-left: 1rem; } }
 """
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: Comparison, sections: Sequence[Section] = (), partial: bool = False) -> str:
     """The page."""
-    return "\n".join(_lines(comparison)) + "\n"
+    gathered = [_row(one) for one in entries(comparison.changes)]
+    breaking = [one for one in comparison.changes if one.breaking]
+    groups = {
+        "breaking": [one for one in gathered if one["breaking"]],
+        "rest": [one for one in gathered if not one["breaking"]],
+    }
+    known = (("breaking", "What breaks", groups["breaking"]), ("rest", "What breaks nobody", groups["rest"]))
+    contents = [(name, label) for name, label, shown in known if shown]
+    contents += [("ignored", "Ignored")] if comparison.ignored or comparison.stale else []
+    script, style = ((_PAGE / "drift.js").read_text(encoding="utf-8"), _STYLE.read_text(encoding="utf-8") + _MORE)
+    page: str = _template().render(
+        verdict=comparison.verdict,
+        sentence=verdict(comparison, partial),
+        counted=counted(comparison),
+        sources=comparison.sources,
+        entries=gathered,
+        groups=groups,
+        contested=sum(1 for one in gathered if one["contested"]),
+        operations=sorted({name for one in gathered for name in one["operations"]}),
+        kinds=by_kind(breaking),
+        by_operation=by_operation(breaking),
+        ignored=comparison.ignored,
+        stale=comparison.stale,
+        place=place,
+        sections=sections,
+        contents=[*contents, *((one.key, one.title) for one in sections)],
+        script=Markup(script),  # noqa: S704 - our own file
+        style=Markup(style),  # noqa: S704 - our own file
+        script_hash=_hash(script),
+        style_hash=_hash(style),
+    )
+    return page + "\n"
 
 
-def _lines(comparison: Comparison) -> Iterator[str]:
-    yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">"""
-    yield f"<title>Drift: {escape(comparison.verdict)}</title><style>{_STYLE}</style></head><body><main>"
-    yield "<h1>Drift</h1>"
-    if comparison.sources:
-        base, revision = comparison.sources["base"], comparison.sources["revision"]
-        yield f"<p><code>{escape(base)}</code> → <code>{escape(revision)}</code></p>"
-    yield f"<p><strong>{escape(wording.verdict(comparison))}</strong> {escape(wording.counted(comparison))}.</p>"
-    for name, changes in wording.by_operation(comparison):
-        yield f"<section><h2>{escape(name)}</h2><ul>"
-        for change in changes:
-            yield from _change(change)
-        yield "</ul></section>"
-    yield from _ignored(comparison)
-    yield "</main></body></html>"
+def _row(entry: Entry) -> dict[str, Any]:
+    first = entry.first
+    return {
+        "breaking": first.breaking,
+        "contested": first.row.contested,
+        "kind": first.kind,
+        "location": first.location,
+        "words": entry.words,
+        "message": first.message,
+        "witness": witness(first),
+        "operations": list(dict.fromkeys(operation(one) for one in entry.changes)),
+        "places": [{"location": one.location, "operation": operation(one), "id": one.id} for one in entry.changes],
+    }
 
 
-def _change(change: Change) -> Iterator[str]:
-    yield f'<li class="{"breaking" if change.breaking else "non-breaking"}">'
-    yield f'<p><span class="level">{wording.level(change)}</span> <code>{escape(change.location)}</code></p>'
-    yield f"<p>{escape(change.message)}</p>"
-    shown = wording.witness(change)
-    if shown:
-        yield f"<details><summary>Witness</summary><pre>{escape(shown)}</pre></details>"
-    if change.row.contested:
-        yield f'<p class="quiet">Contested: {escape(change.row.contested)}</p>'
-    yield f'<p class="quiet"><code>{escape(change.kind)}</code> <code>{change.id}</code></p></li>'
+@cache
+def _template() -> Any:
+    environment = Environment(
+        loader=FileSystemLoader(str(_PAGE)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("drift.html")
 
 
-def _ignored(comparison: Comparison) -> Iterator[str]:
-    if not comparison.ignored and not comparison.stale:
-        return
-    yield "<section><h2>Ignored</h2><ul>"
-    for change, entry in comparison.ignored:
-        yield f"<li><code>{escape(change.kind)}</code> <code>{escape(change.location)}</code> until {entry.last_day}: "
-        yield f"{escape(entry.reason)} ({escape(entry.owner)})</li>"
-    for entry, why in comparison.stale:
-        yield f"<li>Stale: {escape(entry.about)}; {escape(why)}.</li>"
-    yield "</ul></section>"
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

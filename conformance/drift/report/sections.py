@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from io import StringIO
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table as Grid
-
-from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.openapi.comparison import Change
 from conformance.drift.openapi.document import Slip
-from conformance.drift.report import render
 from conformance.drift.sources.collection import Narrowed
 from conformance.drift.sources.table import AGREES, PROSE, UNEXERCISED, Cell, Row, Table
 from conformance.drift.usage.relevance import Concern
-from conformance.reporting.escaping import cell, plain
-
-_WIDTH = 140
 
 
 @dataclass(frozen=True)
@@ -38,21 +27,6 @@ class Section:
     header: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     lines: tuple[str, ...] = ()
-
-
-def render_with(comparison: Comparison, form: str, sections: Sequence[Section]) -> str:
-    """The comparison in one of the forms, with the sections after its changes."""
-    whole = render(comparison, form)
-    if form == "json":
-        told = {**json_module.loads(whole), **{one.key: one.value for one in sections}}
-        return json_module.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    if form == "text":
-        return whole + "".join(map(_text, sections))
-    if form == "markdown":
-        return whole + "".join(map(_markdown, sections))
-    if form == "html":
-        return whole.replace("</main>", "".join(map(_html, sections)) + "</main>")
-    return whole
 
 
 def table_section(table: Table) -> Section:
@@ -197,41 +171,3 @@ def slips_section(slips: Sequence[Slip]) -> Section:
     """Where the descriptions are not valid; these places are left out of the comparison."""
     value = [{"file": one.file, "line": one.line, "pointer": one.pointer, "text": one.text} for one in slips]
     return Section("slips", value, "Not valid, and left out of the comparison", tuple(map(str, slips)))
-
-
-def _text(section: Section) -> str:
-    out = StringIO()
-    console = Console(file=out, width=_WIDTH, color_system=None, highlight=False, emoji=False, markup=False)
-    console.print(f"\n{section.title}")
-    for sentence in section.sentences:
-        console.print(f"  {sentence}", soft_wrap=True)
-    for line in section.lines:
-        console.print(f"  {line}" if line else "", soft_wrap=True)
-    if section.rows and not section.lines:
-        grid = Grid(*section.header, box=box.SIMPLE, show_edge=False, pad_edge=False)
-        for row in section.rows:
-            grid.add_row(*row)
-        console.print(grid)
-    return out.getvalue()
-
-
-def _markdown(section: Section) -> str:
-    lines = ["", f"## {section.title}", ""]
-    lines += [f"- {plain(sentence)}" for sentence in section.sentences]
-    if section.rows:
-        lines += ["", f"| {' | '.join(section.header)} |", f"|{'---|' * len(section.header)}"]
-        lines += [f"| {' | '.join(map(cell, row))} |" for row in section.rows]
-    return "\n".join(lines) + "\n"
-
-
-def _html(section: Section) -> str:
-    parts = [f"<section><h2>{escape(section.title)}</h2>"]
-    parts += [f"<p>{escape(sentence)}</p>" for sentence in section.sentences]
-    if section.rows:
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in section.header)
-        parts.append(f'<div style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>')
-        for row in section.rows:
-            cells = "".join(f"<td>{escape(text).replace(chr(10), '<br>')}</td>" for text in row)
-            parts.append(f"<tr>{cells}</tr>")
-        parts.append("</tbody></table></div>")
-    return "\n".join(parts) + "</section>\n"
