@@ -22,10 +22,11 @@ _PAGE = files("conformance.reporting") / "page"
 _FRAME: dict[str, Any] = {"eyebrow": "", "reason": "", "notes": (), "facts": (), "command": "", "sections": ()}
 
 
-def render(template: str, context: Mapping[str, Any], *, script: bool = False, folder: Path | None = None) -> str:
-    """The page. `script` adds ours, which a page of requirements needs; `folder` is where the template stands."""
+def render(template: str, context: Mapping[str, Any], *, script: bool | str = False, folder: Path | None = None) -> str:
+    """The page. `script` adds ours, which a page of requirements needs, or one by its name in `folder`, where the
+    template stands."""
     style, style_hash = _asset("page.css")
-    code, code_hash = _asset("page.js") if script else ("", "")
+    code, code_hash = _asset(script if isinstance(script, str) else "page.js", folder) if script else ("", "")
     assets = {"style": style, "style_hash": style_hash, "script": code, "script_hash": code_hash}
     return str(_environment(folder).get_template(template).render({**_FRAME, **context, **assets}))
 
@@ -43,8 +44,9 @@ def _environment(folder: Path | None) -> Environment:
 
 
 @cache
-def _asset(name: str) -> tuple[Markup, str]:
+def _asset(name: str, folder: Path | None = None) -> tuple[Markup, str]:
     """A file of ours as it stands in the page, and its hash for the page's own security policy."""
-    text = (_PAGE / name).read_text(encoding="utf-8")
+    own = folder is not None and (folder / name).is_file()
+    text = (folder / name if own and folder else _PAGE / name).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Markup(text), f"sha256-{digest}"  # noqa: S704 - our own file
