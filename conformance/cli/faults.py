@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from conformance.errors import UsageError
 from conformance.run.settings import BUDGETS
 
 if TYPE_CHECKING:
+    from conformance.cli.measurement import Subject
     from conformance.emulator.faults import Fault
 
 
@@ -23,6 +26,10 @@ _WIDTH = 240
 @click.option("--measure", is_flag=True, help="Run the suites against each and print how many they find, as Markdown.")
 @click.option("--only", multiple=True, metavar="ID", help="Measure this fault; repeatable.")
 @click.option(
+    "--proxy", type=click.Path(path_type=Path), metavar="DIR",
+    help="Measure the faults in this folder, one Python file each, by a proxy before an instance without faults.",
+)  # fmt: skip
+@click.option(
     "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,
     help="The largest tried: the smallest is tried first, the next on what that misses.",
 )  # fmt: skip
@@ -30,14 +37,18 @@ _WIDTH = 240
 @click.option(
     "--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs at once.  [default: the cores]"
 )
-def faults(as_json: bool, measure: bool, only: tuple[str, ...], budget: str, seed: int, workers: int) -> int:
+def faults(
+    as_json: bool, measure: bool, only: tuple[str, ...], proxy: Path | None, budget: str, seed: int, workers: int
+) -> int:
     """List the faults that `conformance emulate --fault ID` can have, and what each breaks."""
     from conformance.emulator.faults import FAULTS, find
 
+    if proxy is not None and not measure:
+        raise UsageError("--proxy names faults to measure: give --measure with it.")
     if measure:
         from conformance.cli import measurement
 
-        chosen = tuple(find(name) for name in only) or FAULTS
+        chosen = _chosen(proxy, only) if proxy else measurement.subjects_of(tuple(map(find, only)) or FAULTS)
         measured = []
         for one in measurement.measure(chosen, budget, seed, workers):
             measured.append(one)
@@ -46,7 +57,7 @@ def faults(as_json: bool, measure: bool, only: tuple[str, ...], budget: str, see
         order = {fault.id: place for place, fault in enumerate(chosen)}
         measured.sort(key=lambda one: order[one.fault.id])
         click.echo(measurement.markdown(measured, budget), nl=False)
-        return 0 if all(one.found for one in measured) else 1
+        return 0 if all(one.found and not one.blinds for one in measured) else 1
 
     if as_json:
         rows = [
@@ -57,6 +68,18 @@ def faults(as_json: bool, measure: bool, only: tuple[str, ...], budget: str, see
         return 0
     _print(FAULTS)
     return 0
+
+
+def _chosen(folder: Path, only: tuple[str, ...]) -> tuple[Subject, ...]:
+    """The faults of a proxy's folder, or those of these names."""
+    from conformance.cli.measurement import subjects_in
+
+    found = subjects_in(folder)
+    names = {one.id for one in found}
+    for name in only:
+        if name not in names:
+            raise UsageError(f"There is no fault {name!r} in {folder}. It holds {', '.join(sorted(names))}.")
+    return tuple(one for one in found if not only or one.id in only)
 
 
 def _print(listed: tuple[Fault, ...]) -> None:

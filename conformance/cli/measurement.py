@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import statistics
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
+from pathlib import Path
 
 from conformance.cli.run import judged
 from conformance.emulator.app import create_app
@@ -21,7 +23,11 @@ from conformance.errors import SuiteError
 from conformance.run.run import Runner
 from conformance.run.settings import BUDGETS, Settings
 from conformance.spec.document import Document
+from conformance.targets.proxy import proxied, spoiling, spoilings
 from conformance.targets.tokens import issuers_key
+
+_CREDENTIALS = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
+"""What the emulated instance knows; behind a proxy it is asked as a live one is."""
 
 _WAIT_SECONDS = 20.0
 _LONGEST_RUN = 900.0
@@ -29,12 +35,28 @@ _LOADED = ("conformance.cli.measurement", "conformance.suites.generation.lifecyc
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What is measured: a fault of the emulated instance, or of a proxy before one that has none.
+
+    `breaks` are the ids that it is known to break, empty where any will do; `file` is the proxy's.
+    """
+
+    id: str
+    kind: str
+    breaks: tuple[str, ...] = ()
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class Seen:
-    """What one run saw of a fault: the ids that broke, the exit code, and the seconds to the first finding."""
+    """What one run saw of a fault: the ids that broke, the exit code, the seconds to the first finding, and how many
+    of the requirements it `exercised`, held or broken, of how many there are."""
 
     broken: frozenset[str]
     exit_code: int
     first: float | None
+    exercised: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,21 +64,39 @@ class Measured:
     """A fault and the budget in which it was `found`, broken under an id that it is known to break; empty where not.
 
     `others` are ids broken beside them, `gates` says that a run ended in exit 1, `first` the seconds to a finding.
+    `exercised` of `rows` requirements were seen to hold or to break in spite of it.
     """
 
-    fault: Fault
+    fault: Subject
     found: str
     others: tuple[str, ...]
     gates: bool
     first: float | None
+    exercised: int = 0
+    rows: int = 0
+
+    @property
+    def blinds(self) -> bool:
+        """Whether the fault kept the run from half of what it is to show, so that others would go unseen beside it."""
+        return 2 * self.exercised < self.rows
 
 
-def measure(faults: Sequence[Fault], budget: str, seed: int, workers: int) -> Iterator[Measured]:
+def subjects_of(faults: Sequence[Fault]) -> tuple[Subject, ...]:
+    """The emulated instance's faults, to be measured."""
+    return tuple(Subject(fault.id, fault.kind, fault.breaks) for fault in faults)
+
+
+def subjects_in(folder: Path) -> tuple[Subject, ...]:
+    """The faults in a proxy's folder. Raises UsageError where one cannot be loaded."""
+    return tuple(Subject(one.name, "proxy", file=str(folder.resolve() / f"{one.name}.py")) for one in spoilings(folder))
+
+
+def measure(faults: Sequence[Subject], budget: str, seed: int, workers: int) -> Iterator[Measured]:
     """Run the suites against an instance with each fault: in the smallest budget, and where that misses it in the next,
     up to `budget`. `workers` runs go on at once; faults come as they are done."""
     budgets = BUDGETS[: BUDGETS.index(budget) + 1]
     with _pool(workers) as pool:
-        waiting = {pool.submit(seen_with, fault.id, budgets[0], seed): (fault, 0) for fault in faults}
+        waiting = {pool.submit(seen_with, fault, budgets[0], seed): (fault, 0) for fault in faults}
         while waiting:
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
@@ -65,51 +105,60 @@ def measure(faults: Sequence[Fault], budget: str, seed: int, workers: int) -> It
                 if one.found or tried + 1 == len(budgets):
                     yield one
                 else:
-                    again = pool.submit(seen_with, fault.id, budgets[tried + 1], seed)
+                    again = pool.submit(seen_with, fault, budgets[tried + 1], seed)
                     waiting[again] = (fault, tried + 1)
 
 
-def _measured(fault: Fault, budget: str, future: Future[Seen]) -> Measured:
+def _measured(fault: Subject, budget: str, future: Future[Seen]) -> Measured:
     seen = future.result(_LONGEST_RUN)
-    found = bool(seen.broken & set(fault.breaks))
+    found = bool(seen.broken & set(fault.breaks) if fault.breaks else seen.broken)
     others = tuple(sorted(seen.broken - set(fault.breaks)))
-    return Measured(fault, budget if found else "", others, seen.exit_code == 1, seen.first)
+    gates = seen.exit_code == 1
+    return Measured(fault, budget if found else "", others, gates, seen.first, seen.exercised, seen.rows)
 
 
-def seen_with(fault_id: str, budget: str, seed: int) -> Seen:
+def seen_with(fault: Subject, budget: str, seed: int) -> Seen:
     """One whole run against an instance with that fault, in this process; findings are not shrunk.
 
     What the run and the instance say of it is kept quiet: some faults are crashes.
     """
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        return _seen_with(fault_id, budget, seed)
+        if fault.file:
+            with _instance(()) as (url, _), proxied(url, spoiling(Path(fault.file))) as before:
+                os.environ |= _CREDENTIALS
+                return _seen(Settings(before, budget=budget, seed=seed, wait=_WAIT_SECONDS, shrink=False))
+        with _instance((find(fault.id),)) as (url, key):
+            return _seen(
+                Settings(
+                    "emulated", emulated_url=url, signing_key=key, budget=budget, seed=seed, wait=_WAIT_SECONDS,
+                    shrink=False,
+                )
+            )  # fmt: skip
 
 
-def _seen_with(fault_id: str, budget: str, seed: int) -> Seen:
-    with _instance(find(fault_id)) as (url, key):
-        settings = Settings(
-            "emulated", emulated_url=url, signing_key=key, budget=budget, seed=seed, wait=_WAIT_SECONDS, shrink=False
-        )
-        runner = Runner(settings)
-        try:
-            runner.prepare()
-            result = judged(runner, ["-q"])
-        except SuiteError:
-            return Seen(frozenset(), 3, None)
-        finally:
-            runner.close()
-    broken = frozenset(row["id"] for row in result["requirements"] if row["outcome"] == "broken")
-    return Seen(broken, result["exit_code"], result["first_finding"])
+def _seen(settings: Settings) -> Seen:
+    runner = Runner(settings)
+    try:
+        runner.prepare()
+        result = judged(runner, ["-q"])
+    except SuiteError:
+        return Seen(frozenset(), 3, None)
+    finally:
+        runner.close()
+    outcomes = {row["id"]: row["outcome"] for row in result["requirements"]}
+    broken = frozenset(name for name, outcome in outcomes.items() if outcome == "broken")
+    exercised = sum(outcome != "untested" for outcome in outcomes.values())
+    return Seen(broken, result["exit_code"], result["first_finding"], exercised, len(outcomes))
 
 
 @contextmanager
-def _instance(fault: Fault) -> Iterator[tuple[str, str]]:
-    """An emulated instance with that fault, served by a thread: its URL, and the file of the key that signs tokens."""
+def _instance(faults: tuple[Fault, ...]) -> Iterator[tuple[str, str]]:
+    """An emulated instance with these faults, served by a thread: its URL, and the file of the key that signs tokens."""
     with issuers_key() as key:
         listener = listening_socket("127.0.0.1", 0)
         settings = EmulatorSettings(base_url=url_of(listener), signing_key=key)
         ready = threading.Event()
-        app = create_app(settings, document=lambda: Document.load().raw, middleware=middleware_of((fault,)))
+        app = create_app(settings, document=lambda: Document.load().raw, middleware=middleware_of(faults))
         server = Server(app, ready.set, settings.limits)
         thread = threading.Thread(target=partial(server.run, sockets=[listener]), daemon=True)
         thread.start()
@@ -132,20 +181,35 @@ def markdown(measured: Sequence[Measured], budget: str) -> str:
     """A table by class, and below it what was missed and what was told under another id."""
     budgets = BUDGETS[: BUDGETS.index(budget) + 1]
     heads = [f"found in {name}" for name in budgets]
-    lines = [f"| class | faults | {' | '.join(heads)} | exit 1 | first finding (median s) |"]
-    lines.append("|---|" + "---:|" * (len(heads) + 3))
+    lines = [
+        f"| class | faults | {' | '.join(heads)} | exit 1 | first finding (median s) | requirements seen (least) |"
+    ]
+    lines.append("|---|" + "---:|" * (len(heads) + 4))
     kinds = list(dict.fromkeys(one.fault.kind for one in measured))
     for kind in [*kinds, "all"]:
         lines.append(_row(kind, [one for one in measured if kind in (one.fault.kind, "all")], budgets))
     missed = sorted(one.fault.id for one in measured if not one.found)
     lines += ["", f"Missed: {', '.join(missed) or 'none'}."]
-    lines += [f"Besides its own, `{one.fault.id}` broke {', '.join(one.others)}." for one in measured if one.others]
+    lines += [
+        f"`{one.fault.id}` was found, and does not count: it left {one.rows - one.exercised} of {one.rows} requirements "
+        "unseen."
+        for one in measured
+        if one.found and one.blinds
+    ]
+    lines += [
+        f"{'Besides its own, ' if one.fault.breaks else ''}`{one.fault.id}` broke {', '.join(one.others)}."
+        for one in measured
+        if one.others
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _row(kind: str, rows: Sequence[Measured], budgets: Sequence[str]) -> str:
-    counts = [sum(one.found in budgets[: place + 1] for one in rows) for place in range(len(budgets))]
+    counts = [
+        sum(one.found in budgets[: place + 1] and not one.blinds for one in rows) for place in range(len(budgets))
+    ]
     shares = " | ".join(f"{count} ({100 * count // max(1, len(rows))} %)" for count in counts)
     times = [one.first for one in rows if one.first is not None]
+    least = min((f"{one.exercised} of {one.rows}" for one in rows), key=lambda text: int(text.split()[0]), default="–")
     first = f"{statistics.median(times):.1f}" if times else "–"
-    return f"| {kind} | {len(rows)} | {shares} | {sum(one.gates for one in rows)} | {first} |"
+    return f"| {kind} | {len(rows)} | {shares} | {sum(one.gates for one in rows)} | {first} | {least} |"

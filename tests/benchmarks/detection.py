@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from conformance.checks import Rules
-from conformance.cli.measurement import measure
+from conformance.cli.measurement import measure, subjects_of
 from conformance.emulator.faults import FAULTS
 from conformance.run.settings import Settings, open_target
 from conformance.targets.emulated import emulator_process
@@ -59,7 +59,7 @@ def main(every: int, examples: int) -> None:
     names = [fault.id for fault in chosen]
     with ThreadPoolExecutor(workers) as pool:
         seen = dict(zip(names, pool.map(partial(failures, examples=examples), names), strict=True))
-    ours = {one.fault.id: one for one in measure(chosen, "standard", SEED, workers)}
+    ours = {one.fault.id: one for one in measure(subjects_of(chosen), "standard", SEED, workers)}
     count, theirs, own = Counter[str](), Counter[str](), Counter[str]()
     for fault in chosen:
         for kind in (fault.kind, "all"):
