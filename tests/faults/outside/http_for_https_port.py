@@ -1,0 +1,19 @@
+"""The external URL lacks the port (nginx passes $host, not $http_host)."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.model import Request, Response
+from conformance.targets.proxy import changed
+
+
+def match(request: Request) -> bool:
+    return request.path.endswith("/admin/get_pipeline_external_url")
+
+
+def change(request: Request, response: Response) -> Response:
+    body = response.json if response.ok else None
+    if not isinstance(body, dict):
+        return response
+    return changed(response, json=body | {"url": re.sub(r"(//[^/:]+):\d+/", r"\1/", body["url"])})

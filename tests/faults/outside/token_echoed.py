@@ -1,0 +1,14 @@
+"""A debug header repeats the token."""
+
+from __future__ import annotations
+
+from conformance.model import Request, Response
+from conformance.targets.proxy import changed
+
+
+def match(request: Request) -> bool:
+    return request.path.endswith("/pipelines/create")
+
+
+def change(request: Request, response: Response) -> Response:
+    return changed(response, headers={"x-debug-authorization": request.headers.get("authorization", "")})
