@@ -153,7 +153,7 @@ def _seen(settings: Settings) -> Seen:
 
 @contextmanager
 def _instance(faults: tuple[Fault, ...]) -> Iterator[tuple[str, str]]:
-    """An emulated instance with these faults, served by a thread: its URL, and the file of the key that signs tokens."""
+    """An emulated instance with these faults, served by a thread: its URL, and the file of the key for its tokens."""
     with issuers_key() as key:
         listener = listening_socket("127.0.0.1", 0)
         settings = EmulatorSettings(base_url=url_of(listener), signing_key=key)
@@ -191,8 +191,8 @@ def markdown(measured: Sequence[Measured], budget: str) -> str:
     missed = sorted(one.fault.id for one in measured if not one.found)
     lines += ["", f"Missed: {', '.join(missed) or 'none'}."]
     lines += [
-        f"`{one.fault.id}` was found, and does not count: it left {one.rows - one.exercised} of {one.rows} requirements "
-        "unseen."
+        f"`{one.fault.id}` was found, and does not count: it left {one.rows - one.exercised} of {one.rows} "
+        "requirements unseen."
         for one in measured
         if one.found and one.blinds
     ]
