@@ -17,6 +17,7 @@ COMMANDS = (
     "emulate",
     "check",
     "record",
+    "redact",
     "leaks",
     "drift",
     "clean",

@@ -48,6 +48,9 @@ def bytes_of(kept: Kept) -> bytes | None:
     """The body's bytes; None where they are unknown."""
     if not kept.text:
         return b"" if kept.empty else None
+    told = kept.counted or (kept.declared is not None and kept.coding in (None, "", "identity"))
+    if not told and not kept.text.isascii() and "arrow" in kept.media_type:
+        return None  # which characters were which bytes is told by the length alone
     for reading, as_said in _readings(kept.text, kept.packed):
         body = _unpacked(reading, kept)
         if body is not None and (as_said or not _is_json(kept.media_type) or _is_utf8(body)):
@@ -86,8 +89,8 @@ def _from_base64(text: str) -> bytes | None:
 
 def _unpacked(reading: bytes, kept: Kept) -> bytes | None:
     """A reading, unpacked, if it is the body; None where its length is not what the capture says."""
-    if kept.coding is None and reading.startswith(_GZIP):
-        return _inflated(reading, kept)
+    if kept.coding is None and not _is_utf8(reading) and not reading.startswith(_ARROW):
+        return _inflated(reading, kept)  # no answer of this API is so, but for what travelled compressed
     if kept.coding not in (None, "", "identity"):
         # What the Content-Length says of a compressed body is not the length of what it holds.
         fits = not kept.counted or len(reading) in kept.counted
@@ -115,17 +118,17 @@ def _inflated(body: bytes, kept: Kept) -> bytes | None:
 
 def _is_whole(body: bytes, media_type: str) -> bool:
     """Whether a body of which no length is known shows by itself that nothing of it is missing."""
-    if _is_json(media_type):
-        try:
-            json.loads(body)
-        except (ValueError, RecursionError):
-            return False
-        return True
     if media_type.startswith("multipart/"):
         return body.isascii() and body.rstrip().endswith(b"--")
     if "arrow" in media_type:
         return len(body) > 2 * len(_ARROW) and body.startswith(_ARROW) and body.endswith(_ARROW)
-    return _is_utf8(body) and all(c.isprintable() or c in "\r\n\t" for c in body.decode())
+    if media_type.endswith("form-urlencoded"):
+        return body.isascii()
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_json(media_type: str) -> bool:

@@ -79,12 +79,8 @@ class Archive:
                 yield replace(exchange, started=None, ended=None) if timeless else exchange
 
 
-@contextmanager
-def opened(path: Path, name: str = "") -> Iterator[Archive]:
-    """A HAR file, wholly read before its first exchange is given out; `name` is how messages call it.
-
-    Raises UsageError: not a HAR, or cut short. Bodies may stand in files beside it, as Playwright attaches them.
-    """
+def files_beside(path: Path) -> Beside:
+    """The files beside a HAR and in a folder `resources` there, and no others."""
 
     def beside(file: str) -> bytes | None:
         place = PurePosixPath(file)
@@ -93,11 +89,20 @@ def opened(path: Path, name: str = "") -> Iterator[Archive]:
         found = [folder / place for folder in (path.parent, path.parent / "resources") if (folder / place).is_file()]
         return found[0].read_bytes() if found else None
 
+    return beside
+
+
+@contextmanager
+def opened(path: Path, name: str = "") -> Iterator[Archive]:
+    """A HAR file, wholly read before its first exchange is given out; `name` is how messages call it.
+
+    Raises UsageError: not a HAR, or cut short. Bodies may stand in files beside it, as Playwright attaches them.
+    """
     with tempfile.TemporaryFile() as spool:
         entries = _spooled(path, name or str(path), spool)
         if all(entry.start != _NO_START for entry in entries):
             entries.sort()
-        yield Archive(name or str(path), tuple(entries), spool, beside)
+        yield Archive(name or str(path), tuple(entries), spool, files_beside(path))
 
 
 def _spooled(path: Path, name: str, spool: IO[bytes]) -> list[_Entry]:
@@ -108,7 +113,7 @@ def _spooled(path: Path, name: str, spool: IO[bytes]) -> list[_Entry]:
             for number, raw in enumerate(ijson.items(file, "log.entries.item", use_float=True)):
                 if isinstance(raw, dict):
                     start = seconds_of(raw.get("startedDateTime"))
-                    instance = _instance(str(_object(raw.get("request")).get("url") or ""))
+                    instance = _instance(str(object_of(raw.get("request")).get("url") or ""))
                     entries.append(
                         _Entry(_NO_START if start is None else start, number, spool.tell(), sys.intern(instance))
                     )
@@ -147,7 +152,7 @@ def exchange_of(entry: dict[str, Any], beside: Beside = _nothing) -> Exchange:
 
     `beside` gives the bytes of a body that the entry says is in a file of its own, None where there is none.
     """
-    asked, answered = _object(entry.get("request")), _object(entry.get("response"))
+    asked, answered = object_of(entry.get("request")), object_of(entry.get("response"))
     started = seconds_of(entry.get("startedDateTime"))
     took = entry.get("time")
     # Zero, or less, is what tools write that took no time (Playwright's minimal mode, Safari, proxies' imports).
@@ -165,7 +170,7 @@ def exchange_of(entry: dict[str, Any], beside: Beside = _nothing) -> Exchange:
 
 def _request(raw: dict[str, Any], beside: Beside) -> Request:
     headers = _headers(raw.get("headers"))
-    data = _object(raw.get("postData"))
+    data = object_of(raw.get("postData"))
     media_type = _media_type(headers, data.get("mimeType"))
     size, declared = _length(raw.get("bodySize")), _declared(headers)
     text = data.get("text")
@@ -197,7 +202,7 @@ def _response(asked: dict[str, Any], raw: dict[str, Any], seconds: float | None,
         status = int(status)
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 999:
         return None
-    headers, content = _headers(raw.get("headers")), _object(raw.get("content"))
+    headers, content = _headers(raw.get("headers")), object_of(raw.get("content"))
     bare = str(asked.get("method")).upper() == "HEAD" or status in (204, 304) or status < 200
     body = b"" if bare else _content(raw, content, headers, beside)
     fields = [field for field in headers.fields if not _of_transport(field, body)]
@@ -226,7 +231,8 @@ def _content(raw: dict[str, Any], content: dict[str, Any], headers: Headers, bes
     elsewhere = _sent_elsewhere(content, beside)
     text = content.get("text")
     size, travelled, saved = _length(content.get("size")), _length(raw.get("bodySize")), content.get("compression")
-    coding = headers.get("content-encoding", "").strip().lower() if headers else None
+    coding = headers.get("content-encoding", "" if _are_kept(headers) else None)
+    coding = coding.strip().lower() if coding else coding
     counted = {size} if size else set()
     if travelled and isinstance(saved, int) and saved:  # mitmproxy's size is of what travelled
         counted.add(travelled + saved)
@@ -312,5 +318,6 @@ def _masked(field: tuple[str, str]) -> bool:
     return name.lower() in ("content-type", "www-authenticate") and value.strip().lower() in _MASKS
 
 
-def _object(value: object) -> dict[str, Any]:
+def object_of(value: object) -> dict[str, Any]:
+    """An object of a file that may hold anything; empty where it is none."""
     return value if isinstance(value, dict) else {}

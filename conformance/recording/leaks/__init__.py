@@ -7,5 +7,6 @@ errs, the other must not err alike.
 from __future__ import annotations
 
 from conformance.recording.leaks.files import Leak, scan
+from conformance.recording.leaks.views import leaks
 
-__all__ = ["Leak", "scan"]
+__all__ = ["Leak", "leaks", "scan"]

@@ -108,10 +108,18 @@ _URLSAFE = str.maketrans("-_", "+/")
 
 
 def tokens(text: str) -> Iterator[tuple[str, int]]:
-    """JSON Web Tokens and parts of them: any run whose base64 holds a token's header or claims."""
+    """JSON Web Tokens and parts of them: any run whose base64 holds a token's header or claims.
+
+    A token of several parts is found once, at its first.
+    """
     for match in _RUN.finditer(text):
-        if match[0][0] == "e" and _CLAIM.search(decoded(match[0])):
+        if match[0][0] == "e" and _CLAIM.search(decoded(match[0])) and not goes_on(text, match.start()):
             yield "JSON Web Token", match.start()
+
+
+def goes_on(text: str, start: int) -> bool:
+    """Whether a JSON Web Token began before `start` and goes on there."""
+    return bool(re.search(r"eyJ[\w-]{8,}\.$", text[max(0, start - 2_000) : start]))
 
 
 def keys(text: str) -> Iterator[tuple[str, int]]:
@@ -123,26 +131,32 @@ def fields(text: str) -> Iterator[tuple[str, int]]:
     """Fields named for a secret that are filled: JSON, Python, YAML, forms, queries, header lines, HAR's pairs."""
     for pattern in (_PAIR, _FORM, _HEADER):
         for match in pattern.finditer(text):
-            value = match["text"] or (match["number"] if pattern is _PAIR else "")
-            if (kind := named(match["name"])) and credible(match["name"], value):
-                if pattern is _FORM and not re.search(r"[\d%!#*+^~-]", value):
+            group = "number" if pattern is _PAIR and match["text"] is None else "text"
+            if (kind := named(match["name"])) and credible(match["name"], match[group]):
+                if pattern is _FORM and not re.search(r"[\d%!#*+^~-]", match[group]):
                     continue
-                yield kind, match.start()
+                yield kind, _start(match, group)
     for match in _HAR.finditer(text):
-        name, value = match["name"] or match["name2"], match["text"] or match["text2"] or ""
-        if (kind := named(name)) and credible(name, value):
-            yield kind, match.start()
-    yield from (("cookie", match.start()) for match in _COOKIES.finditer(text) if credible("", match["text"]))
+        name, group = (match["name"], "text") if match["name"] else (match["name2"], "text2")
+        if (kind := named(name)) and credible(name, match[group]):
+            yield kind, _start(match, group)
+    yield from (("cookie", match.start("text")) for match in _COOKIES.finditer(text) if credible("", match["text"]))
+
+
+def _start(match: re.Match[str], group: str) -> int:
+    """Where a value begins: behind the scheme, where it has one, so that its token is found at one place."""
+    scheme = re.match(r"(?i)(?:bearer|basic|token)\s+", match[group])
+    return match.start(group) + (scheme.end() if scheme else 0)
 
 
 def spoken(text: str) -> Iterator[tuple[str, int]]:
     """Credentials in prose and after an authentication scheme: `password is …`, `Bearer …`."""
     for match in _SCHEME.finditer(text):
         if re.search(r"\d|=$", match["text"]) and credible("", match["text"]):
-            yield "token", match.start()
+            yield "token", match.start("text")
     for match in _SPOKEN.finditer(text):
         if (re.search(r"\d", match["text"]) or match["b"]) and credible("", match["text"]) and _plain(match["text"]):
-            yield "password", match.start()
+            yield "password", match.start("text")
 
 
 def _plain(text: str) -> bool:
