@@ -10,8 +10,57 @@ import pytest
 
 TESTS = """
 import asyncio
+import socket
+import sys
+import urllib.request
 import httpx
+import httpx2
 import pytest
+import requests
+
+LEFT = []  # what Python itself says of each connection, message and name asked for
+sys.addaudithook(
+    lambda event, found: event in ("socket.connect", "socket.sendto", "socket.getaddrinfo") and LEFT.append(found[1:])
+)
+UNDEPLOY, QUESTION = "https://their.host/v1/api/pipelines/undeploy", {"pipeline_id": 28, "deployment_id": 14}
+
+@pytest.mark.recorded("pipelines.undeploy")
+def test_requests_is_answered_by_the_marker_alone():
+    class Own(requests.adapters.HTTPAdapter):
+        pass
+
+    with requests.Session() as session:
+        session.mount("https://their.host", Own())
+        answers = [requests.post(UNDEPLOY, json=QUESTION), session.post(UNDEPLOY, json=QUESTION, stream=True)]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, None)] * 2
+    with pytest.raises(Exception, match="No recording answers POST /v1/api/pipelines/undeploy"):
+        requests.post(UNDEPLOY, json={"pipeline_id": 1})
+    assert LEFT == []
+
+@pytest.mark.recorded("pipelines.undeploy")
+def test_httpx2_is_answered(recorded):
+    async def ask():
+        async with httpx2.AsyncClient() as client:
+            return await client.post(UNDEPLOY, json=QUESTION)
+    for answer in (httpx2.post(UNDEPLOY, json=QUESTION), asyncio.run(ask())):
+        assert (answer.status_code, answer.json()) == (200, None)
+    assert len(recorded.asked) == 2
+    assert LEFT == []
+
+@pytest.mark.recorded("pipelines.undeploy")
+def test_no_other_way_leads_out():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as stream:
+        for ask in (
+            lambda: urllib.request.urlopen("http://their.host/v1/api"),
+            lambda: stream.connect(("192.0.2.1", 80)),
+            lambda: datagrams.sendto(b"x", ("192.0.2.1", 53)),
+            lambda: socket.gethostbyname("their.host"),
+        ):
+            with pytest.raises(Exception, match="Nothing was sent"):
+                ask()
+    assert LEFT == []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), 1).close()
 
 @pytest.mark.recorded("pipelines.undeploy", "status.get-deployment/running")
 def test_their_own_client_is_answered(recorded):
@@ -60,7 +109,15 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize(
-    "test", ["test_their_own_client_is_answered", "test_an_async_client_is_answered", "test_a_file_beside_the_test"]
+    "test",
+    [
+        "test_requests_is_answered_by_the_marker_alone",
+        "test_httpx2_is_answered",
+        "test_no_other_way_leads_out",
+        "test_their_own_client_is_answered",
+        "test_an_async_client_is_answered",
+        "test_a_file_beside_the_test",
+    ],
 )
 def test_their_tests_pass(test: str, output: str) -> None:
     assert f"PASSED test_theirs.py::{test}" in output
