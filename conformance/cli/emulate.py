@@ -23,6 +23,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@click.option("--public-url", default="", metavar="URL", help="Where others reach it, behind an ingress.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Keep the state here, durably.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="2023.4", show_default=True, help="Release.")
 @click.option("--start-seconds", default=0.2, show_default=True, type=click.FloatRange(0), help="Deploy to Running.")
@@ -38,6 +39,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def emulate(
     host: str,
     port: int,
+    public_url: str,
     data_dir: Path | None,
     profile: str,
     start_seconds: float,
@@ -55,6 +57,10 @@ def emulate(
     from conformance.emulator.variations import combined, varied
 
     middleware = middleware_of(tuple(find(fault) for fault in faults))
+    if public_url:
+        from conformance.targets.address import base_url
+
+        public_url = base_url(public_url, "--public-url")
     listener = listening_socket(host, port)
     settings = Settings(
         profile=PROFILES[profile],
@@ -63,7 +69,8 @@ def emulate(
         token_seconds=token_seconds,
         data_dir=data_dir,
         signing_key=signing_key,
-        base_url=url_of(listener),
+        base_url=public_url or url_of(listener),
+        public_url=public_url,
         username=_environment("USERNAME", Settings.username),
         password=_environment("PASSWORD", Settings.password),
         client_id=_environment("CLIENT_ID", Settings.client_id),
@@ -73,7 +80,7 @@ def emulate(
         settings, taken = varied(settings, vary)
         middleware = combined(middleware, taken)
     app = create_app(settings, document=partial(_document, profile), middleware=middleware)
-    server = Server(app, lambda: click.echo(f"Listening on {settings.base_url}"), settings.limits)
+    server = Server(app, lambda: click.echo(f"Listening on {url_of(listener)}"), settings.limits)
     if exit_with_parent:
         threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
     if host not in _LOOPBACK:

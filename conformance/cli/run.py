@@ -80,7 +80,13 @@ _ALLOCATIONS = 50_000
 )  # fmt: skip
 @transport_options
 @safety_options
-@click.option("-v", "--verbose", is_flag=True, help="Also say what was left out or cannot be tested, and why.")
+@click.option(
+    "--har",
+    default="",
+    metavar="FILE",
+    help="Keep everything that is sent and received here, redacted; each of several workers in a file of its own.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Also say each request, and what cannot be tested and why.")
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
@@ -93,6 +99,7 @@ def run(
     """
     if options["wait"] is None:
         options["wait"] = longest_wait(options["target"])
+    options |= {"verbose": verbose}
     settings = Settings(seed=secrets.randbelow(2**31) if seed is None else seed, **options)
     runner = Runner(settings)
     suites_needed(runner.rules.catalogue, settings.suites, settings.only)
@@ -116,7 +123,7 @@ def run(
     return int(result["exit_code"])
 
 
-_OF_THE_OCCASION = {"reports", "listing", "verbose", "seed", "pytest_arguments"}
+_OF_THE_OCCASION = {"reports", "har", "listing", "verbose", "seed", "pytest_arguments"}
 """Options that change nothing in what a run asks and concludes, and the seed, which is always said."""
 
 

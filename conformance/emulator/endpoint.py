@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from starlette.types import Receive, Scope, Send
 
 from conformance.emulator.state import AUTHENTICATE, RESPOND, State, Step
-from conformance.emulator.wire import Answer, Call, RefusalError, base_of, header_mapping
+from conformance.emulator.wire import Answer, Call, RefusalError, base_of, forwarded_base, header_mapping
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 64 * 1024
@@ -65,13 +65,15 @@ class Endpoint:
         headers = header_mapping(scope["headers"])
         raw = scope.get("raw_path") or scope["path"].encode()
         path = cast(bytes, raw).decode("latin-1").partition("?")[0]
+        forwarded, public = forwarded_base(scope, headers), self._state.settings.public_url
         return Call(
             operation=self._operation,
             method=scope["method"],
             path=path,
             headers=headers,
             query=scope["query_string"].decode("latin-1"),
-            base=base_of(scope, headers),
+            base=public or forwarded or base_of(scope, headers),
+            forwarded_from="" if public else forwarded,
             parameters=_parameters(scope, path),
             read=_Body(receive, headers, self._state.settings.limits.body_seconds).read,
         )

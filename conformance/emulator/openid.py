@@ -47,35 +47,35 @@ class OpenID:
             return _error(401, "invalid_client", "Invalid client or Invalid client credentials")
         if client == CONFIDENTIAL_CLIENT and not _equal(secret, self._settings.client_secret):
             return _error(401, "unauthorized_client", "Invalid client or Invalid client credentials")
-        return self._grant(form, client)
+        return self._grant(form, client, self._tokens.issuer_at(call.forwarded_from))
 
-    def _grant(self, form: Mapping[str, str], client: str) -> Answer:
+    def _grant(self, form: Mapping[str, str], client: str, issuer: str) -> Answer:
         grant = form.get("grant_type", "")
         if grant == "password":
             known = _equal(form.get("username", ""), self._settings.username)
             if not (_equal(form.get("password", ""), self._settings.password) and known):
                 return _error(401, "invalid_grant", "Invalid user credentials")
-            return self._granted(client, refreshable=True)
+            return self._granted(client, issuer, refreshable=True)
         if grant == "refresh_token":
             if not self._tokens.refreshed(form.get("refresh_token", ""), client):
                 return _error(400, "invalid_grant", "Invalid refresh token")
-            return self._granted(client, refreshable=True)
+            return self._granted(client, issuer, refreshable=True)
         if grant == "client_credentials":
             if client != CONFIDENTIAL_CLIENT:
                 return _error(401, "unauthorized_client", "Public client not allowed to retrieve service account")
-            return self._granted(client, refreshable=False)
+            return self._granted(client, issuer, refreshable=False)
         if grant == _DEVICE_GRANT:
             if form.get("device_code", "") not in self._device_codes:
                 return _error(400, "invalid_grant", "Device code not valid")
             self._device_codes.discard(form["device_code"])
-            return self._granted(client, refreshable=True)
+            return self._granted(client, issuer, refreshable=True)
         if not grant:
             return _error(400, "invalid_request", "Missing form parameter: grant_type")
         return _error(400, "unsupported_grant_type", "Unsupported grant_type")
 
-    def _granted(self, client: str, *, refreshable: bool) -> Answer:
+    def _granted(self, client: str, issuer: str, *, refreshable: bool) -> Answer:
         body = {
-            "access_token": self._tokens.access_token(client),
+            "access_token": self._tokens.access_token(client, issuer=issuer),
             "expires_in": self._tokens.seconds,
             "refresh_expires_in": REFRESH_SECONDS if refreshable else 0,
             "token_type": "Bearer",
@@ -83,7 +83,7 @@ class OpenID:
             "scope": "openid",
         }
         if refreshable:
-            body["refresh_token"] = self._tokens.refresh_token(client)
+            body["refresh_token"] = self._tokens.refresh_token(client, issuer=issuer)
         return Answer(200, orjson.dumps(body), headers=_UNCACHED)
 
     async def device(self, call: Call) -> Answer:
@@ -95,7 +95,7 @@ class OpenID:
         if len(self._device_codes) >= _MOST_DEVICES:
             self._device_codes.clear()
         self._device_codes.add(code)
-        address = f"{self._tokens.issuer}/device"
+        address = f"{self._tokens.issuer_at(call.forwarded_from)}/device"
         body = {
             "device_code": code,
             "user_code": shown,
@@ -123,10 +123,11 @@ class OpenID:
 
     async def discovery(self, call: Call) -> Answer:
         """OpenID Connect Discovery 1.0, what this instance has of it."""
-        base = self._tokens.issuer.removesuffix(REALM_PATH)
+        issuer = self._tokens.issuer_at(call.forwarded_from)
+        base = issuer.removesuffix(REALM_PATH)
         return answered(
             {
-                "issuer": self._tokens.issuer,
+                "issuer": issuer,
                 "token_endpoint": base + TOKEN_PATH,
                 "device_authorization_endpoint": base + DEVICE_PATH,
                 "jwks_uri": base + CERTS_PATH,

@@ -84,7 +84,8 @@ class Settings:
 
     `signing_key` is a PEM file with the key that tokens are signed with; without one, a key is made.
 
-    `base_url` is where the instance is reached, and so the start of its tokens' issuer.
+    `base_url` is where the instance is reached, and so the start of its tokens' issuer. `public_url`, where there is
+    one, stands at the start of the URLs it tells, however it was asked.
     """
 
     profile: Profile = PROFILES["2023.4"]
@@ -94,6 +95,7 @@ class Settings:
     data_dir: Path | None = None
     signing_key: Path | None = None
     base_url: str = "http://emulated"
+    public_url: str = ""
     username: str = "conformance"
     password: str = field(default="conformance", repr=False)
     client_id: str = "sdk-client"

@@ -22,6 +22,9 @@ CLAIMS = "https://hasura.io/jwt/claims"
 REFRESH_SECONDS = 1800
 _REMEMBERED = 4096
 _LONGEST = 8192
+_NAMES = 64
+"""Most names that an instance can be reached by at once."""
+
 _KEPT = "signing-key.pem"
 
 
@@ -48,6 +51,14 @@ class TokenIssuer:
         self.key = _key(folder, signing_key)
         self.key_id = self.key.thumbprint()
         self._verified: dict[str, int] = {}
+        self._issuers = {self.issuer}
+
+    def issuer_at(self, base_url: str) -> str:
+        """The realm's URL under a base URL that requests were forwarded from; its own where that is empty."""
+        issuer = base_url + REALM_PATH if base_url else self.issuer
+        if len(self._issuers) < _NAMES:
+            self._issuers.add(issuer)
+        return issuer if issuer in self._issuers else self.issuer
 
     @property
     def jwks(self) -> dict[str, Any]:
@@ -55,14 +66,16 @@ class TokenIssuer:
         public = self.key.as_dict(private=False)
         return {"keys": [public | {"use": "sig", "alg": "RS256", "kid": self.key_id}]}
 
-    def access_token(self, client: str, now: float | None = None) -> str:
+    def access_token(self, client: str, now: float | None = None, issuer: str = "") -> str:
         """A bearer token for `client` (`sdk-client`), good from `now` (epoch seconds)."""
         roles = {"x-hasura-user-id": self.subject, "x-hasura-default-role": "user", "x-hasura-allowed-roles": ["user"]}
-        return self.sign(self.claims("Bearer", AUDIENCE, client, self.seconds, now) | {CLAIMS: roles})
+        claims = self.claims("Bearer", AUDIENCE, client, self.seconds, now)
+        return self.sign(claims | {"iss": issuer or self.issuer, CLAIMS: roles})
 
-    def refresh_token(self, client: str, now: float | None = None) -> str:
+    def refresh_token(self, client: str, now: float | None = None, issuer: str = "") -> str:
         """A token that buys a new access token, and serves for nothing else."""
-        return self.sign(self.claims("Refresh", self.issuer, client, REFRESH_SECONDS, now))
+        issuer = issuer or self.issuer
+        return self.sign(self.claims("Refresh", issuer, client, REFRESH_SECONDS, now) | {"iss": issuer})
 
     def claims(self, kind: str, audience: str, client: str, seconds: int, now: float | None) -> dict[str, Any]:
         """The claims every token carries; the address is there because the vendor's SDK does not start without one."""
@@ -98,10 +111,11 @@ class TokenIssuer:
 
     def refreshed(self, token: str, client: str) -> bool:
         """Whether `token` is a refresh token of ours, made for `client` and valid now."""
-        claims = self._read(token, "Refresh", self.issuer)
+        claims = self._read(token, "Refresh", None)
         return claims is not None and claims["azp"] == client
 
-    def _read(self, token: str, kind: str, audience: str) -> dict[str, Any] | None:
+    def _read(self, token: str, kind: str, audience: str | None) -> dict[str, Any] | None:
+        """The claims of a token of ours that is valid now; `audience` None stands for its issuer."""
         if len(token) > _LONGEST:
             return None
         try:
@@ -110,7 +124,8 @@ class TokenIssuer:
             return None
         now = time.time()
         whole = all(isinstance(claims.get(name), int) for name in ("exp", "iat"))
-        meant = (claims.get("typ"), claims.get("aud"), claims.get("iss")) == (kind, audience, self.issuer)
+        issuer = claims.get("iss")
+        meant = (claims.get("typ"), claims.get("aud")) == (kind, audience or issuer) and issuer in self._issuers
         starts = claims.get("nbf", claims.get("iat"))
         good = whole and meant and isinstance(starts, int) and starts <= now + 1 and now < claims["exp"]
         return claims if good else None

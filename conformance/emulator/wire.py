@@ -25,8 +25,9 @@ class Call:
     """One request; `operation` is empty for a path of none.
 
     `path` is percent-encoded as sent; `headers` have lower-case names; `base` is scheme and host as the client wrote
-    them; `parameters` are the decoded path parameters; `user` is the token's subject once authenticated; `body` is
-    empty until `read`, given the most bytes to take, has been awaited.
+    them, `forwarded_from` the same as an ingress on this machine told it, empty where none did; `parameters` are the
+    decoded path parameters; `user` is the token's subject once authenticated; `body` is empty until `read`, given the
+    most bytes to take, has been awaited.
     """
 
     operation: str
@@ -35,6 +36,7 @@ class Call:
     headers: Mapping[str, str]
     query: str = ""
     base: str = ""
+    forwarded_from: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     user: str = ""
@@ -122,3 +124,24 @@ def base_of(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
         name, port = scope.get("server") or ("localhost", None)
         host = f"{name}:{port}" if port else str(name)
     return f"{scope.get('scheme', 'http')}://{host}"
+
+
+def forwarded_base(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+    """Scheme and host that an ingress on this machine was asked under; empty where it does not say so.
+
+    By `Forwarded` (RFC 7239), else by `X-Forwarded-Proto` and `X-Forwarded-Host`, the first value of each: the one
+    nearest to the client. Nobody but this machine is believed.
+    """
+    client = (scope.get("client") or ("",))[0]
+    if not (client.startswith("127.") or client == "::1"):
+        return ""
+    first = headers.get("forwarded", "").split(",")[0]
+    pairs = (pair.partition("=") for pair in first.split(";"))
+    told = {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+    proto = told.get("proto") or headers.get("x-forwarded-proto", "").split(",")[0].strip()
+    host = told.get("host") or headers.get("x-forwarded-host", "").split(",")[0].strip()
+    if not proto and not host:
+        return ""
+    scheme, _, own = base_of(scope, headers).partition("://")
+    proto = proto.lower() if proto.lower() in ("http", "https") else scheme
+    return f"{proto}://{host if _HOST.fullmatch(host) else own}"

@@ -23,6 +23,13 @@ def checked(path: Path) -> Path:
     return path
 
 
+def checked_har(path: Path) -> Path:
+    """The path, if a HAR can be written to it. Raises UsageError where it cannot, or is named as a folder would be."""
+    if not _is_har(path):
+        raise UsageError(f"{path} does not end in .har; name the file that the requests and answers are kept in so.")
+    return checked(path)
+
+
 def _is_har(path: Path) -> bool:
     return path.suffix.lower() == ".har"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from conformance import redaction
@@ -12,7 +15,19 @@ from conformance.api import multipart
 from conformance.model import Exchange
 from conformance.reporting.call import BINARY_LIMIT, CLOSE, OPEN, PLACEHOLDER, Call, alternate, call_of, file_of
 
+_FILES: ContextVar[tuple[str, ...]] = ContextVar("files", default=())
 _BARE = str.maketrans({OPEN: "$", CLOSE: None})
+
+
+@contextmanager
+def trusting(ca_file: str = "", client_cert: str = "", client_key: str = "") -> Iterator[None]:
+    """Commands written in this block name the PEM files that the run needed to reach its target."""
+    given = (("--cacert", ca_file), ("--cert", client_cert), ("--key", client_key))
+    token = _FILES.set(tuple(f"{option} {shlex.quote(file)}" for option, file in given if file))
+    try:
+        yield
+    finally:
+        _FILES.reset(token)
 
 
 def curl_of(exchange: Exchange) -> str:
@@ -33,7 +48,7 @@ def options_for(exchange: Exchange) -> str:
 def curl(call: Call, options: str = "-sS -i") -> str:
     """The bash command of a call; placeholders become `$NAME`."""
     pipe, data = _curl_body(call)
-    words = [f"{pipe}curl {options}", *_curl_method(call)]
+    words = [f"{pipe}curl {options}", *_FILES.get(), *_curl_method(call)]
     lines = [" ".join([*words, bash_quoted(call.url)])]
     lines += [f"-H {bash_quoted(f'{name}: {value}')}" for name, value in call.headers]
     if data and call.size and not call.parts and not any(name == "Content-Type" for name, _ in call.headers):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from conformance import data, redaction
 from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
 from conformance.reporting import sequences
-from conformance.reporting.curl import curl_of
+from conformance.reporting.curl import curl_of, trusting
 from conformance.reporting.digests import digests_of
 from conformance.reporting.python import python_of
 from conformance.reporting.timeline import condensed
@@ -34,6 +34,7 @@ class RunFacts:
     `started` is ISO 8601 in UTC and `seconds` the wall time. `suites` are `{"name", "items", "failed", "seconds"}`,
     `timeline` the events of reporting.timeline.event_of, `drift` and `baseline` the output of a comparison.
     `witnesses` holds by requirement id an exchange in which it was seen to hold; `extra` adds keys to the result.
+    `trust` names the PEM files that the run was given: authorities, a certificate of its own, and its key.
     """
 
     target_kind: str
@@ -53,11 +54,13 @@ class RunFacts:
     baseline: Mapping[str, Any] | None = None
     witnesses: Mapping[str, Exchange] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    trust: tuple[str, str, str] = ("", "", "")
 
 
 def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
     """The result (specs/result.schema.json): JSON-able, redacted, without absolute paths of this machine."""
-    requirements = [_requirement(judgement, facts.witnesses) for judgement in verdict.judgements]
+    with trusting(*facts.trust):
+        requirements = [_requirement(judgement, facts.witnesses) for judgement in verdict.judgements]
     result = {
         "version": _version(),
         "verdict": verdict.word,
@@ -141,6 +144,8 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
         "fingerprint": finding.fingerprint,
         "requests": _requests(kept),
     }
+    if shown and (number := shown.request.headers.get("x-request-id")):
+        entry["request_id"] = said(number)
     if shown and shown.source:
         entry["where"] = said(shown.source)
     if len(kept) > 1:

@@ -140,6 +140,8 @@ def _finding(console: Console, finding: Mapping[str, Any], row: Mapping[str, Any
         _indented(console, Text(f"in {plain(finding['operation'])}", style="dim"))
     _labelled(console, "expected", finding["expected"])
     _labelled(console, "actual", finding["actual"])
+    if finding.get("request_id"):
+        _labelled(console, "request", f"id {finding['request_id']}")
     if finding.get("where"):
         _labelled(console, "where", finding["where"])
     _indented(console, Text(plain(leads(finding, row)), style="dim"))

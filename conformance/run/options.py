@@ -37,6 +37,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--conformance-client-key", {"default": "", "metavar": "FILE"}),
     ("--conformance-rate", {"type": float, "default": None, "metavar": "N", "help": "requests a second, at most"}),
     ("--conformance-record", {"default": "", "metavar": "DIR|FILE.har", "help": "keep the exchanges, redacted"}),
+    ("--conformance-har", {"default": "", "metavar": "FILE", "help": "keep all that is sent and received, redacted"}),
     ("--conformance-report", {"action": "append", "default": [], "metavar": "KIND=FILE"}),
 )
 
@@ -74,6 +75,7 @@ def _settings(config: pytest.Config) -> Settings:
         client_key=option.conformance_client_key,
         rate=option.conformance_rate,
         record=option.conformance_record,
+        har=option.conformance_har,
         effects=option.conformance_effects,
         allow_hosts=tuple(option.conformance_allow_host),
         max_deployments=option.conformance_max_deployments,

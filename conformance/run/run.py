@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance.checks import Rules
-from conformance.model import Outcome, Waiver
+from conformance.model import Exchange, Outcome, Waiver
 from conformance.recording.recorder import Recorder
 from conformance.reporting.result import RunFacts, result_of
 from conformance.run import baseline
+from conformance.run.aloud import said_aloud
 from conformance.run.custody import Custody, in_advance, terminations_interrupt
 from conformance.run.facts import Tally, of_sightings
 from conformance.run.patience import Patience
@@ -34,7 +35,7 @@ from conformance.run.settings import (
     require_answer,
 )
 from conformance.run.verdict import Inherited, conclude
-from conformance.targets.address import base_url
+from conformance.targets.address import base_url, is_beneath
 from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
 
@@ -100,9 +101,10 @@ class Runner:
             self.settings = replace(self.settings, signing_key=str(self._stack.enter_context(issuers_key())))
         url = self._stack.enter_context(emulator_for(self.settings, meanwhile))
         self.settings = replace(self.settings, emulated_url=url)
-        target = open_target(self.settings)
+        target = self._opened(open_target(self.settings))
         try:
             require_answer(target)
+            self._token_source(target)
             self._drift = self._served_drift(target)
         finally:
             target.close()
@@ -149,13 +151,36 @@ class Runner:
             if self.settings.kind == "emulated" and not self.settings.emulated_url:
                 self.prepare()
             self._stack.enter_context(terminations_interrupt())
-            self._target = target = open_target(self.settings, safeguards=self.custody.safeguards)
+            self._target = target = self._opened(open_target(self.settings, safeguards=self.custody.safeguards))
             target.ceiling = self._ceiling()
             self._stack.callback(target.close)
             keep = self._recorder.keep if self._recorder else None
             self._session = Session(target, self.rules, keep, Patience(self.settings.wait))
             self._session.witnessing = self.settings.witness
         return self._session
+
+    def _opened(self, target: Target) -> Target:
+        """The target, with those that want to hear of each exchange."""
+        hearers: list[Callable[[Exchange], None]] = [self._archive.keep] if self._archive else []
+        hearers += [said_aloud(self.settings.worker)] if self.settings.verbose else []
+        target.heard = lambda exchange: [hear(exchange) for hear in hearers]
+        return target
+
+    def _token_source(self, target: Target) -> None:
+        """Have the verdict say who gave the token, where that is not the target itself."""
+        url = getattr(target.credentials, "url", "")
+        if url and not is_beneath(target.url, url):
+            self.tally.notes.append(f"The token came from {url}.")
+
+    @cached_property
+    def _archive(self) -> Recorder | None:
+        """Keeps all that is sent and received, what was sent again and what gateways answered included."""
+        if not self.settings.har:
+            return None
+        run = f"run {self.settings.run_id}"
+        archive = Recorder(Path(self.settings.har), run, self.settings.profile, run, self.settings.worker)
+        self._stack.callback(archive.write)
+        return archive
 
     def _ceiling(self) -> int | None:
         """This process's share of the requests the run may send, once the target was found to answer."""
@@ -311,6 +336,7 @@ class Runner:
                 "gateway": self.tally.troubles.as_json(self.tally.requests),
             },
             witnesses=self.tally.witnesses,
+            trust=(settings.ca_file, settings.client_cert, settings.client_key),
             timeline=[event | {"at": round(max(0.0, event["at"] - self._began), 3)} for event in self.tally.events],
         )
 

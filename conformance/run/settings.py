@@ -9,17 +9,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from conformance import data
+from conformance.api.gateway import writer_of
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
 from conformance.model import Exchange, Headers, Request
 from conformance.recording.recorder import checked as checked_place
+from conformance.recording.recorder import checked_har
+from conformance.redaction import redact_text
 from conformance.spec.document import Document
 from conformance.targets.address import Allowed, base_url
 from conformance.targets.emulated import emulated_at, emulator_process
 from conformance.targets.live import live
-from conformance.targets.reception import Bounds
+from conformance.targets.reception import NO_CONNECTION, Bounds
 from conformance.targets.target import PROBES, Safeguards, Target
 from conformance.targets.transport import Trust
 
@@ -61,6 +64,8 @@ class Settings:
     witness: bool = False
     shrink: bool = True
     record: str = ""
+    har: str = ""
+    verbose: bool = False
     record_largest: int = 0
     effects: str = ""
     journal: str = ""
@@ -132,6 +137,8 @@ def checked(settings: Settings) -> Settings:
     Document.load(settings.profile)
     if settings.record and not settings.worker:
         checked_place(Path(settings.record))
+    if settings.har:
+        checked_har(Path(settings.har))
     if not model_file(settings).is_file():
         raise UsageError(f"The model {model_file(settings).name} is not a file. Give --model FILE.onnx.")
     for option in ("ca_file", "client_cert", "client_key"):
@@ -216,8 +223,9 @@ def require_answer(target: Target) -> None:
         exchange = target.send(request)
         if exchange.ok and exchange.response is not None and exchange.response.is_json:
             return
-        if exchange.response is None and exchange.failure.startswith("no connection"):
-            raise TargetUnreachableError(f"{target.url} cannot be reached: {exchange.failure}. Check --target.")
+        if exchange.response is None and exchange.failure.startswith(NO_CONNECTION):
+            advice = "" if ";" in exchange.failure else " Check --target."
+            raise TargetUnreachableError(f"{target.url} cannot be reached: {exchange.failure}.{advice}")
         exchanges.append(exchange)
     if any(_speaks_like_the_api(exchange) for exchange in exchanges):
         return
@@ -225,10 +233,41 @@ def require_answer(target: Target) -> None:
         raise CredentialsRefusedError(
             f"{target.url} refuses our token on every operation tried ({exchanges[0].status}). Check the credentials."
         )
-    came = ", ".join(dict.fromkeys(exchange.failure or f"status {exchange.status}" for exchange in exchanges))
+    came = ", ".join(dict.fromkeys(map(_came, exchanges)))
+    through = f" through the proxy {target.proxy}" if target.proxy else ""
     raise TargetUnreachableError(
-        f"Nothing at {target.url} answers as this API does (tried {len(exchanges)} operations: {came}). Check --target."
+        f"Nothing at {target.url}{through} answers as this API does (tried {len(exchanges)} operations: {came}). "
+        f"{_advice(target, exchanges[0])}"
     )
+
+
+def _came(exchange: Exchange) -> str:
+    if exchange.response is None:
+        return exchange.failure
+    writer = writer_of(exchange.response, exchange.operation)
+    location = redact_text(exchange.response.headers.get("location", ""))
+    return f"status {exchange.status}" + (f" by {writer}" if writer else "") + (f" to {location}" if location else "")
+
+
+def _advice(target: Target, exchange: Exchange) -> str:
+    """What to do about an answer that is not this API's."""
+    response = exchange.response
+    page = response.body[:4096].decode("latin-1").lower() if response else ""
+    location = response.headers.get("location", "") if response else ""
+    if location and exchange.status in (301, 302, 303, 307, 308):
+        try:
+            there = base_url(urljoin(exchange.request.url, location))
+        except UsageError:
+            there = ""
+        if there and there != target.url:
+            return f"It sends on to {there}: give that as --target where it is your instance."
+    if exchange.status == 407:
+        return "Give the proxy's user and password in its URL, http://USER:PASSWORD@HOST:PORT."
+    if "ssl certificate" in page:
+        return "It asks for a client certificate: give --client-cert FILE and --client-key FILE."
+    if "http request was sent to https port" in page:
+        return f"It speaks TLS: give --target https://{target.url.partition('://')[2]}."
+    return "Check --target."
 
 
 def _speaks_like_the_api(exchange: Exchange) -> bool:

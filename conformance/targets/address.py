@@ -45,10 +45,11 @@ class Origin:
         return f"{self.scheme}://{host}" + ("" if self.port == _PORTS.get(self.scheme) else f":{self.port}")
 
 
-def base_url(target: str) -> str:
+def base_url(target: str, called: str = "target") -> str:
     """The base URL of a `--target`: without `/v1/api` and what stands behind it, and without a port that is implied.
 
-    Raises UsageError where it is no http(s) URL, or one that no base can be read from.
+    `called` is what the caller calls it. Raises UsageError where it is no http(s) URL, or one that no base can be read
+    from.
     """
     target = target.strip()
     origin = Origin.of(target)
@@ -58,13 +59,16 @@ def base_url(target: str) -> str:
     except (ValueError, httpx.InvalidURL):
         origin = None
     if origin is None:
-        raise UsageError(f"The target '{target}' is not a URL. Give http(s)://HOST[:PORT], or 'emulated'.")
+        otherwise = ", or 'emulated'" if called == "target" else ""
+        raise UsageError(f"The {called} '{target}' is not a URL. Give http(s)://HOST[:PORT]{otherwise}.")
     if parts.username or parts.password:
-        raise UsageError("The target's URL holds a user or password. Set CONFORMANCE_USERNAME and _PASSWORD instead.")
+        raise UsageError(
+            f"The {called}'s URL holds a user or password. Set CONFORMANCE_USERNAME and _PASSWORD instead."
+        )
     api = _API.search(parts.path)
     if api is None and (parts.query or parts.fragment):
         raise UsageError(
-            f"The target '{target}' holds a query or a fragment. Give the instance's base URL, as http(s)://HOST[:PORT]."
+            f"The {called} '{target}' holds a query or a fragment. Give the instance's base URL, http(s)://HOST[:PORT]."
         )
     return f"{origin}{parts.path[: api.start()] if api else parts.path}".rstrip("/")
 

@@ -19,7 +19,7 @@ from conformance.targets.address import Origin, beneath, is_beneath, path_within
 from conformance.targets.credentials import Credentials
 from conformance.targets.lookup import was_done
 from conformance.targets.manners import Pace, pause, retry_after
-from conformance.targets.reception import BOUNDS, BROKE_OFF, NO_CONNECTION, Bounds, receive
+from conformance.targets.reception import BOUNDS, BROKE_OFF, NO_CONNECTION, Bounds, proxy_of, receive
 from conformance.targets.safety.guard import Guard, RefusedError, plain_path
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.safety.limits import UNLIMITED, Breaker, Limits
@@ -87,6 +87,11 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({self.kind}, {self.url})"
+
+    @property
+    def proxy(self) -> str:
+        """The proxy that the target is reached through, without credentials; empty where there is none."""
+        return proxy_of(self._client, self.url)
 
     @property
     def credentials(self) -> Credentials | None:

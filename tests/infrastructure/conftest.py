@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.cli import main
 from conformance.targets.emulated import emulator_process
 from tests.infrastructure.programs import Authority, needed
 
 Outcome = subprocess.CompletedProcess[str]
 Run = Callable[..., Outcome]
+Refused = Callable[..., tuple[int, str]]
 
 # Every name under wallaroo.test is this machine; nothing else of the program is touched.
 _RESOLVING = """
@@ -46,6 +48,28 @@ def conformance(tmp_path: Path) -> Run:
             [sys.executable, "-P", "-c", _RESOLVING, *arguments],
             capture_output=True, text=True, timeout=timeout, cwd=tmp_path, env=clean | USER | environ, check=False,
         )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """`conformance …` in this process, for runs that end before anything is judged: its exit code and what it said."""
+    for name in list(os.environ):
+        if name.startswith(("CONFORMANCE_", "SSL")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, **environ: str) -> tuple[int, str]:
+        with monkeypatch.context() as during:
+            for name, value in (USER | environ).items():
+                during.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main(list(arguments))
+        said = capsys.readouterr().err
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said
 
     return run
 
