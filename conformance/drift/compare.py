@@ -74,12 +74,15 @@ def _info(base: dict[str, Any], revision: dict[str, Any]) -> Iterator[Change]:
 
 
 def matched(base: list[Offer], revision: list[Offer]) -> tuple[list[tuple[Offer, Offer]], list[Offer], list[Offer]]:
-    """Operations that are the same one: by method and whole address, then by method and path. The rest stand alone."""
+    """Operations that are the same one: by method and whole address, then by method and path. The rest stand alone.
+
+    Of paths that differ in their variables' names alone, those with the same names, or the same id, go first.
+    """
     pairs: list[tuple[Offer, Offer]] = []
     taken: set[int] = set()
     left = base
-    for keys in (_whole_paths, _own_path):
-        index: dict[tuple[str, str], Offer] = {}
+    for keys in (_named_paths, _identified_paths, _whole_paths, _own_path):
+        index: dict[tuple[str, ...], Offer] = {}
         for offer in revision:
             if id(offer) not in taken:
                 index.update({key: offer for key in keys(offer) if key not in index})
@@ -97,11 +100,19 @@ def matched(base: list[Offer], revision: list[Offer]) -> tuple[list[tuple[Offer,
     return pairs, left, [offer for offer in revision if id(offer) not in taken]
 
 
-def _whole_paths(offer: Offer) -> list[tuple[str, str]]:
+def _named_paths(offer: Offer) -> list[tuple[str, ...]]:
+    return sorted((offer.method, path.removesuffix(offer.shape) + offer.path) for _, path in offer.addresses)
+
+
+def _identified_paths(offer: Offer) -> list[tuple[str, ...]]:
+    return [(*key, offer.id) for key in _whole_paths(offer) if offer.id]
+
+
+def _whole_paths(offer: Offer) -> list[tuple[str, ...]]:
     return sorted((offer.method, path) for _, path in offer.addresses)
 
 
-def _own_path(offer: Offer) -> list[tuple[str, str]]:
+def _own_path(offer: Offer) -> list[tuple[str, ...]]:
     return [(offer.method, offer.shape)]
 
 
@@ -119,7 +130,7 @@ def _servers(pairs: list[tuple[Offer, Offer]]) -> Iterator[Change]:
 
 
 def _moved(base: Offer, revision: Offer) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    removed = servers.lost(base.addresses, revision.addresses)
+    removed = servers.lost(base.addresses, revision.addresses, base.ranges, revision.ranges)
     added = sorted(revision.addresses - base.addresses)
     return _bases(removed, base), _bases(added, revision)
 

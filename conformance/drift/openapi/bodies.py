@@ -10,7 +10,8 @@ from typing import Any
 
 from conformance.drift.openapi.comparison import Change
 from conformance.drift.openapi.kinds import KINDS
-from conformance.drift.schema.atoms import ANYTHING, Array, Atom, ItemShape, Number, Single, Term, Text
+from conformance.drift.schema import membership
+from conformance.drift.schema.atoms import ANYTHING, Array, Atom, ItemShape, Number, Object, Single, Term, Text
 from conformance.drift.schema.confirmation import Validators
 from conformance.drift.schema.differences import Difference, shown
 from conformance.drift.schema.identity import Identity, plain
@@ -52,6 +53,9 @@ def change(place: Place, kind: str, detail: str = "", **more: Any) -> Change:
     )
 
 
+Written = tuple[str, str] | None
+"""For values written as text: what each side writes between the items of a list, empty where one alone is none."""
+
 _Judged = tuple[Any, Any, tuple[tuple[Difference, bool], ...]]
 """The two schemas, kept so that their identity stays theirs; each difference, and whether its witness was confirmed."""
 
@@ -64,9 +68,11 @@ class Sides:
         identity = Identity(base, revision)
         self.comparers = {side: Comparer(Space(side, identity)) for side in (REQUEST, RESPONSE)}
         self._validators = {side: Validators(side) for side in (REQUEST, RESPONSE)}
-        self._judgements: dict[tuple[str, int, int, bool], _Judged] = {}
+        self._judgements: dict[tuple[str, int, int, Written], _Judged] = {}
 
-    def schemas(self, place: Place, side: str, base: Any, revision: Any, on_the_wire: bool = False) -> Iterator[Change]:
+    def schemas(
+        self, place: Place, side: str, base: Any, revision: Any, on_the_wire: Written = None
+    ) -> Iterator[Change]:
         """The changes from one schema to another. `on_the_wire`: values are written as text, not as JSON."""
         comparer = self.comparers[side]
         base, revision = plain(self.base, base), plain(self.revision, revision)
@@ -82,7 +88,7 @@ class Sides:
         """The change of what leaving the value out means."""
         comparer = self.comparers[side]
         terms = comparer.space.term(self.base, base), comparer.space.term(self.revision, revision)
-        for one in comparer.default(*terms):
+        for one in comparer.default(*terms, null=ABSENT):
             yield self._change(place, one, False)
 
     def _change(self, place: Place, one: Difference, confirmed: bool) -> Change:
@@ -101,9 +107,9 @@ class Sides:
         )
 
     def _judged(
-        self, comparer: Comparer, terms: tuple[Term, Term], base: Any, revision: Any, on_the_wire: bool
+        self, comparer: Comparer, terms: tuple[Term, Term], base: Any, revision: Any, on_the_wire: Written
     ) -> Iterator[tuple[Difference, bool]]:
-        found = _as_written(comparer, terms) if on_the_wire else comparer.compare(*terms)
+        found = _as_written(comparer, terms, on_the_wire) if on_the_wire else comparer.compare(*terms)
         sender, receiver = (0, 1) if comparer.is_request else (1, 0)
         schemas = ((self.base, base), (self.revision, revision))
         for one in found:
@@ -120,25 +126,42 @@ class Sides:
         more = one.more() if one.more is not None else comparer.instances.several_of(sender, 2, 24)
         return (value for value in itertools.chain([one.witness], more) if value is not ABSENT)
 
-    def _shows(self, comparer: Comparer, sender: Any, receiver: Any, value: Any, on_the_wire: bool) -> bool:
+    def _shows(self, comparer: Comparer, sender: Any, receiver: Any, value: Any, on_the_wire: Written) -> bool:
         validators = self._validators[comparer.space.side]
         if validators.admits(sender[0], sender[1], value) is not True:
+            return False
+        if on_the_wire and not _is_writable(value):
             return False
         spellings = list(read_as(value)) if on_the_wire else [value]
         return all(validators.admits(receiver[0], receiver[1], one) is False for one in spellings)
 
 
-def _as_written(comparer: Comparer, terms: tuple[Term, Term]) -> list[Difference]:
+def _as_written(comparer: Comparer, terms: tuple[Term, Term], between: tuple[str, str]) -> list[Difference]:
     """The differences that show where values are written as text."""
-    texts = written(comparer.space, terms[0]), written(comparer.space, terms[1])
-    found = comparer.compare(*terms)
-    if comparer.breaks(*texts):
-        return found
+    texts = tuple(
+        written(comparer.space, writable(comparer.space, term), separator)
+        for term, separator in zip(terms, between, strict=True)
+    )
+    found = [one for one in comparer.compare(*terms) if "-nullable-" not in one.kind]
     beside = [one for one in found if any(word in one.kind for word in BESIDE_VALUES)]
-    if comparer.same(*texts):
+    if comparer.breaks(texts[0], texts[1]):
+        shown = any(one.breaking for one in found if one not in beside)
+        return found if shown else [*found, comparer.relation("type", texts[0], texts[1])]
+    if comparer.same(texts[0], texts[1]):
         return beside
     found = [replace(one, safe=True) for one in found if not one.breaking and one not in beside]
-    return [*beside, *(found or [replace(comparer.relation("type", *texts), safe=True)])]
+    return [*beside, *(found or [replace(comparer.relation("type", texts[0], texts[1]), safe=True)])]
+
+
+def writable(space: Space, term: Term) -> Term:
+    """The term without null, which no text of a parameter stands for."""
+    atoms = space.expand(term)
+    kept = tuple(one for one in atoms if not (isinstance(one, Single) and one.value is None))
+    return term if len(kept) == len(atoms) or term == ANYTHING else space.of_atoms(kept)
+
+
+def _is_writable(value: Any) -> bool:
+    return value is not None and (not isinstance(value, list) or None not in value)
 
 
 def read_as(value: Any) -> Iterator[Any]:
@@ -157,23 +180,23 @@ def read_as(value: Any) -> Iterator[Any]:
         yield from (list(one) for one in itertools.islice(itertools.product(*(list(read_as(v)) for v in value)), 16))
 
 
-def written(space: Space, term: Term) -> Term:
-    """The term with every value that a parameter writes alike: the number 5 and the text "5" are one on the wire."""
+def written(space: Space, term: Term, between: str = "") -> Term:
+    """The term with every value that a parameter writes alike: the number 5 and the text "5" are one on the wire.
+
+    `between`: what stands between the items of a list, where a list of one item is written as the item.
+    """
     atoms = space.expand(term)
     found: list[Atom] = []
     for atom in atoms:
-        if isinstance(atom, Array) and atom.shapes:
-            shapes = tuple(
-                ItemShape(tuple(written(space, t) for t in s.prefix), written(space, s.others)) for s in atom.shapes
-            )
-            found.append(replace(atom, shapes=shapes) if shapes != atom.shapes else atom)
+        if isinstance(atom, Array):
+            found.extend(_list_as_written(space, atom, between))
         else:
             found.append(atom)
     if any(
-        isinstance(a, Text) and not (a.low > 1 or a.high or a.patterns or a.tags or a.denied or a.rest) for a in atoms
+        isinstance(a, Text) and not (a.low > 1 or a.high or a.patterns or a.tags or a.denied or a.rest) for a in found
     ):
         found.extend([Number(), *(Single(v, key_of(v)) for v in (True, False))])
-    singles = {a.key: a for a in atoms if isinstance(a, Single)}
+    singles = {a.key: a for a in found if isinstance(a, Single)}
     for single in list(singles.values()):
         for value in read_as(single.value):
             if not isinstance(value, list) and key_of(value) not in singles:
@@ -181,3 +204,27 @@ def written(space: Space, term: Term) -> Term:
                 found.append(singles[key_of(value)])
     same = len(found) == len(atoms) and all(one is two for one, two in zip(found, atoms, strict=True))
     return term if same or term == ANYTHING else space.of_atoms(tuple(found))
+
+
+def _list_as_written(space: Space, atom: Array, between: str) -> Iterator[Atom]:
+    """The list, its items as written; with its item alone where a list of one is written so."""
+    shapes = tuple(
+        ItemShape(
+            tuple(written(space, writable(space, t)) for t in s.prefix), written(space, writable(space, s.others))
+        )
+        for s in atom.shapes
+    )
+    made = replace(atom, shapes=shapes) if shapes != atom.shapes else atom
+    if not between or atom.low > 1 or atom.high == 0 or atom.contains or atom.rest or atom.denied:
+        yield made
+        return
+    if atom.high != 1:
+        yield made
+    for one in space.expand(written(space, writable(space, membership.item_term(atom, 0)))):
+        if not isinstance(one, (Array, Object)) and (atom.high is None or _is_one_item(one, between)):
+            yield one
+
+
+def _is_one_item(atom: Atom, between: str) -> bool:
+    """Whether the item's text can never be read as several items."""
+    return between == "&" or (between not in str(atom.value) if isinstance(atom, Single) else isinstance(atom, Number))

@@ -14,6 +14,8 @@ from conformance.drift.schema.references import DATA, NAMED, walk
 _APPLIED = ("allOf", "anyOf", "oneOf")
 _SCHEMA_PARENTS = frozenset({"schema", "items", "additionalProperties", "not"})
 _ABOUT = ("default", "description", "readOnly", "writeOnly", "deprecated", "discriminator")
+_UNKNOWN = frozenset({"$recursiveAnchor", "$recursiveRef"})
+"""Keywords of JSON Schema 2019-09 that 2020-12 no longer knows, and ignores."""
 _SCHEMA_MAPS = frozenset({"properties", "schemas", "patternProperties"})
 
 
@@ -58,6 +60,8 @@ class _Copier:
             return node
         copied: dict[str, Any] = {}
         for key, child in node.items():
+            if key in _UNKNOWN and not named:
+                continue
             if named:
                 copied[key] = self.copy(child, schema, False)
             elif key in DATA:

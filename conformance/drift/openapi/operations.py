@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.drift.openapi import security
+from conformance.drift.openapi import parts, security
 from conformance.drift.openapi.bodies import Place, Sides, change
 from conformance.drift.openapi.comparison import Change
 from conformance.drift.openapi.replies import replies
 from conformance.drift.openapi.surface import Content, Field, Offer, is_json
+from conformance.drift.schema import reading
 from conformance.drift.schema.atoms import Array, Object
+from conformance.drift.schema.identity import plain
+from conformance.drift.schema.references import Description
 from conformance.drift.schema.space import REQUEST, RESPONSE
-from conformance.drift.schema.values import key_of
 
 _TEXTUAL = ("text/", "multipart/", "application/x-www-form-urlencoded", "application/xml")
 _LABELLED = ("label", "matrix")
 """Styles that mark even a single value on the wire."""
+_SEPARATORS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|", "cookie": "&"}
+"""Styles that write a list of one item as they write the item, and what stands between several."""
 
 
 def operation(
@@ -81,7 +85,8 @@ def _field(sides: Sides, place: Place, side: str, noun: str, old: Field, new: Fi
     if old.characters != new.characters and side == REQUEST:
         lost = any(before and not after for before, after in zip(old.characters, new.characters, strict=True))
         yield change(place, f"{noun}-characters-{'tightened' if lost else 'loosened'}")
-    yield from sides.schemas(place, side, old.schema, new.schema, on_the_wire=not old.media and not new.media)
+    on_the_wire = None if old.media or new.media else (_single(old), _single(new))
+    yield from sides.schemas(place, side, old.schema, new.schema, on_the_wire)
     if not (old.required or new.required):
         yield from sides.default(place, side, old.schema, new.schema)
 
@@ -98,8 +103,20 @@ def _serialization(sides: Sides, side: str, old: Field, new: Field) -> bool:
     if composite[0] != composite[1]:
         return False  # the schema's own change
     if composite[0]:
-        return (old.style, old.explode) != (new.style, new.explode)
+        return _written_as(old) != _written_as(new)
     return old.style != new.style and (old.style in _LABELLED or new.style in _LABELLED)
+
+
+def _written_as(one: Field) -> tuple[str, bool]:
+    """The style, exploded or not; of a style that has one way of writing only, `explode` says nothing."""
+    return one.style, one.explode or one.style == "deepObject"
+
+
+def _single(one: Field) -> str:
+    """Between which characters a list of several items is written; empty where one item alone is not read as a list."""
+    if one.media or one.style not in _SEPARATORS:
+        return ""
+    return "&" if one.explode and one.style == "form" else _SEPARATORS[one.style]
 
 
 def _body(sides: Sides, place: Place, side: str, base: Offer, revision: Offer) -> Iterator[Change]:
@@ -144,32 +161,33 @@ def _covering(contents: dict[str, Content], media: str) -> Content | None:
 
 
 def _content(sides: Sides, place: Place, side: str, old: Content, new: Content) -> Iterator[Change]:
-    yield from sides.schemas(place, side, _as_sent(old), _as_sent(new))
-    if key_of(_encoding(old)) != key_of(_encoding(new)):
-        yield change(place, f"{side}-encoding-changed")
+    before, after = _as_sent(sides.base, old), _as_sent(sides.revision, new)
+    yield from sides.schemas(place, side, before, after)
+    for name, word, told in parts.differences(sides.base, old, sides.revision, new, side == REQUEST):
+        yield change(place.at(f"{place.location}.{name}"), f"{side}-encoding-{word}", told)
 
 
-def _as_sent(content: Content) -> Any:
-    """The schema; of raw bytes, which 3.0 calls a binary string and 3.1 leaves without a schema, anything."""
-    raw = not is_json(content.media) and not content.media.startswith(_TEXTUAL)
-    schema = content.schema
-    text = raw and isinstance(schema, dict) and schema.get("type") == "string"
-    return True if text and (schema.get("format") == "binary" or schema.get("contentMediaType")) else schema
+_RAW = {"type": "string"}
+_RAW_OR_NONE = {"type": ["string", "null"]}
 
 
-def _encoding(content: Content) -> dict[str, Any]:
-    """Each property's encoding without what the specification assumes anyway."""
-    found = {}
-    for name, node in content.encoding.items():
-        told = {
-            "contentType": sorted(part.strip().lower() for part in str(node.get("contentType", "")).split(",")),
-            "style": node.get("style", "form"),
-            "explode": node.get("explode", node.get("style", "form") == "form"),
-            "headers": sorted(node.get("headers") or {}),
-        }
-        if told != {"contentType": [""], "style": "form", "explode": True, "headers": []}:
-            found[name] = told
-    return found
+def _as_sent(description: Description, content: Content) -> Any:
+    """The schema; of raw bytes, which 3.0 calls a binary string and 3.1 leaves without a schema, one for them all."""
+    if is_json(content.media) or content.media.startswith(_TEXTUAL):
+        return content.schema
+    schema = plain(description, content.schema)
+    if schema is True or schema == {}:
+        return True if "*" in content.media else _RAW
+    if not isinstance(schema, dict) or "string" not in reading.types_of(schema) or schema.get("contentEncoding"):
+        return schema
+    raw = schema.get("format") == "binary" or schema.get("contentMediaType") or schema.get("type") == "string"
+    if not raw or len(set(reading.types_of(schema)) - {"null"}) > 1:
+        return schema
+    if "*" in content.media:
+        return True
+    sizes = {word: schema[word] for word in ("minLength", "maxLength") if word in schema}
+    known = _RAW_OR_NONE if "null" in reading.types_of(schema) else _RAW
+    return {**known, **sizes} if sizes else known
 
 
 def _callbacks(sides: Sides, place: Place, base: Offer, revision: Offer, flipped: bool) -> Iterator[Change]:

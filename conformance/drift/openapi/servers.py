@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,23 +12,40 @@ Address = tuple[str, str]
 """Origin (`https://host`, empty where the URL is relative) and the whole path, its variables' names left out."""
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
-_MOST = 32
+_FREE = "{}"
+"""Stands in an address for a server variable that may be anything."""
+_MOST = 1024
+"""Addresses written out for one server; beyond it a variable's choices stay together in one."""
 
 
 def addresses(listed: list[dict[str, Any]], shape: str) -> frozenset[Address]:
-    """Every address of an operation of this path shape."""
-    found = set()
-    for server in listed:
-        for url in _filled(str(server.get("url", "/")), server.get("variables") or {}):
-            found.add(_address(url, shape))
-    return frozenset(found)
+    """Every address of an operation of this path shape, server variables by their choices, or by their default."""
+    return frozenset(_address(url, shape) for server in listed for url in _filled(server, free=False))
 
 
-def _filled(url: str, variables: dict[str, Any]) -> list[str]:
-    names = [name for name in _VARIABLE.findall(url) if name in variables]
-    choices = [_choices(variables[name]) for name in names]
+def ranges(listed: list[dict[str, Any]], shape: str) -> frozenset[Address]:
+    """The addresses of servers with variables that may be anything, `{}` where they stand."""
+    return frozenset(
+        _address(url, shape) for server in listed for url in _filled(server, free=True) if _is_free(server)
+    )
+
+
+def _is_free(server: dict[str, Any]) -> bool:
+    variables = server.get("variables") or {}
+    return any(
+        not variables[name].get("enum") for name in _VARIABLE.findall(str(server.get("url", "/"))) if name in variables
+    )
+
+
+def _filled(server: dict[str, Any], free: bool) -> list[str]:
+    url, variables = str(server.get("url", "/")), server.get("variables") or {}
+    names = [name for name in dict.fromkeys(_VARIABLE.findall(url)) if name in variables]
+    choices = [_choices(variables[name], free) for name in names]
+    while math.prod(map(len, choices)) > _MOST:
+        longest = max(choices, key=len)
+        longest[:] = [" or ".join(sorted(longest))]
     filled = []
-    for values in itertools.islice(itertools.product(*choices), _MOST):
+    for values in itertools.product(*choices):
         one = url
         for name, value in zip(names, values, strict=True):
             one = one.replace(f"{{{name}}}", value)
@@ -35,7 +53,9 @@ def _filled(url: str, variables: dict[str, Any]) -> list[str]:
     return filled
 
 
-def _choices(variable: dict[str, Any]) -> list[str]:
+def _choices(variable: dict[str, Any], free: bool) -> list[str]:
+    if free and not variable.get("enum"):
+        return [_FREE]
     return [str(value) for value in variable.get("enum") or [variable.get("default", "")]]
 
 
@@ -49,10 +69,23 @@ def _address(url: str, shape: str) -> Address:
     return (f"{parts.scheme.lower()}://{host}" if host else ""), base + shape
 
 
-def lost(base: frozenset[Address], revision: frozenset[Address]) -> list[Address]:
-    """Addresses of base that the revision no longer names; a relative URL may stand for any origin."""
+def lost(
+    base: frozenset[Address], revision: frozenset[Address], base_ranges: frozenset[Address], ranges: frozenset[Address]
+) -> list[Address]:
+    """Addresses of base that the revision names no longer; a relative URL may stand for any origin.
+
+    `ranges`, of the revision, keep every address they take in; a range of base is kept by the same range alone.
+    """
+    patterns = [_pattern(one) for one in ranges]
     return sorted(
         one
-        for one in base
-        if not any(one[1] == other[1] and (one[0] == other[0] or not other[0] or not one[0]) for other in revision)
+        for one in base | base_ranges
+        if one not in ranges
+        and not any(one[1] == other[1] and (one[0] == other[0] or not other[0] or not one[0]) for other in revision)
+        and not any(one not in base_ranges and pattern.fullmatch("".join(one)) for pattern in patterns)
     )
+
+
+def _pattern(address: Address) -> re.Pattern[str]:
+    """Matches what the address may be with anything for its free variables."""
+    return re.compile("".join(re.escape(part).replace(re.escape(_FREE), ".+") for part in address))

@@ -59,7 +59,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Offer:
-    """One operation. `shape` is its path with the variables' names left out; `addresses` where it is served."""
+    """One operation. `shape` is its path with the variables' names left out; `addresses` where it is served, `ranges` the same
+    where a server variable may be anything."""
 
     id: str
     method: str
@@ -72,6 +73,7 @@ class Offer:
     replies: dict[str, Reply]
     security: frozenset[security.Alternative]
     addresses: frozenset[servers.Address]
+    ranges: frozenset[servers.Address]
     deprecated: bool
     texts: dict[str, Any]
     callbacks: dict[str, Offer] = field(default_factory=dict)
@@ -137,6 +139,7 @@ class Surface:
             replies=self._replies(node.get("responses") or {}, f"{pointer}/responses"),
             security=self.security.alternatives(node.get("security", self.root.get("security"))),
             addresses=servers.addresses(listed, shape_of(path)) if kind == "operation" else frozenset(),
+            ranges=servers.ranges(listed, shape_of(path)) if kind == "operation" else frozenset(),
             deprecated=node.get("deprecated") is True,
             texts=_texts(node),
             callbacks=self._callbacks(node, pointer, depth),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ APPLIED = frozenset(
 MOST_WRITTEN_OUT = 2
 """Branches of a `oneOf` that overlap with one of them and are still written out as atoms."""
 
+MOST_TOGETHER = 5
+"""Branches of an `anyOf` of which every combination is looked at; of more, each pair and all of them."""
+
 UNEVALUATED = frozenset(("unevaluatedProperties", "unevaluatedItems"))
 
 
@@ -46,7 +50,8 @@ def applied(
     for schema in node.get("allOf", ()):
         yield ("allOf",), [space.term(description, schema)]
     if "anyOf" in node:
-        yield ("anyOf",), [space.term(description, schema) for schema in node["anyOf"]]
+        terms = [space.term(description, schema) for schema in node["anyOf"]]
+        yield ("anyOf",), together(terms) if UNEVALUATED & node.keys() else terms
     if "oneOf" in node:
         yield ("oneOf",), exactly_one(space, [space.term(description, schema) for schema in node["oneOf"]])
     if "not" in node:
@@ -66,6 +71,16 @@ def applied(
 def _dependent(space: Space, name: str, present: Object, schema: Term) -> list[Term]:
     absent = Object(shapes=(PropertyShape({name: NOTHING}),))
     return [space.of_atoms((*EVERY[:-1], absent)), space.of_atom(present) | schema]
+
+
+def together(terms: list[Term]) -> list[Term]:
+    """The alternatives, and all that may hold at once: what has been evaluated depends on every one that holds."""
+    if len(terms) > MOST_TOGETHER:
+        pairs = [one | two for one, two in itertools.combinations(terms, 2)]
+        return [*terms, *pairs, frozenset().union(*terms)]
+    return [
+        frozenset().union(*some) for size in range(len(terms), 0, -1) for some in itertools.combinations(terms, size)
+    ]
 
 
 def exactly_one(space: Space, terms: list[Term]) -> list[Term]:

@@ -44,13 +44,13 @@ def read_schema(space: Space, description: Description, node: Any) -> tuple[Atom
     atoms = _own(space, description, node)
     for keywords, alternatives in applied.applied(space, description, node):
         expanded = tuple(atom for term in alternatives for atom in space.expand(term))
-        if len(alternatives) > 1:
+        if len(alternatives) > 1 and not applied.UNEVALUATED & node.keys():
             expanded = absorbed(expanded)
         if expanded == EVERY:
             continue
         atoms = space.cross(atoms, expanded, space.part(description, node, *keywords))
     if applied.UNEVALUATED & node.keys():
-        atoms = tuple(_close(space, description, node, atom) for atom in atoms)
+        atoms = absorbed(tuple(_close(space, description, node, atom) for atom in atoms))
     return atoms
 
 
@@ -180,7 +180,7 @@ def _close(space: Space, description: Description, node: Schema, atom: Atom) -> 
         others = space.term(description, node["unevaluatedProperties"])
         if others == ANYTHING or any(shape.says_others for shape in atom.shapes):
             return atom
-        named = dict.fromkeys((name for shape in atom.shapes for name in shape.named), ANYTHING)
+        named = dict.fromkeys(sorted(atom.declared | atom.hidden), ANYTHING)
         patterns = tuple((pattern, ANYTHING) for shape in atom.shapes for pattern, _ in shape.patterns)
         return replace(atom, shapes=(*atom.shapes, PropertyShape(named, patterns, others, True)))
     if isinstance(atom, Array) and "unevaluatedItems" in node:

@@ -201,9 +201,14 @@ class Comparer:
                     return value
         return ABSENT
 
-    def default(self, base: Term, revision: Term, required: bool = False) -> Iterable[Difference]:
-        """What leaving out an optional value means, before and after; of a required one the default means nothing."""
-        before, after = self.note(base, "default"), self.note(revision, "default")
+    def default(self, base: Term, revision: Term, required: bool = False, null: Any = None) -> Iterable[Difference]:
+        """What leaving out an optional value means, before and after; of a required one the default means nothing.
+
+        `null` is what a default of null stands for: ABSENT where null cannot be written.
+        """
+        before, after = (
+            null if value is None else value for value in (self.note(base, "default"), self.note(revision, "default"))
+        )
         if before is ABSENT and after is ABSENT:
             return
         if required:
