@@ -12,6 +12,7 @@ from conformance.drift.openapi.comparison import Change, Comparison
 from conformance.drift.openapi.dialect import is_ambiguous, is_old, modern
 from conformance.drift.openapi.operations import operation
 from conformance.drift.openapi.surface import Offer, Surface
+from conformance.drift.schema.dynamic import bound
 from conformance.drift.schema.references import Description
 from conformance.drift.schema.values import key_of
 from conformance.errors import UsageError
@@ -41,7 +42,7 @@ def compare(base: dict[str, Any], revision: dict[str, Any]) -> Comparison:
 
 def _read_and_compare(base: dict[str, Any], revision: dict[str, Any], null_in_enums: bool) -> list[Change]:
     """The changes under one reading of nullable enums. A rewrite into the other dialect may have meant either."""
-    first, second = (Description(modern(root, null_in_enums)) for root in (base, revision))
+    first, second = (Description(bound(modern(root, null_in_enums))) for root in (base, revision))
     return list(_changes(first, second))
 
 

@@ -69,3 +69,38 @@ def edited(document: dict[str, Any], edits: dict[str, Any]) -> dict[str, Any]:
         else:
             node[int(last) if isinstance(node, list) else last] = copy.deepcopy(value)
     return whole
+
+
+def reported_pairs() -> Iterator[tuple[str, str, str | None, dict[str, Any], dict[str, Any]]]:
+    """Name, verdict, location of the change (None: not stated), base and revision of each pair users reported."""
+    file = yaml.safe_load((HERE / "reported-pairs.yaml").read_text(encoding="utf-8"))
+    for pair in file["pairs"]:
+        versions = pair.get("openapi", ["3.0.3", "3.0.3"])
+        sides = []
+        for which, version in zip(("base", "revision"), versions, strict=True):
+            parts = {**pair.get("both", {}), **pair[which]}
+            sides.append(_whole(parts, version))
+        yield pair["name"], VERDICTS[pair["verdict"]], pair.get("at"), *sides
+
+
+def _whole(parts: dict[str, Any], version: str) -> dict[str, Any]:
+    """A description of one operation: `query` (a parameter), `body` and `answer` (schemas), `form` (a media type)."""
+    operation: dict[str, Any] = {"operationId": "do", "responses": {"200": {"description": "done"}}}
+    if "query" in parts:
+        operation["parameters"] = [{"name": "q", "in": "query", **parts["query"]}]
+    if "body" in parts:
+        media = parts.get("media", "application/json")
+        operation["requestBody"] = {"required": True, "content": {media: {"schema": parts["body"]}}}
+    if "form" in parts:
+        media = parts.get("media", "multipart/form-data")
+        operation["requestBody"] = {"required": True, "content": {media: parts["form"]}}
+    if "answer" in parts:
+        media = parts.get("media", "application/json")
+        operation["responses"]["200"]["content"] = {media: {"schema": parts["answer"]}}
+    whole: dict[str, Any] = {"openapi": version, "info": {"title": "Reported", "version": "1"}}
+    whole["paths"] = parts.get("paths", {"/do": {"post": operation}})
+    if "schemas" in parts:
+        whole["components"] = {"schemas": parts["schemas"]}
+    if "servers" in parts:
+        whole["servers"] = parts["servers"]
+    return copy.deepcopy(whole)

@@ -208,19 +208,18 @@ def written(space: Space, term: Term, between: str = "") -> Term:
 
 def _list_as_written(space: Space, atom: Array, between: str) -> Iterator[Atom]:
     """The list, its items as written; with its item alone where a list of one is written so."""
-    shapes = tuple(
-        ItemShape(
-            tuple(written(space, writable(space, t)) for t in s.prefix), written(space, writable(space, s.others))
-        )
-        for s in atom.shapes
-    )
+
+    def item(term: Term) -> Term:
+        return written(space, writable(space, term))
+
+    shapes = tuple(ItemShape(tuple(map(item, shape.prefix)), item(shape.others)) for shape in atom.shapes)
     made = replace(atom, shapes=shapes) if shapes != atom.shapes else atom
     if not between or atom.low > 1 or atom.high == 0 or atom.contains or atom.rest or atom.denied:
         yield made
         return
     if atom.high != 1:
         yield made
-    for one in space.expand(written(space, writable(space, membership.item_term(atom, 0)))):
+    for one in space.expand(item(membership.item_term(atom, 0))):
         if not isinstance(one, (Array, Object)) and (atom.high is None or _is_one_item(one, between)):
             yield one
 

@@ -59,8 +59,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Offer:
-    """One operation. `shape` is its path with the variables' names left out; `addresses` where it is served, `ranges` the same
-    where a server variable may be anything."""
+    """One operation. `shape` is its path with the variables' names left out; `addresses` are where it is served.
+
+    `ranges` are addresses with a server variable that may be anything.
+    """
 
     id: str
     method: str
