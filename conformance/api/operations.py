@@ -204,7 +204,12 @@ OPERATIONS: tuple[OperationRow, ...] = (
         "workspaces.list",
         valid=lambda known: {},
         whole=lambda known: {"user_id": None},
-        shows=(At("workspaces[].id", Kind.WORKSPACE), At("workspaces[].created_by", Kind.OWNER)),
+        shows=(
+            At("workspaces[].id", Kind.WORKSPACE),
+            At("workspaces[].created_by", Kind.OWNER),
+            At("workspaces[].models[]", Kind.MODEL_PK),
+            At("workspaces[].pipelines[]", Kind.PIPELINE),
+        ),
         times=("workspaces[].created_at",),
     ),
     OperationRow(

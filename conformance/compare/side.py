@@ -1,0 +1,233 @@
+"""One side of a comparison: the plan's requests sent to one instance, with names and ids of its own.
+
+All limits of a live run hold here: the guard, the journal, the ceilings, and what is deployed is undeployed at the end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlsplit
+
+from conformance.compare.plan import GONE, RUNNING, Plan, Step
+from conformance.errors import CredentialsRefusedError, SuiteError, TargetUnreachableError
+from conformance.model import Exchange, Headers, Request
+from conformance.run.custody import Custody
+from conformance.run.settings import Settings, new_run_id, open_target, require_answer
+from conformance.suites.generation.tokens import gives, renewed, rewritten, uses
+from conformance.suites.strangers import falsely
+from conformance.targets.target import Target
+
+_OURS_TO_SET = frozenset({"authorization", "user-agent", "accept-encoding", "host", "content-length", "x-request-id"})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+_ROUTING_SECONDS = 10.0
+_NOT_ROUTED = (404, 503)
+_AFTER_A_VAIN_WAIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass through the plan: what came of each step, and why the others were not asked."""
+
+    run: str
+    origin: str
+    answers: Mapping[int, Exchange]
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    waits: Mapping[int, float] = field(default_factory=dict)
+    left: str = ""
+    """What could not be undeployed, as a sentence; empty where nothing is left."""
+
+
+class Side:
+    """An instance that answers the plan. `settings` name it as a live run does; `name` is old or new."""
+
+    def __init__(self, name: str, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.name, self.settings, self._environ = name, settings, environ
+        self._stopping = threading.Event()
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Target, Settings, list[str]]]:
+        settings = replace(self.settings, run_id=new_run_id())
+        custody = Custody(settings)
+        target = open_target(custody.settings, self._environ, custody.safeguards)
+        left: list[str] = []
+        try:
+            yield target, custody.settings, left
+        finally:
+            left.append(custody.end(target, settings.wait).sentence)
+            target.close()
+
+    def require_answer(self) -> None:
+        """Make sure that the instance answers as this API does. Raises TargetUnreachableError or the like."""
+        target = open_target(replace(self.settings, run_id=new_run_id()), self._environ)
+        try:
+            require_answer(target)
+        finally:
+            target.close()
+
+    def stop(self) -> None:
+        """Begin no further step; what is deployed is still undeployed."""
+        self._stopping.set()
+
+    def play(self, plan: Plan, steps: Sequence[Step] | None = None) -> Pass:
+        """Send the plan's steps, or some of them, in order.
+
+        Raises TargetUnreachableError where the instance stops answering.
+        """
+        with self._opened() as (target, settings, left):
+            player = _Player(target, settings, plan.run, self._stopping)
+            player.play(plan.steps if steps is None else steps)
+        parts = urlsplit(target.url)
+        return Pass(
+            settings.run_id, f"{parts.scheme}://{parts.netloc}", player.answers, player.left_out, player.waits, left[0]
+        )
+
+
+class _Player:
+    def __init__(self, target: Target, settings: Settings, plan_run: str, stopping: threading.Event) -> None:
+        self._target, self._settings, self._stopping = target, settings, stopping
+        self.answers: dict[int, Exchange] = {}
+        self.left_out: dict[int, str] = {}
+        self.waits: dict[int, float] = {}
+        self._known: dict[tuple[str, Any], Any] = {}
+        self._planned: dict[tuple[str, Any], int] = {}
+        self._patience = {RUNNING: settings.wait, GONE: settings.wait, "routed": _ROUTING_SECONDS}
+        self._plan_run = plan_run
+
+    def play(self, steps: Sequence[Step]) -> None:
+        for together, members in groupby(steps, key=lambda step: step.together or -step.number):
+            if self._stopping.is_set():
+                return
+            group = list(members)
+            if together > 0 and len(group) > 1:
+                self._all_at_once(group)
+            else:
+                for step in group:
+                    self._one(step)
+            for step in group:
+                self._learn(step)
+
+    def _one(self, step: Step) -> None:
+        request = self._prepared(step)
+        if request is None:
+            return
+        try:
+            exchange = self._sent(step, request)
+            exchange = self._awaited(step, request, exchange)
+        except (TargetUnreachableError, CredentialsRefusedError):
+            raise
+        except SuiteError as error:
+            self.left_out[step.number] = str(error)
+            return
+        self.answers[step.number] = exchange
+
+    def _all_at_once(self, group: Sequence[Step]) -> None:
+        ready = [(step, request) for step in group if (request := self._prepared(step)) is not None]
+        with ThreadPoolExecutor(max(1, len(ready))) as pool:
+            sending = [(step, pool.submit(self._sent, step, request)) for step, request in ready]
+        for step, future in sending:
+            try:
+                self.answers[step.number] = future.result()
+            except (TargetUnreachableError, CredentialsRefusedError):
+                raise
+            except SuiteError as error:
+                self.left_out[step.number] = str(error)
+
+    def _sent(self, step: Step, request: Request) -> Exchange:
+        stranger = _stranger(step.exchange)
+        return self._target.send(request, authenticated=not stranger)
+
+    def _prepared(self, step: Step) -> Request | None:
+        """The step's request with this side's names and ids; None, with the reason kept, where it cannot be asked."""
+        exchange = step.exchange
+        missing = [token for token in uses(exchange) if token in self._planned and token not in self._known]
+        if missing:
+            kind, _ = missing[0]
+            self.left_out[step.number] = (
+                f"It needs the {kind} of step {self._planned[missing[0]]}, which was not given."
+            )
+            return None
+        fields = [(name, value) for name, value in exchange.request.headers.fields if name.lower() not in _OURS_TO_SET]
+        request = replace(exchange.request, url=_relative(exchange.request.url), headers=Headers(fields))
+        request = rewritten(exchange.operation, request, self._mapped)
+        request = _renamed(request, self._plan_run, self._settings.run_id)
+        probe = next((label for label in exchange.labels if label.startswith("identity:")), "")
+        if probe:
+            false = falsely(probe, request, self._target.credentials)
+            if false is None:
+                self.left_out[step.number] = f"The credentials of the probe {probe} cannot be made on this side."
+            return false
+        return request
+
+    def _mapped(self, kind: str, value: Any) -> Any:
+        return self._known.get((kind, value), value) if _plain(value) else value
+
+    def _awaited(self, step: Step, request: Request, exchange: Exchange) -> Exchange:
+        """The answer once it is the awaited one, or the last where it does not come in time."""
+        if step.awaits:
+            return self._until(step.awaits, step, request, exchange)
+        if exchange.operation == "pipelines.infer" and step.exchange.ok and exchange.status in _NOT_ROUTED:
+            return self._until("routed", step, request, exchange)
+        return exchange
+
+    def _until(self, wanted: str, step: Step, request: Request, exchange: Exchange) -> Exchange:
+        began, pause = time.monotonic(), _FIRST_PAUSE
+        while not _came(wanted, exchange):
+            if time.monotonic() - began > self._patience[wanted]:
+                self._patience[wanted] = min(self._patience[wanted], _AFTER_A_VAIN_WAIT_SECONDS)
+                break
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            exchange = self._sent(step, request)
+        self.waits[step.number] = time.monotonic() - began
+        return exchange
+
+    def _learn(self, step: Step) -> None:
+        for token in gives(step.exchange):
+            if step.exchange.operation != "models.list-versions" and _plain(token[1]):
+                self._planned.setdefault(token, step.number)
+        exchange = self.answers.get(step.number)
+        if exchange is not None:
+            before = dict(self._known)
+            renewed(step.exchange, exchange, self._known)
+            for token, value in before.items():
+                self._known[token] = value  # an id stands for what first gave it
+
+
+def _came(wanted: str, exchange: Exchange) -> bool:
+    answer = exchange.answer
+    if wanted == RUNNING:
+        return exchange.ok and isinstance(answer, dict) and answer.get("status") == RUNNING
+    return exchange.status == 404 if wanted == GONE else exchange.status not in _NOT_ROUTED
+
+
+def _stranger(exchange: Exchange) -> bool:
+    return any(label.startswith("identity:") for label in exchange.labels)
+
+
+def _relative(url: str) -> str:
+    parts = urlsplit(url)
+    place = parts.path.find("/v1/api")
+    path = parts.path[place:] if place > 0 else parts.path
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _renamed(request: Request, before: str, after: str) -> Request:
+    if not before:
+        return request
+    return replace(
+        request,
+        url=request.url.replace(before, after),
+        body=request.body.replace(before.encode(), after.encode()),
+        headers=Headers([(name, value.replace(before, after)) for name, value in request.headers.fields]),
+    )
