@@ -19,6 +19,7 @@ COMMANDS = (
     "record",
     "redact",
     "leaks",
+    "compare",
     "drift",
     "clean",
     "report",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +16,7 @@ from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
 from conformance.run.run import Runner
-from conformance.run.settings import Settings, checked
+from conformance.run.settings import BUDGETS, Settings, checked
 
 
 @click.command()
@@ -24,6 +27,15 @@ from conformance.run.settings import Settings, checked
     "--suite", "suites", multiple=True, default=("lifecycle",), metavar="NAME",
     help="The suite to run; repeatable. [default: lifecycle]",
 )  # fmt: skip
+@click.option("--everything", is_flag=True, help="Run every suite.")
+@click.option(
+    "--whole", is_flag=True,
+    help="Ask every suite's requests twice, and keep both answers: the old side of `compare`, for later.",
+)  # fmt: skip
+@click.option(
+    "--budget", type=click.Choice(BUDGETS), default="quick", show_default=True, help="How much is drawn of every suite."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="What the drawn requests are drawn from.")
 @click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option("--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds.")
@@ -32,12 +44,16 @@ from conformance.run.settings import Settings, checked
 )
 @transport_options
 @safety_options
-def record(output: str, largest: int, **options: Any) -> int:
+def record(output: str, largest: int, everything: bool, whole: bool, **options: Any) -> int:
     """Run the lifecycle against a target and keep the exchanges, redacted.
 
     Exits 0 once they are written, whatever the verdict, which is printed; 3 where nothing could be recorded.
     """
+    if everything or whole:
+        options["suites"] = ()
     settings = Settings(record=output, record_largest=largest, **options)
+    if whole:
+        return _whole(checked(settings), Path(output))
     runner = Runner(checked(settings))
     with drawn(runner) as progress:
         try:
@@ -49,4 +65,21 @@ def record(output: str, largest: int, **options: Any) -> int:
     if not runner.recorded:
         raise NoVerdictError(f"Nothing was recorded: {result['reason']}")
     click.echo(f"Kept {runner.recorded} exchanges, redacted, in {output}.")
+    return 0
+
+
+def _whole(settings: Settings, output: Path) -> int:
+    """Play the plan of the seed twice at the target, as one side of a comparison, and keep both passes."""
+    from conformance.compare.kept import drawn, write
+    from conformance.compare.opening import opened
+
+    plan = drawn(settings.profile, settings.budget, settings.seed)
+    with opened("old", settings.target, replace(settings, record=""), os.environ) as side:
+        side.require_answer()
+        passes = [side.play(plan) for _ in range(2)]
+    kept = write(output, plan, passes, settings.profile)
+    click.echo(f"Kept {kept} exchanges, redacted, in {output}: the plan of seed {settings.seed}, asked twice.")
+    left = next((one.left for one in passes if one.left), "")
+    if left:
+        raise NoVerdictError(left)
     return 0

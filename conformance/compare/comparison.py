@@ -76,6 +76,7 @@ def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed
     Raises NoVerdictError where nothing was answered by both.
     """
     before, after = _played(plan, old, new, passes)
+    _require_two(before, after)
     judge = Judge(plan, before, after)
     differences = judge.differences()
     if not judge.shared:
@@ -96,7 +97,7 @@ def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed
 def _played(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int) -> tuple[list[Pass], list[Pass]]:
     sides = [side for side in (old, new) if isinstance(side, Side)]
     with ThreadPoolExecutor(len(sides)) as pool:
-        playing = [pool.submit(lambda side=side: [side.play(plan) for _ in range(passes)]) for side in sides]
+        playing = [pool.submit(_turns, side, plan, passes) for side in sides]
         try:
             played = [future.result() for future in playing]
         except BaseException:
@@ -104,6 +105,22 @@ def _played(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int) -> t
                 side.stop()
             raise
     return (played[0], played[1]) if isinstance(old, Side) else (list(old), played[0])
+
+
+def _turns(side: Side, plan: Plan, passes: int) -> list[Pass]:
+    return [side.play(plan) for _ in range(passes)]
+
+
+def _require_two(before: Sequence[Pass], after: Sequence[Pass]) -> None:
+    """Raises NoVerdictError where the new side shows what was made at the old one: they are one instance."""
+    names = [f"conformance-{one.run}-".encode() for one in before if one.run]
+    for one in after:
+        for exchange in one.answers.values():
+            body = exchange.response.body if exchange.response and exchange.operation == "workspaces.list" else b""
+            if any(name in body for name in names):
+                raise NoVerdictError(
+                    "Both addresses lead to one instance: the new side lists a workspace that was made at the old one."
+                )
 
 
 def _reasons(before: Sequence[Pass], after: Sequence[Pass]) -> dict[str, int]:

@@ -77,6 +77,10 @@ def rendered(recording: Recording, slug: str) -> tuple[dict[str, Any], dict[str,
         raw["session"] = recording.session
     if recording.order is not None:
         raw["order"] = recording.order
+    if recording.intent:
+        raw["intent"] = recording.intent
+    if recording.labels:
+        raw["labels"] = list(recording.labels)
     for name, moment in (("started", exchange.started), ("ended", exchange.ended)):
         if moment is not None:
             raw[name] = text_of(moment)

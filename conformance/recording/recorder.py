@@ -82,4 +82,6 @@ class Recorder:
             release=self._release,
             session=self._session,
             order=number,
+            intent=exchange.intent,
+            labels=tuple(sorted(exchange.labels)),
         )

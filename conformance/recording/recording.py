@@ -21,7 +21,8 @@ class Recording:
     """An exchange with what it shows (`about`), where it was taken from (`source`) and of which `release`.
 
     `name` is how messages call it (its path). Recordings of one `session` share a ledger, in order of `order`, else
-    of start, else of file. `status_source` is how the status is known where it was not recorded.
+    of start, else of file. `status_source` is how the status is known where it was not recorded. `intent` and `labels` are what
+    the suite that sent the request meant by it; they are for a comparison, which sends it again.
     """
 
     exchange: Exchange
@@ -32,6 +33,8 @@ class Recording:
     session: str = ""
     order: int | None = None
     status_source: str = ""
+    intent: str = ""
+    labels: tuple[str, ...] = ()
 
 
 def is_recording(raw: object) -> bool:
@@ -89,6 +92,8 @@ def parse(raw: Mapping[str, Any], document: Document, name: str = "", folder: Pa
         session=str(raw.get("session") or ""),
         order=order if isinstance(order, int) else None,
         status_source=str(answered.get("status_source") or ""),
+        intent=str(raw.get("intent") or ""),
+        labels=tuple(map(str, raw.get("labels") or ())),
     )
 
 
