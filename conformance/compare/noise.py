@@ -44,6 +44,9 @@ _CLOCK_SLACK_SECONDS = 1800.0
 _TIME_UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 _NEAR_SECONDS = 10 * 86400.0
 _FEW_VALUES, _MANY_SAMPLES = 8, 30
+_ENOUGH_PAIRS = 12
+"""Rows that follow each other in one order before it is taken for a rule: by chance that is 1 in 4096."""
+
 _OUTLIER, _SHIFT = 1000.0, 30.0
 """One number this many times beyond the learned range is told; or all of them, where their median is so far off."""
 
@@ -113,7 +116,7 @@ def _written_moment(text: str) -> tuple[str, float] | None:
     try:
         if match:
             moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-            zone = "Z" if match["zone"] == "Z" else "offset" if match["zone"] else "no zone"
+            zone = match["zone"] or "no zone"
             form = f"date and time with '{match['sep']}', {'a fraction, ' if match['fraction'] else ''}{zone}"
             return form, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
         if text.endswith("GMT"):
@@ -290,6 +293,7 @@ class Learned:
         self.varying: set[tuple[str, str]] = set(varying)
         """(operation, general place) of what varies by itself."""
         self._unordered = _unordered(operations, passes)
+        self._orders = _orders(operations, passes)
         self.passes = [
             {step: reordered(answer, self._unordered.get(operations[step], ())) for step, answer in answers.items()}
             for answers in passes
@@ -338,6 +342,7 @@ class Learned:
         olds = [answers[step] for answers in self.passes if step in answers]
         if not olds:
             return
+        yield from self._out_of_order(step, answer)
         answer = reordered(answer, self._unordered.get(self.operations[step], ()))
         if answer.status is None:
             if all(old.status is not None for old in olds):
@@ -358,6 +363,14 @@ class Learned:
 
     def _seen(self, step: int, answer: Answer) -> bool:
         return (self.group(step, answer), "") in self.present
+
+    def _out_of_order(self, step: int, answer: Answer) -> Iterator[Deviation]:
+        for place, rows in _listings(answer):
+            for field_, direction in self._orders.get((self.operations[step], general(place)), ()):
+                if any(_rises(one, other, field_, direction) is False for one, other in pairwise(rows)):
+                    order = f"sorted by {field_.strip('.') or 'its ids'}, {'rising' if direction == 1 else 'falling'}"
+                    yield self._deviation(step, answer, place, "order", order, "in another order")
+                    break
 
     def _held_exactly(self, step: int, old: Answer, new: Answer) -> Iterator[Deviation]:
         operation, moved = self.operations[step], _permuted(old, new)
@@ -506,11 +519,59 @@ def _permuted(old: Answer, new: Answer) -> list[str]:
 
 
 def _unordered(operations: Mapping[int, str], passes: Sequence[Mapping[int, Answer]]) -> dict[str, tuple[str, ...]]:
-    """Lists whose order varies by itself, by operation."""
+    """Lists whose order means nothing, by operation: it varies by itself, or follows nothing that the rows hold."""
     found: dict[str, dict[str, None]] = {}
     for one in passes[:1]:
         for other in passes[1:]:
             for step in one.keys() & other.keys():
                 for place in _permuted(one[step], other[step]):
                     found.setdefault(operations[step], {})[general(place)] = None
+    for answers in passes:
+        for step, answer in answers.items():
+            for place, _ in _listings(answer):
+                found.setdefault(operations[step], {})[general(place)] = None
     return {operation: tuple(places) for operation, places in found.items()}
+
+
+def _listings(answer: Answer) -> Iterator[tuple[str, list[dict[str, Leaf]]]]:
+    """Lists of things that are told apart by their ids, of two rows and more."""
+    for place, leaf in answer.leaves.items():
+        first = answer.leaves.get(f"{place}[0].id", answer.leaves.get(f"{place}[0]"))
+        if leaf == LIST and isinstance(first, Id) and f"{place}[1]" in answer.leaves:
+            yield place, rows_of(answer.leaves, place)
+
+
+def _orders(
+    operations: Mapping[int, str], passes: Sequence[Mapping[int, Answer]]
+) -> dict[tuple[str, str], dict[tuple[str, int], None]]:
+    """By what listings are sorted: (operation, place) → (field of the row, 1 rising or -1 falling)."""
+    pairs: dict[tuple[str, str], list[tuple[Mapping[str, Leaf], Mapping[str, Leaf]]]] = {}
+    for answers in passes:
+        for step, answer in answers.items():
+            for place, rows in _listings(answer):
+                pairs.setdefault((operations[step], general(place)), []).extend(pairwise(rows))
+    found: dict[tuple[str, str], dict[tuple[str, int], None]] = {}
+    for key, seen in pairs.items():
+        for field_ in seen[0][0]:
+            for direction in (1, -1):
+                kept = [_rises(one, other, field_, direction) for one, other in seen]
+                if None not in kept and all(kept) and len(kept) >= _ENOUGH_PAIRS:
+                    found.setdefault(key, {})[field_, direction] = None
+    return found
+
+
+def _rises(one: Mapping[str, Leaf], other: Mapping[str, Leaf], field_: str, direction: int) -> bool | None:
+    """Whether a field rises (1) or falls (-1) from one row to the next; None where that cannot be said."""
+    ours, theirs = _magnitude(one.get(field_)), _magnitude(other.get(field_))
+    if isinstance(ours, float) and isinstance(theirs, float) and ours != theirs:
+        return (ours < theirs) is (direction == 1)
+    if isinstance(ours, str) and isinstance(theirs, str) and ours != theirs:
+        return (ours < theirs) is (direction == 1)
+    return None
+
+
+def _magnitude(leaf: Leaf) -> float | str | None:
+    value = leaf.raw if isinstance(leaf, Id) else leaf
+    if isinstance(value, bool) or value in (OBJECT, LIST):
+        return None
+    return float(value) if isinstance(value, int | float) else value if isinstance(value, str) else None

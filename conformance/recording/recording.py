@@ -21,8 +21,8 @@ class Recording:
     """An exchange with what it shows (`about`), where it was taken from (`source`) and of which `release`.
 
     `name` is how messages call it (its path). Recordings of one `session` share a ledger, in order of `order`, else
-    of start, else of file. `status_source` is how the status is known where it was not recorded. `intent` and `labels` are what
-    the suite that sent the request meant by it; they are for a comparison, which sends it again.
+    of start, else of file. `status_source` is how the status is known where it was not recorded. `intent` and `labels`
+    are what the suite that sent the request meant by it; they are for a comparison, which sends it again.
     """
 
     exchange: Exchange
