@@ -21,7 +21,7 @@ from conformance.errors import NoVerdictError, UsageError
 from conformance.run.custody import terminations_interrupt
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait
 from conformance.spec.requirements import load
-from conformance.targets.live import base_url
+from conformance.targets.address import base_url
 
 _PASSES = {"quick": 2, "standard": 3, "thorough": 6}
 """How often each side is asked the plan. By six passes each operation is answered some 500 times and more, so that a

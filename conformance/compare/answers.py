@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pyarrow as pa
 
@@ -111,7 +111,9 @@ def _key(value: Any) -> str:
 @cache
 def _kinds(operation: str | None) -> Kinds:
     row = row_of(operation)
-    kinds = {_place(at.place): at.kind for at in (*row.gives, *row.shows) if at.kind not in _COMMON}
+    # An address may be given again to another pod: it varies, and is no id.
+    placed = [at for at in (*row.gives, *row.shows) if at.kind not in _COMMON and at.field != "ip"]
+    kinds = {_place(at.place): at.kind for at in placed}
     if operation == INFER:  # an Arrow answer has the same columns as a JSON record has fields
         kinds |= {place.replace("$[]", "$.rows[]", 1): kind for place, kind in kinds.items()}
     return kinds
@@ -208,9 +210,7 @@ class Reader:
             known = match and self._issued.has(Kind.DEPLOYMENT, match["id"])
             issued = f"{match['name']}-<{self._issued.known[Kind.DEPLOYMENT, match['id']]}>" if known and match else ""
             segments.append(issued or segment)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        shown = "TARGET" if origin == self._issued.origin else origin
-        return self._text(shown + "/".join(segments) + (f"?{parts.query}" if parts.query else ""))
+        return self._text(urlunsplit((parts.scheme, parts.netloc, "/".join(segments), parts.query, "")))
 
     def _text(self, text: str) -> str:
         """A text without what differs by design: the run's id in names, and the instance's own address."""

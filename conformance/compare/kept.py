@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from conformance.compare.plan import Plan, plan_of
 from conformance.compare.side import Pass
@@ -67,7 +66,7 @@ def write(place: Path, plan: Plan, passes: Sequence[Pass], profile: str) -> int:
             session=f"{SESSION} {turn}",
             order=step.number,
             intent=step.exchange.intent,
-            labels=tuple(sorted(step.exchange.labels)),
+            labels=step.exchange.labels,
         )
         for turn, one in enumerate(passes, 1)
         for step in plan.steps
@@ -107,16 +106,14 @@ def _turns(turns: Sequence[Sequence[Recording]]) -> tuple[Plan, list[Pass]]:
 
 
 def _pass(plan: Plan, answers: Mapping[int, Exchange]) -> Pass:
-    some = next(iter(answers.values()))
-    parts = urlsplit(some.request.url)
-    run = plan_of(list(answers.values())).run
-    return Pass(run, f"{parts.scheme}://{parts.netloc}", answers)
+    url = next(iter(answers.values())).request.url
+    return Pass(plan_of(list(answers.values())).run, url.partition("/v1/api")[0], answers)
 
 
 def _meant(recording: Recording) -> Exchange:
     """The recording's exchange with what its sender meant by it."""
     exchange = recording.exchange
-    return replace(exchange, intent=recording.intent, labels=exchange.labels | frozenset(recording.labels))
+    return replace(exchange, intent=recording.intent, labels=exchange.labels | recording.labels)
 
 
 def digest(path: Path) -> str:

@@ -10,14 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from conformance.model import Exchange
+from conformance.model import Exchange, Mark
 
 RUNNING, GONE = "Running", "gone"
 """What the status of a deployment is awaited to become."""
 
 _STATUS, _INFER = "status.get-deployment", "pipelines.infer"
-_MOMENTARY = frozenset({"before-running"})
-_LEFT_OUT = frozenset({"cleaning", "documentation"})
+_MOMENTARY = frozenset({Mark.BEFORE_RUNNING})
+_LEFT_OUT = frozenset({Mark.CLEANING, Mark.DOCUMENTATION})
 _MOST_TOGETHER = 32
 _RUN = re.compile(rb"conformance-([0-9a-f]{8})-")
 
@@ -56,7 +56,7 @@ def plan_of(exchanges: Sequence[Exchange]) -> Plan:
     steps: list[Step] = []
     group, members, undeployed = 0, 0, False
     for exchange, after in zip(exchanges, [*exchanges[1:], None], strict=True):
-        together = "together" in exchange.labels
+        together = Mark.TOGETHER in exchange.labels
         if exchange.labels & _LEFT_OUT or (not together and after is not None and _polls(exchange, after)):
             continue
         if together:
@@ -87,7 +87,7 @@ def _polls(exchange: Exchange, after: Exchange) -> bool:
 
 
 def _awaited(exchange: Exchange, *, undeployed: bool) -> str:
-    if exchange.operation != _STATUS or exchange.intent == "invalid" or "never-was" in exchange.labels:
+    if exchange.operation != _STATUS or exchange.intent == "invalid" or Mark.NEVER_WAS in exchange.labels:
         return ""
     if exchange.status == 404:
         return GONE if undeployed else ""

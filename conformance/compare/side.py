@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from conformance.compare.plan import GONE, RUNNING, Plan, Step
 from conformance.errors import CredentialsRefusedError, SuiteError, TargetUnreachableError
-from conformance.model import Exchange, Headers, Request
+from conformance.model import Aim, Exchange, Headers, Purpose, Request
 from conformance.run.custody import Custody
 from conformance.run.settings import Settings, new_run_id, open_target, require_answer
 from conformance.suites.generation.tokens import gives, renewed, rewritten, uses
@@ -60,7 +60,7 @@ class Side:
         try:
             yield target, custody.settings, left
         finally:
-            left.append(custody.end(target, settings.wait).sentence)
+            left.append(custody.end(target, settings.wait, lambda names: None).sentence)
             target.close()
 
     def require_answer(self) -> None:
@@ -83,10 +83,7 @@ class Side:
         with self._opened() as (target, settings, left):
             player = _Player(target, settings, plan.run, self._stopping)
             player.play(plan.steps if steps is None else steps)
-        parts = urlsplit(target.url)
-        return Pass(
-            settings.run_id, f"{parts.scheme}://{parts.netloc}", player.answers, player.left_out, player.waits, left[0]
-        )
+        return Pass(settings.run_id, target.url.rstrip("/"), player.answers, player.left_out, player.waits, left[0])
 
 
 class _Player:
@@ -140,8 +137,7 @@ class _Player:
                 self.left_out[step.number] = str(error)
 
     def _sent(self, step: Step, request: Request) -> Exchange:
-        stranger = _stranger(step.exchange)
-        return self._target.send(request, authenticated=not stranger)
+        return self._target.send(request, authenticated=_probe(step.exchange) is None)
 
     def _prepared(self, step: Step) -> Request | None:
         """The step's request with this side's names and ids; None, with the reason kept, where it cannot be asked."""
@@ -157,8 +153,8 @@ class _Player:
         request = replace(exchange.request, url=_relative(exchange.request.url), headers=Headers(fields))
         request = rewritten(exchange.operation, request, self._mapped)
         request = _renamed(request, self._plan_run, self._settings.run_id)
-        probe = next((label for label in exchange.labels if label.startswith("identity:")), "")
-        if probe:
+        probe = _probe(exchange)
+        if probe is not None:
             false = falsely(probe, request, self._target.credentials)
             if false is None:
                 self.left_out[step.number] = f"The credentials of the probe {probe} cannot be made on this side."
@@ -207,8 +203,10 @@ def _came(wanted: str, exchange: Exchange) -> bool:
     return exchange.status == 404 if wanted == GONE else exchange.status not in _NOT_ROUTED
 
 
-def _stranger(exchange: Exchange) -> bool:
-    return any(label.startswith("identity:") for label in exchange.labels)
+def _probe(exchange: Exchange) -> Aim | None:
+    """The false credentials that a request tries, None where it has good ones."""
+    aims = (label for label in exchange.labels if isinstance(label, Aim))
+    return next((aim for aim in aims if aim.purpose is Purpose.IDENTITY), None)
 
 
 def _relative(url: str) -> str:

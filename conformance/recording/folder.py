@@ -80,7 +80,7 @@ def rendered(recording: Recording, slug: str) -> tuple[dict[str, Any], dict[str,
     if recording.intent:
         raw["intent"] = recording.intent
     if recording.labels:
-        raw["labels"] = list(recording.labels)
+        raw["labels"] = sorted(recording.labels)
     for name, moment in (("started", exchange.started), ("ended", exchange.ended)):
         if moment is not None:
             raw[name] = text_of(moment)

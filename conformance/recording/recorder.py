@@ -83,5 +83,5 @@ class Recorder:
             session=self._session,
             order=number,
             intent=exchange.intent,
-            labels=tuple(sorted(exchange.labels)),
+            labels=exchange.labels,
         )

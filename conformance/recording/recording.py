@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.errors import UsageError
-from conformance.model import Exchange, Headers, Mark, Request, Response
+from conformance.model import Exchange, Headers, Intent, Label, Mark, Request, Response, label_of
 from conformance.recording import foreign
 from conformance.recording.moments import seconds_of
 from conformance.spec.document import Document
@@ -33,8 +33,8 @@ class Recording:
     session: str = ""
     order: int | None = None
     status_source: str = ""
-    intent: str = ""
-    labels: tuple[str, ...] = ()
+    intent: Intent = ""
+    labels: frozenset[Label] = frozenset()
 
 
 def is_recording(raw: object) -> bool:
@@ -92,9 +92,20 @@ def parse(raw: Mapping[str, Any], document: Document, name: str = "", folder: Pa
         session=str(raw.get("session") or ""),
         order=order if isinstance(order, int) else None,
         status_source=str(answered.get("status_source") or ""),
-        intent=str(raw.get("intent") or ""),
-        labels=tuple(map(str, raw.get("labels") or ())),
+        intent=_intent(raw.get("intent")),
+        labels=_labels(raw.get("labels"), name),
     )
+
+
+def _intent(raw: object) -> Intent:
+    return "valid" if raw == "valid" else "invalid" if raw == "invalid" else ""
+
+
+def _labels(raw: object, name: str) -> frozenset[Label]:
+    try:
+        return frozenset(label_of(str(text)) for text in raw) if isinstance(raw, list) else frozenset()
+    except ValueError as error:
+        raise UsageError(f"{name} has a label that no suite gives: {error}.") from None
 
 
 def _request(raw: Mapping[str, Any], folder: Path | None, name: str) -> Request:
