@@ -7,6 +7,8 @@ from textwrap import dedent
 
 import pytest
 
+from conformance.drift.report.sections import usage_section
+from conformance.drift.sources.collection import narrowed, upgrade
 from conformance.drift.usage import Use, read_usage
 from conformance.errors import UsageError
 from conformance.model import Exchange, Headers, Request, Response
@@ -429,3 +431,97 @@ def test_the_tutorial_uses_every_operation_but_the_workspaces(tmp_path):
     every = {one.id for one in DOCUMENT.operations}
     assert every - set(usage.operations) == {"workspaces.create", "workspaces.list"}
     assert sum(use.location == "operation" for use in usage.uses) == 18
+
+
+WRAPPED = {
+    "a path as an argument": """
+        import requests
+        BASE = input()
+        def post(path, payload):
+            return requests.post(BASE + path, json=payload).json()
+        def main():
+            made = post("/pipelines/undeploy", {"deployment_id": 3})
+        main()
+        """,
+    "a method of a class": """
+        import os, requests
+        class Api:
+            def __init__(self, base):
+                self.base = base
+            def post(self, path, **body):
+                return self._send("POST", path, body)
+            def _send(self, method, path, body):
+                return requests.request(method, f"{self.base}/{path}", json=body).json()
+        api = Api(os.environ["URL"] + "/v1/api")
+        api.post("pipelines/undeploy", deployment_id=3)
+        """,
+    "a lambda": """
+        import os, requests
+        post = lambda url, body: requests.post(url, json=body)
+
+        base = os.environ.get("API", "https://h.example/v1/api")
+
+
+
+        post(f"{base}/pipelines/undeploy", {"deployment_id": 3})
+        """,
+    "functools.partial": """
+        import requests
+        from functools import partial
+        def send(url, data):
+            return requests.post(url, json=data)
+
+
+
+        undeploy = partial(send, "https://h.example/v1/api/pipelines/undeploy")
+        undeploy({"deployment_id": 3})
+        """,
+}
+
+
+@pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED.keys())
+def test_a_url_that_comes_as_an_argument_is_followed(tmp_path, text):
+    found = uses(tmp_path, text)
+    assert calls(found) == ["pipelines.undeploy"]
+    assert locations(found, "pipelines.undeploy")[1] == "request.body.deployment_id"
+    line = next(i for i, one in enumerate(dedent(text).splitlines(), 1) if "undeploy" in one)
+    (field,) = at(found, "request.body.deployment_id")
+    assert int(field.rpartition(":")[2]) in (line, line + 1)
+
+
+def test_a_call_is_at_the_line_that_names_the_operation_and_a_field_at_the_line_that_reads_it(tmp_path):
+    found = uses(
+        tmp_path, WRAPPED["a path as an argument"].replace("        main()", "            made['x']\n        main()")
+    )
+    assert at(found, "operation") == ["script.py:7"]
+    assert at(found, "response.body.x") == ["script.py:8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "file"),
+    [
+        ("s.sh", "curl -F file=@models/a.onnx https://h/v1/api/models/upload_and_convert", "a.onnx"),
+        ("s.sh", "curl -F 'file=@a;filename=b.zip;type=x/y' https://h/v1/api/models/upload_and_convert", "b.zip"),
+        ("s.sh", 'curl -F "file=@$MODEL" https://h/v1/api/models/upload_and_convert', ""),
+        ("s.sh", "curl -F file=a.onnx https://h/v1/api/models/upload_and_convert", ""),
+        ("s.py", "requests.post(U, files={'file': open('m/a.onnx', 'rb')})", "a.onnx"),
+        ("s.py", "requests.post(U, files=[('file', open('m/a.onnx', 'rb'))])", "a.onnx"),
+        ("s.py", "requests.post(U, files={'file': ('b.pt', open('m/a.onnx', 'rb'), 'x/y')})", "b.pt"),
+        ("s.py", "import wallaroo\nwallaroo.Client().upload_model('m', 'm/a.onnx', F)", "a.onnx"),
+    ],
+)
+def test_the_name_of_an_uploaded_file_is_what_the_form_says(tmp_path, name, text, file):
+    before = "import requests\nU = 'https://h/v1/api/models/upload_and_convert'\n" if name.endswith(".py") else ""
+    found = uses(tmp_path, before + text, name)
+    assert {use.detail for use in found if use.location == "request.body.file"} == {file}
+
+
+def test_what_the_sdk_sends_itself_is_nothing_for_its_caller_to_change(tmp_path):
+    (tmp_path / "s.py").write_text(
+        "import wallaroo\np = wallaroo.Client().build_pipeline('p')\np.deploy()\nr = p.infer(x)\nr[0]['check_failures']\n"
+    )
+    way = upgrade("2023.4", "2026.1")
+    narrow = narrowed(way.comparison, read_usage([tmp_path / "s.py"], DOCUMENT, nothing), way.unless)
+    told = {one["location"]: one["becomes"] for one in usage_section(narrow, way.becomes).value["calls"]}
+    assert "the SDK does this itself" in told["request.body.models[].version"]
+    assert "anomaly" in told["response.200.body[].check_failures"]

@@ -10,6 +10,7 @@ from conformance.drift.openapi.comparison import Change
 from conformance.drift.openapi.document import Slip
 from conformance.drift.sources.collection import Narrowed
 from conformance.drift.sources.table import AGREES, PROSE, UNEXERCISED, Cell, Row, Table
+from conformance.drift.usage.calls import CALL
 from conformance.drift.usage.relevance import Concern
 
 
@@ -86,7 +87,10 @@ def usage_section(narrowed: Narrowed, becomes: Mapping[str, str]) -> Section:
     value = {
         "files": list(usage.files),
         "operations": list(usage.operations),
-        "calls": [_concern(one.change, becomes, [_use(use) for use in one.uses]) for one in narrowed.concerns],
+        "calls": [
+            {**_concern(one.change, becomes, [_use(use) for use in one.uses]), "becomes": _now(one, becomes)}
+            for one in narrowed.concerns
+        ],
         "not_seen_in_these_files": [_concern(change, becomes, []) for change in narrowed.not_seen],
         "notes": list(usage.notes),
     }
@@ -106,22 +110,37 @@ def usage_section(narrowed: Narrowed, becomes: Mapping[str, str]) -> Section:
 
 def _used_row(one: Concern, becomes: Mapping[str, str]) -> tuple[str, ...]:
     where = "\n".join(dict.fromkeys(str(use.place) for use in one.uses))
-    return where, _place(one.change), one.change.message, _today(one.change), becomes.get(one.change.id, "")
+    return where, _place(one.change), one.change.message, _today(one), _now(one, becomes)
 
 
 def _used_lines(one: Concern, becomes: Mapping[str, str]) -> Iterator[str]:
     yield ""
-    yield f"{_place(one.change)}: {_today(one.change)}"
+    yield f"{_place(one.change)}: {_today(one)}"
     for place in dict.fromkeys(str(use.place) for use in one.uses):
         yield f"    {place}"
     yield f"    {one.change.message}"
-    yield f"    → {becomes.get(one.change.id, '')}"
+    yield f"    → {_now(one, becomes)}"
 
 
-def _today(change: Change) -> str:
+_BY_SDK = "Nothing in this file: the SDK does this itself. Install the SDK of the release you go to."
+
+
+def _now(one: Concern, becomes: Mapping[str, str]) -> str:
+    """What the caller has to change: nothing where the vendor's SDK sends or reads it."""
+    if one.of_sdk and one.change.breaking:
+        return _BY_SDK
+    told = becomes.get(one.change.id, "")
+    mixed = one.change.breaking and any(use.by == "sdk" and use.location == CALL for use in one.uses)
+    return f"{told} At calls of the SDK nothing, once the SDK is of the release you go to." if mixed else told
+
+
+def _today(one: Concern) -> str:
     """What becomes of the call as it is; a narrower value breaks only a call that sends one outside of it."""
+    change = one.change
     if not change.breaking:
         return "works on"
+    if one.of_sdk:
+        return "works on with the SDK of the release you go to"
     narrower = change.direction == "request" and change.kind.endswith(("-tightened", "-changed"))
     return "breaks, unless what it sends is still accepted" if narrower else "breaks"
 

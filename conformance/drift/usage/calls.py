@@ -54,6 +54,8 @@ class Answer:
 
     def part(self, key: Any) -> Answer:
         """The value under a key, or an entry of an array for any number."""
+        if not isinstance(key, str) and self.by == "sdk" and self.at.endswith("[]"):
+            return self  # rows, which the SDK hands over as a list or as a frame
         step = f".{key}" if isinstance(key, str) else "[]"
         return replace(self, at=self.at + step)
 
@@ -64,6 +66,18 @@ class Fields(dict[str, Any]):
     def __init__(self, items: Mapping[str, Any] | None = None, places: Mapping[str, Place] | None = None) -> None:
         super().__init__(items or {})
         self.places: dict[str, Place] = dict(places or {})
+
+
+class Opened(str):
+    """A file that was opened; its text is the path."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, which is what a form calls the file; empty where it is not known."""
+        last = self.replace("\\", "/").rsplit("/", 1)[-1]
+        return "" if last == HOLE else last
 
 
 @dataclass
@@ -89,9 +103,15 @@ def operation_of(call: Call, document: Document) -> str | None:
         of_url = call.url.operation.endswith("-url") and call.url.at.endswith(".url")
         infer = next((one.id for one in document.operations if "/infer/" in one.path), None)
         return infer if of_url else None
-    if not isinstance(call.url, str) or _PREFIX not in call.url:
+    if not isinstance(call.url, str):
         return None
-    path = urlsplit(call.url[call.url.index(_PREFIX) :].replace(HOLE, "_")).path.rstrip("/")
+    if _PREFIX in call.url:
+        rest = call.url[call.url.index(_PREFIX) :]
+    elif call.url.startswith(HOLE):  # what stands before the path is not known, the API's prefix with it
+        rest = _PREFIX + call.url.lstrip(HOLE).lstrip("/")
+    else:
+        return None
+    path = urlsplit(rest.replace(HOLE, "_")).path.rstrip("/")
     match = document.match(call.method.upper(), path)
     return match[0].id if match else None
 
@@ -128,12 +148,14 @@ def _fields(operation: str, value: Any, at: str, call: Call, depth: int = _DEPTH
 def _part(operation: str, name: str, part: Any, call: Call) -> Iterator[Use]:
     """A part of a form: its value, or (file name, content, type) as requests and httpx take it."""
     location = f"request.body.{name}"
-    known = isinstance(part, list) and len(part) > 1
-    filename = part[0] if known and isinstance(part[0], str) else ""
+    named = isinstance(part, list) and len(part) > 1
+    content = part[1] if named else part
+    opened = content.name if isinstance(content, Opened) else ""
+    filename = Opened(part[0]).name if named and isinstance(part[0], str) else opened
     places = call.form.places if isinstance(call.form, Fields) else {}
     yield Use(operation, location, places.get(name, call.place), call.by, detail=filename)
-    content = part[1] if known else part
-    content = json_with_holes(content) if isinstance(content, str) else content
+    known = isinstance(content, str) and not isinstance(content, Opened)
+    content = json_with_holes(content) if known else content
     yield from _fields(operation, content, location, call)
 
 

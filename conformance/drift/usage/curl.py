@@ -16,7 +16,8 @@ _OPTIONS = {
     "method": ("-X", "--request"),
     "url": ("--url",),
     "header": ("-H", "--header"),
-    "data": ("-d", "--data", "--data-raw", "--data-ascii", "--data-binary"),
+    "data": ("-d", "--data", "--data-ascii", "--data-binary"),
+    "text": ("--data-raw", "--form-string"),
     "json": ("--json",),
     "form": ("-F", "--form"),
 }
@@ -120,7 +121,9 @@ def _take(request: CurlRequest, kind: str, value: str) -> None:
     elif kind == "form":
         name, _, content = value.partition("=")
         request.form.append((name, content))
-    elif kind in ("data", "json"):
+    elif kind in ("data", "json", "text"):
+        if kind != "text" and value.startswith("@"):
+            value = HOLE  # what a file holds
         request.data = value if request.data is None else f"{request.data}&{value}"
         if kind == "json":
             request.headers.setdefault("Content-Type", "application/json")

@@ -6,15 +6,74 @@ Nothing is run. What depends on input, the network or a library is unknown; bran
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.drift.usage.calls import Answer, Call, Fields, Use, operation_of, sent
 from conformance.drift.usage.cells import Place
-from conformance.drift.usage.values import UNKNOWN, Function, SdkObject, Unknown, added, element
+from conformance.drift.usage.curl import HOLE
 from conformance.spec.document import Document
+
+
+class Unknown:
+    """The value of anything that cannot be told without running the program."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the program itself, whose body is read again for each call with the arguments it gets, after those
+    it was given beforehand (functools.partial)."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    arguments: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class of the program itself; what its first method, `start`, keeps on `self` is known to the others."""
+
+    start: Function | None
+
+
+class Session(str):
+    """A client of an HTTP library; its text is the base URL that relative ones are joined to."""
+
+    __slots__ = ()
+
+
+class SdkObject:
+    """Something the vendor's SDK made."""
+
+
+def element(value: Any) -> Any:
+    """What a loop over the value gives: an entry of an answer's array, the first of a list."""
+    if isinstance(value, Answer):
+        return value.part(0) if value.at else UNKNOWN
+    return value[0] if isinstance(value, list) and value else UNKNOWN
+
+
+def text_of(value: Any) -> str:
+    """A value within a text; HOLE where it is not known."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else HOLE
+
+
+def added(left: Any, right: Any) -> Any:
+    """`left + right`: texts and lists are joined as far as they are known."""
+    if isinstance(left, str) or isinstance(right, str):
+        return text_of(left) + text_of(right)
+    if isinstance(left, list) and isinstance(right, list):
+        return left + right
+    return UNKNOWN
+
 
 _NESTING = 6
 
@@ -34,6 +93,8 @@ class Program:
     imports: dict[str, str] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     shell: dict[int, str] = field(default_factory=dict)
+    calls: list[ast.Call] = field(default_factory=list)
+    """The calls of the program's own functions that are being read, the outermost first."""
     depth: int = 0
     place: Callable[[int], Place] = field(default=lambda line: Place("", line))
 
@@ -53,7 +114,10 @@ class Program:
         if self.depth >= _NESTING:
             return UNKNOWN
         node, outer = function.node, dict(self.names)
+        given = keywords
+        arguments, keywords = [*function.arguments, *arguments], {**function.keywords, **keywords}
         names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
+        more = arguments[len(names) :]
         defaults = dict(
             zip(reversed(names), reversed([self.evaluate(one) for one in node.args.defaults]), strict=False)
         )
@@ -62,8 +126,13 @@ class Program:
             defaults[one.arg] = self.evaluate(default) if default else UNKNOWN
         self.names |= dict.fromkeys(names, UNKNOWN) | defaults | dict(zip(names, arguments, strict=False))
         self.names |= {name: value for name, value in keywords.items() if name in names}
+        if node.args.vararg is not None:
+            self.names[node.args.vararg.arg] = more
+        if node.args.kwarg is not None:
+            places = given.places if isinstance(given, Fields) else {}
+            self.names[node.args.kwarg.arg] = Fields({k: v for k, v in keywords.items() if k not in names}, places)
         self.depth += 1
-        returned = self.execute(node.body)
+        returned = self.evaluate(node.body) if isinstance(node, ast.Lambda) else self.execute(node.body)
         self.depth -= 1
         attributes = {name: value for name, value in self.names.items() if "." in name}
         self.names = outer | attributes
@@ -90,7 +159,9 @@ class Program:
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             self.names[node.name] = Function(node)
         elif isinstance(node, ast.ClassDef):
-            return self.execute(node.body)
+            self.execute(node.body)
+            start = self.names.pop("__init__", None)
+            self.names[node.name] = Class(start if isinstance(start, Function) else None)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             self._import(node)
         elif isinstance(node, ast.Return):
@@ -148,6 +219,10 @@ class Program:
         operation = operation_of(call, self.document)
         if operation is None:
             return None
+        last = self.document.operation(operation).path.rsplit("/", 1)[-1]
+        site = next((one for one in reversed(self.calls) if last in ast.unparse(one)), None)
+        if site is not None:  # the request is in a function, and this call of it names the operation
+            call.place = self.place(site.lineno)
         self.uses.extend(sent(call, operation))
         return Answer(operation, by=call.by)
 

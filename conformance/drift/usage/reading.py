@@ -13,9 +13,8 @@ from conformance.api.multipart import decode
 from conformance.drift.usage.calls import Call, Fields, Use, sent
 from conformance.drift.usage.cells import SHELL, Cell, Place, cells_of, files_of
 from conformance.drift.usage.curl import curl_request, joined
-from conformance.drift.usage.expressions import evaluation
+from conformance.drift.usage.evaluation import evaluation, send_curl
 from conformance.drift.usage.programs import Program
-from conformance.drift.usage.senders import send_curl
 from conformance.model import Exchange
 from conformance.spec.document import Document
 

@@ -32,6 +32,11 @@ class Concern:
     change: Change
     uses: tuple[Use, ...]
 
+    @property
+    def of_sdk(self) -> bool:
+        """Whether the vendor's SDK alone sends or reads what changed: its caller has nothing to change in a file."""
+        return all(use.by == "sdk" and use.location == CALL for use in self.uses)
+
 
 def concerns(changes: Iterable[Change], usage: Usage, unless: Mapping[str, str] | None = None) -> tuple[Concern, ...]:
     """The changes that touch something in the files, each with its uses; `unless` maps a change's id to a pattern of
@@ -60,8 +65,10 @@ def _touched(change: Change, uses: list[Use]) -> list[Use]:
         return _content(location, uses, calls)
     if location.startswith(("request.body", "response.body")):
         if location == "response.body" or (location == "response.body[]" and change.breaking):
-            return calls
-        return _values(location, uses) + sdk
+            return [*(_values(location, uses) if change.breaking else ()), *calls]
+        found = _values(location, uses)
+        told = {use.place for use in found}
+        return found + [use for use in sdk if use.place not in told]
     if location.startswith("request."):
         return [use for use in uses if use.location == location] + sdk
     status = [use for use in uses if use.location == "response.status"]
