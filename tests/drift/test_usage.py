@@ -518,7 +518,8 @@ def test_the_name_of_an_uploaded_file_is_what_the_form_says(tmp_path, name, text
 
 def test_what_the_sdk_sends_itself_is_nothing_for_its_caller_to_change(tmp_path):
     (tmp_path / "s.py").write_text(
-        "import wallaroo\np = wallaroo.Client().build_pipeline('p')\np.deploy()\nr = p.infer(x)\nr[0]['check_failures']\n"
+        "import wallaroo\np = wallaroo.Client().build_pipeline('p')\n"
+        "p.deploy()\nr = p.infer(x)\nr[0]['check_failures']\n"
     )
     way = upgrade("2023.4", "2026.1")
     narrow = narrowed(way.comparison, read_usage([tmp_path / "s.py"], DOCUMENT, nothing), way.unless)
