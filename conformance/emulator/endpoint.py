@@ -14,16 +14,21 @@ from urllib.parse import unquote
 from starlette.types import Receive, Scope, Send
 
 from conformance.emulator.state import AUTHENTICATE, RESPOND, State, Step
-from conformance.emulator.wire import Answer, Call, RefusalError, base_of, forwarded_base, header_mapping
+from conformance.emulator.wire import (
+    ABORT,
+    Answer,
+    Call,
+    ClientGoneError,
+    RefusalError,
+    base_of,
+    forwarded_base,
+    header_mapping,
+)
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 64 * 1024
 _SEND_SECONDS = 60.0
 _CLOSE = {"connection": "close"}
-
-
-class ClientGoneError(Exception):
-    """The client closed the connection before its body was read; nobody is there to be answered."""
 
 
 class Endpoint:
@@ -75,6 +80,7 @@ class Endpoint:
             base=public or forwarded or base_of(scope, headers),
             forwarded_from="" if public else forwarded,
             parameters=_parameters(scope, path),
+            abort=scope.get("extensions", {}).get(ABORT, lambda: None),
             read=_Body(receive, headers, self._state.settings.limits.body_seconds).read,
         )
 

@@ -16,6 +16,14 @@ ARROW_STREAM = "application/vnd.apache.arrow.stream"
 _HOST = re.compile(r"[A-Za-z0-9.\-_]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
+ABORT = "conformance.abort"
+"""The name of the server's extension that drops a connection."""
+
+
+class ClientGoneError(Exception):
+    """The connection is closed; nobody is there to be answered."""
+
+
 async def _no_body(limit: int) -> bytes:
     return b""
 
@@ -27,7 +35,7 @@ class Call:
     `path` is percent-encoded as sent; `headers` have lower-case names; `base` is scheme and host as the client wrote
     them, `forwarded_from` the same as an ingress on this machine told it, empty where none did; `parameters` are the
     decoded path parameters; `user` is the token's subject once authenticated; `body` is empty until `read`, given the
-    most bytes to take, has been awaited.
+    most bytes to take, has been awaited; `abort` drops the connection.
     """
 
     operation: str
@@ -41,6 +49,7 @@ class Call:
     body: bytes = b""
     user: str = ""
     read: Callable[[int], Awaitable[bytes]] = field(default=_no_body, repr=False, compare=False)
+    abort: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
     @property
     def media_type(self) -> str:

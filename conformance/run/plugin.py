@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conformance.run.run import Runner
 
 _PACKAGE = "conformance.suites."
-pytest_plugins = ("conformance.recording.plugin",)
+pytest_plugins = ("conformance.recording.plugin", "conformance.targets.plugin")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
