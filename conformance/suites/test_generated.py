@@ -1,4 +1,4 @@
-"""Requests that nobody wrote: drawn from the description, in long lifecycles, and asked in more than one way."""
+"""Requests drawn from the description, in long lifecycles, and the same question asked in more than one way."""
 
 from __future__ import annotations
 

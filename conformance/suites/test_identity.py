@@ -1,4 +1,4 @@
-"""Who may not call: every operation, called without credentials or with false ones, refuses; and who may."""
+"""Callers without credentials, or with false ones, are refused at every operation; those with good ones are served."""
 
 from __future__ import annotations
 

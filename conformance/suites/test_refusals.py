@@ -1,4 +1,4 @@
-"""What cannot be is refused, cleanly: nothing changes by it, and the target goes on answering."""
+"""What cannot be done is refused, changes nothing, and leaves the target answering: fields, types, ids."""
 
 from __future__ import annotations
 
