@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import multiprocessing
 import os
 import threading
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from conformance.cli.run import judged
+from conformance.cli.run import by_pytest
 from conformance.emulator.app import create_app
 from conformance.emulator.engine import ForkServer
 from conformance.emulator.faults import FAULTS, Fault, middleware_of
@@ -26,7 +27,8 @@ from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import PROFILES, Limits
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.model import Exchange
-from conformance.run.run import Runner
+from conformance.run.run import Gate, run
+from conformance.run.runner import Runner
 from conformance.run.scope import suite_of
 from conformance.run.settings import Settings
 from conformance.spec.document import Document
@@ -117,12 +119,8 @@ def seen_with(
             shrink=False,
         )
         runner = Runner(settings)
-        try:
-            runner.prepare()
-            with redirect_stdout(StringIO()):
-                result = judged(runner, _ARGUMENTS)
-        finally:
-            runner.close()
+        with redirect_stdout(StringIO()):
+            result = run(runner, by_pytest(_ARGUMENTS), Gate(), datetime.datetime.now(datetime.UTC).date())
     broken = frozenset(row["id"] for row in result["requirements"] if row["outcome"] == "broken")
     rows = load(profile).by_id
     gating = frozenset(one for one in broken if rows[one].gates)
@@ -137,12 +135,12 @@ def deployed_on_live() -> tuple[int, str]:
     with _bench().instance(()) as url, redirect_stdout(StringIO()):
         runner = Runner(Settings(url, suites=suites, wait=30.0, seed=1, shrink=False))
         names: set[str] = set()
-        try:
-            runner.prepare()
+
+        def items(runner: Runner) -> None:
             runner.session.keep_with(lambda exchange: names.update(_deployments(exchange)))
-            result = judged(runner, _ARGUMENTS)
-        finally:
-            runner.close()
+            by_pytest(_ARGUMENTS)(runner)
+
+        result = run(runner, items, Gate(), datetime.datetime.now(datetime.UTC).date())
     return len(names), str(result["verdict"])
 
 

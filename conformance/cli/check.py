@@ -13,8 +13,9 @@ import click
 from conformance.checks import Rules
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import read
+from conformance.reporting.facts import Facts
 from conformance.reporting.files import parse_reports, write_reports
-from conformance.reporting.result import RunFacts, result_of
+from conformance.reporting.result import Circumstances, result_of
 from conformance.reporting.terminal import show
 from conformance.run.verdict import conclude
 
@@ -45,7 +46,7 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict:
     rules = Rules.of(profile)
     strange: list[str] = []
     tally = judge_traffic(read(traffic, rules.document, strange.append), rules)
-    facts = _facts(tally, profile, began, strict=strict)
+    run = _circumstances(tally, profile, began, strict=strict)
     verdict = conclude(
         rules.catalogue.rows,
         tally.broken.values(),
@@ -58,7 +59,7 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict:
         incident=tally.incident,
         complete=False,
     )
-    result = result_of(verdict, facts)
+    result = result_of(verdict, run, Facts(reached=tally.reached))
     write_reports(result, files)
     show(result, sys.stdout)
     for sentence in strange[:_SHOWN]:
@@ -76,19 +77,14 @@ def _passed_over(tally: Tally) -> str:
     return f"{tally.answered} of {tally.exchanges} exchanges judged{rest}."
 
 
-def _facts(tally: Tally, profile: str, began: float, *, strict: bool) -> RunFacts:
-    reached: dict[str, dict[str, int]] = {}
-    for (operation, status), count in sorted(tally.reached.items()):
-        reached.setdefault(operation, {})[str(status)] = count
-    return RunFacts(
+def _circumstances(tally: Tally, profile: str, began: float, *, strict: bool) -> Circumstances:
+    return Circumstances(
         target_kind="recorded",
         target_url="",
         profile=profile,
         scope="the exchanges given",
         strict=strict,
-        reached=reached,
-        requests=0,
-        started=datetime.datetime.fromtimestamp(began, datetime.UTC).isoformat(timespec="seconds"),
+        began=began,
         seconds=time.time() - began,
         extra={"exchanges": tally.exchanges, "passed_over": tally.passed_over},
     )

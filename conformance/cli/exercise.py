@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conformance.cli.run import drawn, judged
+from conformance.cli.run import by_pytest, progress_of
 from conformance.drift.sources.collection import served_by
 from conformance.drift.sources.served import Served
 from conformance.model import Exchange
 from conformance.recording.traffic import read
-from conformance.run.run import Runner
+from conformance.run.runner import Runner
 from conformance.run.settings import Settings, checked, open_target
 from conformance.spec.document import Document
 
@@ -33,8 +33,7 @@ def exercised(settings: Settings, place: str, *, send: bool) -> Exercised:
     """
     with tempfile.TemporaryDirectory(prefix="conformance-drift-") as folder:
         kept = Path(folder) / "run.har"
-        runner = Runner(checked(_recording(settings, kept) if send else settings))
-        try:
+        with Runner(checked(_recording(settings, kept) if send else settings)) as runner:
             runner.prepare()
             target = open_target(runner.settings)
             try:
@@ -43,10 +42,8 @@ def exercised(settings: Settings, place: str, *, send: bool) -> Exercised:
             finally:
                 target.close()
             if send:
-                with drawn(runner) as progress:
-                    judged(runner, (), progress)
-        finally:
-            runner.close()
+                with progress_of(runner) as progress:
+                    by_pytest((), progress)(runner)
         exchanges = exchanges_of([kept], Document.load(settings.profile)) if kept.is_file() else ()
         return Exercised(url, served, tuple(exchanges) if send else None)
 

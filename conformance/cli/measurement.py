@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import multiprocessing
 import os
 import statistics
@@ -14,13 +15,15 @@ from functools import partial
 from io import StringIO
 from pathlib import Path
 
-from conformance.cli.run import judged
+from conformance.cli.run import by_pytest
 from conformance.emulator.app import create_app
 from conformance.emulator.faults import Fault, find, middleware_of
 from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import Settings as EmulatorSettings
 from conformance.errors import SuiteError
-from conformance.run.run import Runner
+from conformance.run.run import Gate
+from conformance.run.run import run as whole_run
+from conformance.run.runner import Runner
 from conformance.run.settings import BUDGETS, Settings
 from conformance.spec.document import Document
 from conformance.targets.proxy import proxied, spoiling, spoilings
@@ -139,12 +142,9 @@ def seen_with(fault: Subject, budget: str, seed: int) -> Seen:
 def _seen(settings: Settings) -> Seen:
     runner = Runner(settings)
     try:
-        runner.prepare()
-        result = judged(runner, ["-q"])
+        result = whole_run(runner, by_pytest(["-q"]), Gate(), datetime.datetime.now(datetime.UTC).date())
     except SuiteError:
         return Seen(frozenset(), 3, None)
-    finally:
-        runner.close()
     outcomes = {row["id"]: row["outcome"] for row in result["requirements"]}
     broken = frozenset(name for name, outcome in outcomes.items() if outcome == "broken")
     exercised = sum(outcome != "untested" for outcome in outcomes.values())

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from conformance.cli.run import drawn, judged
+from conformance.cli.run import run_suites
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
-from conformance.run.run import Runner
+from conformance.run.runner import Runner
 from conformance.run.settings import BUDGETS, Settings, checked
 
 
@@ -55,12 +55,7 @@ def record(output: str, largest: int, everything: bool, whole: bool, **options: 
     if whole:
         return _whole(checked(settings), Path(output))
     runner = Runner(checked(settings))
-    with drawn(runner) as progress:
-        try:
-            runner.prepare()
-            result = judged(runner, (), progress)
-        finally:
-            runner.close()
+    result = run_suites(runner)
     console_for(sys.stdout).print(closing_line(result), soft_wrap=True)
     if not runner.recorded:
         raise NoVerdictError(f"Nothing was recorded: {result['reason']}")

@@ -32,7 +32,9 @@ from conformance.reporting.terminal import show
 from conformance.run.baseline import read_result, require_comparable
 from conformance.run.options import RUNNER
 from conformance.run.plugin import suite_name
-from conformance.run.run import Gate, Runner
+from conformance.run.run import Gate, Items
+from conformance.run.run import run as whole_run
+from conformance.run.runner import Runner
 from conformance.run.scope import suites_needed
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait, model_file
 from conformance.run.waivers import read_waivers
@@ -107,15 +109,11 @@ def run(
     if listing:
         return _listed(runner, pytest_arguments)
     Model.read(model_file(checked(settings)))
-    runner.gate = _gate(runner, waivers_file, baseline_file, fail_on)
+    today = datetime.datetime.now(datetime.UTC).date()
+    gate = _gate(settings.profile, waivers_file, baseline_file, fail_on, today)
     files = parse_reports(reports)
     runner.settings = replace(runner.settings, witness=bool({"json", "html"} & set(files)))
-    with drawn(runner, pytest_arguments) as progress:
-        try:
-            runner.prepare(meanwhile=_read_ahead)
-            result = judged(runner, pytest_arguments, progress)
-        finally:
-            runner.close()
+    result = run_suites(runner, gate, today, pytest_arguments)
     show(result, sys.stdout, verbose=verbose)
     write_reports(result, files)
     append_step_summary(result)
@@ -147,20 +145,28 @@ def _read_ahead() -> None:
     gc.set_threshold(_ALLOCATIONS)
 
 
-def _gate(runner: Runner, waivers_file: str, baseline_file: str, fail_on: str) -> Gate:
+def run_suites(
+    runner: Runner, gate: Gate | None = None, today: datetime.date | None = None, pytest_arguments: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Run the suites by pytest in this process, with progress on stderr: the result."""
+    gate, today = gate or Gate(), today or datetime.datetime.now(datetime.UTC).date()
+    with progress_of(runner, pytest_arguments) as progress:
+        return whole_run(runner, by_pytest(pytest_arguments, progress, gate), gate, today, _read_ahead)
+
+
+def _gate(profile: str, waivers_file: str, baseline_file: str, fail_on: str, today: datetime.date) -> Gate:
     if fail_on == "new" and not baseline_file:
         raise UsageError("--fail-on new needs --baseline RESULT.json: an earlier result says what is not new.")
     earlier = read_result(Path(baseline_file)) if baseline_file else None
     if earlier is not None:
-        require_comparable(earlier, runner.settings.profile)
-    today = datetime.datetime.now(datetime.UTC).date()
+        require_comparable(earlier, profile)
     rows = {row.id: row for profile in profiles() for row in load(profile).rows}
     waivers = read_waivers(Path(waivers_file), rows.values(), today) if waivers_file else ()
     return Gate(waivers, earlier, only_new=fail_on == "new")
 
 
 @contextmanager
-def drawn(runner: Runner, pytest_arguments: Sequence[str] = ()) -> Iterator[Progress | None]:
+def progress_of(runner: Runner, pytest_arguments: Sequence[str] = ()) -> Iterator[Progress | None]:
     """The run's progress on stderr while it goes on; None where pytest's own output is shown."""
     if pytest_arguments:
         yield None
@@ -175,27 +181,33 @@ def drawn(runner: Runner, pytest_arguments: Sequence[str] = ()) -> Iterator[Prog
         progress.close()
 
 
-def judged(runner: Runner, pytest_arguments: Sequence[str] = (), progress: Progress | None = None) -> dict[str, Any]:
-    """Run pytest in this process; the result that its plugin concluded."""
-    runner.told_by_caller = True
-    code, output = _pytest(runner, pytest_arguments, progress)
-    if runner.result is None:
-        said = output.strip().splitlines()[-3:]
+def by_pytest(
+    pytest_arguments: Sequence[str] = (), progress: Progress | None = None, gate: Gate | None = None
+) -> Items:
+    """Runs the items by pytest in this process. Raises UsageError or NoVerdictError where none has run."""
+
+    def items(runner: Runner) -> None:
+        runner.concluded_by_caller = True
+        code, output = _pytest(runner, pytest_arguments, progress, gate or Gate())
+        if runner.has_run:
+            return
+        said = " ".join(output.strip().splitlines()[-3:])
         if code == pytest.ExitCode.USAGE_ERROR:
-            raise UsageError(" ".join(said) or "pytest refused its arguments.")
-        raise NoVerdictError(f"pytest ended with code {code} before an item had run: {' '.join(said)}")
-    return runner.result
+            raise UsageError(said or "pytest refused its arguments.")
+        raise NoVerdictError(f"pytest ended with code {code} before an item had run: {said}")
+
+    return items
 
 
 def _listed(runner: Runner, pytest_arguments: Sequence[str]) -> int:
-    code, output = _pytest(runner, ["--collect-only", "-q", *pytest_arguments], None)
+    code, output = _pytest(runner, ["--collect-only", "-q", *pytest_arguments], None, Gate())
     click.echo(output, nl=False)
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise UsageError("pytest refused its arguments; see above.")
     return 0
 
 
-def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress | None) -> tuple[int, str]:
+def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress | None, gate: Gate) -> tuple[int, str]:
     """pytest's exit code, and what it printed where it was not shown.
 
     The caller's own pytest configuration, PYTEST_ADDOPTS and conftest files take no part.
@@ -213,9 +225,9 @@ def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress 
     hidden = StringIO()
     try:
         if progress is None and "--collect-only" not in pytest_arguments:
-            return int(pytest.main(arguments, plugins=[_Given(runner, progress)])), ""
+            return int(pytest.main(arguments, plugins=[_Given(runner, progress, gate)])), ""
         with redirect_stdout(hidden):
-            code = int(pytest.main(arguments, plugins=[_Given(runner, progress)]))
+            code = int(pytest.main(arguments, plugins=[_Given(runner, progress, gate)]))
         return code, hidden.getvalue()
     finally:
         os.environ.update(kept)
@@ -224,8 +236,8 @@ def _pytest(runner: Runner, pytest_arguments: Sequence[str], progress: Progress 
 class _Given:
     """Hands our runner to the plugin before it would make one from options, and tells the progress of each item."""
 
-    def __init__(self, runner: Runner, progress: Progress | None) -> None:
-        self._runner, self._progress = runner, progress
+    def __init__(self, runner: Runner, progress: Progress | None, gate: Gate) -> None:
+        self._runner, self._progress, self._gate = runner, progress, gate
         self._done: dict[str, set[str]] = {}
         self._seen: dict[str, dict[str, str]] = {}
 
@@ -244,8 +256,9 @@ class _Given:
             return
         name = suite_name(report.nodeid)
         seen = self._seen.setdefault(name, {})
-        for finding in (getattr(report, "conformance", {}).get("seen") or {}).get("broken", ()):
-            weight = self._runner.weight(finding["requirement"], finding["operation"])
+        rules, strict = self._runner.rules, self._runner.settings.strict
+        for finding in getattr(report, "conformance", {}).get("broken", ()):
+            weight = self._gate.weight(rules, finding["requirement"], finding["operation"], strict=strict)
             if seen.get(finding["requirement"]) != "broken":
                 seen[finding["requirement"]] = weight
         if report.when == "teardown":
@@ -256,4 +269,4 @@ class _Given:
             self._progress.update(name, len(done), max(self._total(name), len(done)), found)
 
     def _total(self, suite: str) -> int:
-        return int(self._runner.tally.suites.get(suite, {}).get("items", 0))
+        return int(self._runner.facts.suite(suite)["items"])

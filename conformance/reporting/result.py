@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, Wa
 from conformance.reporting import sequences
 from conformance.reporting.curl import curl_of, trusting
 from conformance.reporting.digests import digests_of
+from conformance.reporting.facts import Facts
 from conformance.reporting.python import python_of
 from conformance.reporting.timeline import condensed
 
@@ -26,15 +28,12 @@ _SEQUENCE = 40
 
 
 @dataclass(frozen=True)
-class RunFacts:
-    """What a run was, beside its verdict.
+class Circumstances:
+    """What a run was, beside what it saw and its verdict.
 
     `target_kind` is live, emulated or recorded. `scope` is a phrase for people, "everything" when nothing narrowed it.
-    `reached` counts answers by operation and status (`{"pipelines.deploy": {"200": 4}}`), `requests` all requests sent.
-    `started` is ISO 8601 in UTC and `seconds` the wall time. `suites` are `{"name", "items", "failed", "seconds"}`,
-    `timeline` the events of reporting.timeline.event_of, `drift` and `baseline` the output of a comparison.
-    `witnesses` holds by requirement id an exchange in which it was seen to hold; `extra` adds keys to the result.
-    `trust` names the PEM files that the run was given: authorities, a certificate of its own, and its key.
+    `began` is epoch seconds and `seconds` the wall time. `drift` is the output of a comparison; `extra` adds keys to
+    the result. `trust` names the PEM files that the run was given: authorities, a certificate of its own, and its key.
     """
 
     target_kind: str
@@ -43,52 +42,48 @@ class RunFacts:
     scope: str = "everything"
     seed: int | None = None
     strict: bool = False
-    reached: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    requests: int = 0
-    started: str = ""
-    seconds: float = 0.0
     budget: str = ""
-    suites: Sequence[Mapping[str, Any]] = ()
-    timeline: Sequence[Mapping[str, Any]] = ()
+    began: float = 0.0
+    seconds: float = 0.0
     drift: Mapping[str, Any] | None = None
-    baseline: Mapping[str, Any] | None = None
-    witnesses: Mapping[str, Exchange] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     trust: tuple[str, str, str] = ("", "", "")
 
 
-def result_of(verdict: Verdict, facts: RunFacts) -> dict[str, Any]:
+def result_of(verdict: Verdict, run: Circumstances, facts: Facts) -> dict[str, Any]:
     """The result (specs/result.schema.json): JSON-able, redacted, without absolute paths of this machine."""
-    with trusting(*facts.trust):
+    with trusting(*run.trust):
         requirements = [_requirement(judgement, facts.witnesses) for judgement in verdict.judgements]
     result = {
         "version": _version(),
         "verdict": verdict.word,
         "exit_code": verdict.exit_code,
         "reason": said(verdict.reason),
-        "target": {"kind": facts.target_kind, "url": _address(facts.target_url)},
-        "profile": facts.profile,
-        "scope": said(facts.scope),
-        "seed": facts.seed,
-        "strict": facts.strict,
-        "budget": facts.budget,
-        "started": facts.started,
-        "seconds": round(facts.seconds, 3),
+        "target": {"kind": run.target_kind, "url": _address(run.target_url)},
+        "profile": run.profile,
+        "scope": said(run.scope),
+        "seed": run.seed,
+        "strict": run.strict,
+        "budget": run.budget,
+        "started": datetime.datetime.fromtimestamp(run.began, datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(run.seconds, 3),
         "counts": counts_of(requirements),
         "requirements": requirements,
         "waivers": [_waiver(use) for use in verdict.waivers],
-        "reached": {operation: dict(sorted(statuses.items())) for operation, statuses in facts.reached.items()},
+        "reached": facts.statuses(),
         "requests": facts.requests,
-        "digests": dict(digests_of(facts.profile)),
-        "suites": [dict(suite) for suite in facts.suites],
-        "timeline": _plain(condensed(facts.timeline)),
-        **{key: _plain(value) for key, value in facts.extra.items()},
+        "digests": dict(digests_of(run.profile)),
+        "suites": [dict(suite) for suite in facts.suites.values()],
+        "timeline": _plain(condensed(_since(run.began, facts.events))),
+        **{key: _plain(value) for key, value in run.extra.items()},
     }
-    if facts.drift is not None:
-        result["drift"] = _plain(facts.drift)
-    if facts.baseline is not None:
-        result["baseline"] = _plain(facts.baseline)
+    if run.drift is not None:
+        result["drift"] = _plain(run.drift)
     return result
+
+
+def _since(began: float, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**event, "at": round(max(0.0, event["at"] - began), 3)} for event in events if "at" in event]
 
 
 def _version() -> str:

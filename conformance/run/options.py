@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.run.run import Runner
+    from conformance.run.runner import Runner
     from conformance.run.settings import Settings
 
 RUNNER = pytest.StashKey["Runner"]()
@@ -45,7 +45,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 def runner_of(config: pytest.Config) -> Runner:
     """The run's runner, made from the options (or from the controlling process's word) on first use."""
     if RUNNER not in config.stash:
-        from conformance.run.run import Runner
+        from conformance.run.runner import Runner
         from conformance.run.settings import Settings
 
         handed = getattr(config, "workerinput", {}).get("conformance")

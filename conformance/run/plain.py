@@ -1,14 +1,48 @@
-"""Findings as plain data and back: what a worker process can hand to the one that concludes."""
+"""Facts as plain data and back: what a worker process can hand to the one that concludes."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from conformance.model import Exchange, Finding, Headers, Request, Response, label_of
+from conformance.reporting.facts import Facts
 
 _LARGEST_BODY = 1024 * 1024
 """Bytes of a body that travel; what is larger is evidence nobody reads, and its report says so by a length."""
+
+
+def of_facts(facts: Facts) -> dict[str, Any]:
+    """Facts as texts, numbers, lists and mappings."""
+    told = {one.name: getattr(facts, one.name) for one in fields(facts)}
+    counts = {name: [[*_key(key), count] for key, count in value.items()] for name, value in told.items()
+              if isinstance(value, Counter)}  # fmt: skip
+    kept = {
+        "broken": [of_finding(finding) for finding in facts.broken],
+        "witnesses": {name: of_exchange(exchange) for name, exchange in facts.witnesses.items()},
+        "troubles": [list(one) for one in facts.troubles],
+    }
+    return told | counts | kept
+
+
+def to_facts(plain: Mapping[str, Any]) -> Facts:
+    """The facts that `of_facts` wrote down."""
+    facts = Facts()
+    for one in fields(facts):
+        value = plain[one.name]
+        if isinstance(getattr(facts, one.name), Counter):
+            value = Counter({key[0] if len(key) == 1 else tuple(key): count for *key, count in value})
+        setattr(facts, one.name, value)
+    facts.broken = [to_finding(finding) for finding in plain["broken"]]
+    facts.witnesses = {name: to_exchange(exchange) for name, exchange in plain["witnesses"].items()}
+    facts.troubles = [(kind, what, count, example) for kind, what, count, example in plain["troubles"]]
+    return facts
+
+
+def _key(key: str | tuple[Any, ...]) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
 
 
 def of_finding(finding: Finding) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import pytest
 from conformance.run.options import OPTIONS, RUNNER, runner_of
 
 if TYPE_CHECKING:
-    from conformance.run.run import Runner
+    from conformance.reporting.facts import Facts
+    from conformance.run.runner import Runner
 
 _PACKAGE = "conformance.suites."
 pytest_plugins = ("conformance.recording.plugin", "conformance.targets.plugin")
@@ -64,8 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
     _leave_out(runner, ours)
     for item in ours:
-        suite = runner.tally.suites.setdefault(suite_name(item), {"name": suite_name(item), "items": 0, "failed": 0})
-        suite["items"] += item in items
+        runner.facts.suite(suite_name(item))["items"] += item in items
 
 
 def _leave_out(runner: Runner, items: list[pytest.Item]) -> None:
@@ -112,22 +112,26 @@ def pytest_runtest_makereport(
     if not is_ours(item) or RUNNER not in item.config.stash:
         return report
     from conformance.reporting.allure import label
+    from conformance.reporting.facts import Facts
+    from conformance.run.plain import of_facts
 
     runner = item.config.stash[RUNNER]
     seen = runner.seen_since()
-    extra: dict[str, Any] = {"seen": seen, "incident": ""}
+    incident = ""
     if call.excinfo is not None and report.outcome == "failed" and _only_reading(runner, call.excinfo.value):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, f"Skipped: {call.excinfo.value}")
     elif call.excinfo is not None and report.outcome == "failed":
-        report.longrepr, extra["incident"] = _said(item, call.excinfo.value)
+        report.longrepr, incident = _said(item, call.excinfo.value)
     if seen:
-        label([*(requirement for requirement, _, _ in seen["held"]), *(row["requirement"] for row in seen["broken"])])
+        label([*(requirement for requirement, _ in seen.held), *(finding.requirement for finding in seen.broken)])
     sentences = _gating(runner, seen)
     if sentences:
         report.outcome = "failed"
-        report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if extra["incident"] else [])])
-    report.conformance = extra  # type: ignore[attr-defined]
+        report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if incident else [])])
+    seen = seen or Facts()
+    seen.incidents += [incident] if incident else []
+    report.conformance = of_facts(seen)  # type: ignore[attr-defined]
     return report
 
 
@@ -162,14 +166,14 @@ def _safe(error: BaseException) -> str:
     return redact_text(str(error))[:500]
 
 
-def _gating(runner: Runner, seen: dict[str, Any] | None) -> list[str]:
+def _gating(runner: Runner, seen: Facts | None) -> list[str]:
     rows = runner.rules.catalogue.by_id
     sentences = {}
-    for finding in (seen or {}).get("broken", ()):
-        row = rows[finding["requirement"]]
+    for finding in seen.broken if seen else ():
+        row = rows[finding.requirement]
         if row.gates or runner.settings.strict:
             sentences[row.id] = (
-                f"{row.id}: {row.text} ({row.source})\n  expected {finding['expected']}\n  actual   {finding['actual']}"
+                f"{row.id}: {row.text} ({row.source})\n  expected {finding.expected}\n  actual   {finding.actual}"
             )
     return list(sentences.values())
 
@@ -200,30 +204,27 @@ class _Aggregator:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._used = False
+        self._result: dict[str, Any] | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         extra = getattr(report, "conformance", None)
         if extra is None:
             return
-        self._used = True
-        tally = runner_of(self._config).tally
-        if extra["seen"]:
-            tally.absorb(extra["seen"])
-        if extra["incident"]:
-            tally.incidents.append(extra["incident"])
-        suite = tally.suites.setdefault(
-            suite_name(report.nodeid), {"name": suite_name(report.nodeid), "items": 0, "failed": 0}
-        )
+        from conformance.run.plain import to_facts
+
+        runner = runner_of(self._config)
+        runner.has_run = True
+        runner.facts.add(to_facts(extra))
+        suite = runner.facts.suite(suite_name(report.nodeid))
         suite["failed"] += report.failed
         if report.skipped and isinstance(report.longrepr, tuple | list):
-            tally.left_out[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
+            runner.facts.left_out[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
         suite["seconds"] = round(suite.get("seconds", 0.0) + report.duration, 3)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and "conformance" in report.nodeid:
-            self._used = True
-            runner_of(self._config).tally.incidents.append(f"The suite {report.nodeid} cannot be collected.")
+            runner_of(self._config).has_run = True
+            runner_of(self._config).facts.incidents.append(f"The suite {report.nodeid} cannot be collected.")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -253,39 +254,37 @@ class _Aggregator:
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         if error:
-            self._used = True
-            runner_of(self._config).tally.incidents.append(f"The worker {node.gateway.id} died before it was done.")
+            runner_of(self._config).has_run = True
+            runner_of(self._config).facts.incidents.append(f"The worker {node.gateway.id} died before it was done.")
 
     def pytest_internalerror(self, excrepr: object) -> None:
-        runner_of(self._config).tally.incidents.append("pytest itself failed during the run.")
+        runner_of(self._config).facts.incidents.append("pytest itself failed during the run.")
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if excinfo.type is not KeyboardInterrupt:
             return  # pytest tells of a run that stopped itself in the same way
-        runner_of(self._config).tally.incidents.append("The run was interrupted.")
+        runner_of(self._config).facts.incidents.append("The run was interrupted.")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if RUNNER not in self._config.stash or self._config.option.collectonly:
             return
         runner = runner_of(self._config)
+        if runner.concluded_by_caller:
+            return
+        from conformance.reporting.files import parse_reports, write_reports
+        from conformance.run.run import Gate, concluded
+
         runner.close()
-        if self._used and runner.settings.target:
-            runner.conclude(datetime.datetime.now(datetime.UTC).date())
-            self._write(runner)
-
-    def _write(self, runner: Runner) -> None:
-        if self._config.option.conformance_report and runner.result:
-            from conformance.reporting.files import parse_reports, write_reports
-
-            write_reports(runner.result, parse_reports(self._config.option.conformance_report))
+        if runner.has_run and runner.settings.target:
+            self._result = concluded(runner, Gate(), datetime.datetime.now(datetime.UTC).date())
+            write_reports(self._result, parse_reports(self._config.option.conformance_report))
 
     def pytest_terminal_summary(self) -> None:
-        runner = self._config.stash.get(RUNNER, None)
-        if runner is not None and runner.result is not None and not runner.told_by_caller:
+        if self._result is not None:
             from conformance.reporting.terminal import show
 
-            show(runner.result, sys.stdout)
+            show(self._result, sys.stdout)
 
 
 @pytest.hookimpl(trylast=True)

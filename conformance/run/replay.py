@@ -87,7 +87,7 @@ class Replay:
 
     def broken(self, requirement: str) -> list[str]:
         """How a requirement was seen broken so far, one sentence each; empty where it was not."""
-        found = [finding for finding in self._session.broken if finding.requirement == requirement]
+        found = [finding for finding in self._session.facts.broken if finding.requirement == requirement]
         return [f"expected {finding.expected}; actual {finding.actual}" for finding in found]
 
     def _awaited(self, request: Request, until: str) -> Exchange:

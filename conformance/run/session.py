@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from conformance.api.gateway import is_gateways
@@ -18,6 +18,7 @@ from conformance.errors import RequestsSpentError, TargetUnreachableError
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding, Headers, Intent, Label, Mark, Request
 from conformance.redaction import redact_text
+from conformance.reporting.facts import Facts
 from conformance.reporting.timeline import event_of
 from conformance.run.patience import Patience
 from conformance.run.reach import Reach
@@ -51,27 +52,6 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True)
-class Sightings:
-    """What a stretch of a run saw: broken findings whole, held ones counted by (requirement, operation).
-
-    `observed` says of requirements that hold in more than one way which way was seen; `witnesses` gives, where a report
-    shows them, the first exchange in which a requirement was seen to hold; `notes` are sentences on the run itself,
-    `troubles` what stood between us and the API (`Target.troubles`), `broke` counts all that broke, kept or not.
-    """
-
-    broken: tuple[Finding, ...] = ()
-    held: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    reached: Mapping[tuple[str, int], int] = field(default_factory=dict)
-    events: tuple[dict[str, object], ...] = ()
-    marks: Mapping[str, int] = field(default_factory=dict)
-    observed: Mapping[str, str] = field(default_factory=dict)
-    witnesses: Mapping[str, Exchange] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    troubles: tuple[tuple[str, str, int, str], ...] = ()
-    broke: Mapping[tuple[str, str], int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Trace:
     """A requirement's first broken finding, and how many exchanges of the session's log came before it."""
 
@@ -100,19 +80,12 @@ class Session:
         self.target, self.rules = target, rules
         self.patience = patience or Patience(_WAIT_SECONDS)
         self.ledger = Ledger()
-        self.broken: list[Finding] = []
-        self.held: Counter[tuple[str, str]] = Counter()
-        self.reached: Counter[tuple[str, int]] = Counter()
-        self.events: list[dict[str, object]] = []
-        self.marks: Counter[str] = Counter()
-        self.broke: Counter[tuple[str, str]] = Counter()
-        self.observed: dict[str, str] = {}
+        self.facts = Facts()
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
         self.witnessing = False
         self._witnessed: set[str] = set()
-        self._new: dict[str, Exchange] = {}
-        self.notes: list[str] = []
+        self._told = 0
         self._shown: Counter[tuple[str, str]] = Counter()
         self._reach = Reach(rules.document, rules.validator)
         self._keep = keep
@@ -195,12 +168,12 @@ class Session:
             if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
                 self.log.append(exchange)
             if not is_gateways(exchange):
-                self.marks.update(self._reach.marks(exchange))
+                self.facts.marks.update(self._reach.marks(exchange))
             event = event_of(exchange)
-            if event is not None and len(self.events) < _MOST_EVENTS:
-                self.events.append(event)
+            if event is not None and len(self.facts.events) < _MOST_EVENTS:
+                self.facts.events.append(event)
             if exchange.operation and exchange.status is not None and not is_gateways(exchange):
-                self.reached[exchange.operation, exchange.status] += 1
+                self.facts.reached[exchange.operation, exchange.status] += 1
         if self._keep:
             self._keep(exchange)
 
@@ -212,36 +185,32 @@ class Session:
     def note(self, sentence: str) -> None:
         """Have the verdict say something of the run that is no finding."""
         with self._lock:
-            self.notes.append(sentence)
+            self.facts.notes.append(sentence)
 
-    def drain(self) -> Sightings:
+    def drain(self) -> Facts:
         """What was seen since the last drain; the ledger stays."""
         with self._lock:
-            drained = Sightings(
-                tuple(self.broken), self.held, self.reached, tuple(self.events), self.marks, self.observed, self._new,
-                tuple(self.notes), tuple(getattr(self.target, "troubles", tuple)()), self.broke,
-            )  # fmt: skip
-            self.observed, self._new, self.notes = {}, {}, []
-            self.broke = Counter()
-            self.broken, self.held, self.reached, self.events, self.marks = [], Counter(), Counter(), [], Counter()
+            drained, self.facts = self.facts, Facts()
+            drained.troubles = list(getattr(self.target, "troubles", list)())
+            drained.requests, self._told = self.target.requests - self._told, self.target.requests
         return drained
 
     def _count(self, finding: Finding) -> None:
         if finding.held:
             if finding.actual:  # a reading: which of several fair ones it was, is worth telling
-                self.observed[finding.requirement] = finding.actual
-            self.held[finding.requirement, finding.operation] += 1
+                self.facts.observed[finding.requirement] = finding.actual
+            self.facts.held[finding.requirement, finding.operation] += 1
             if self.witnessing and finding.evidence and finding.requirement not in self._witnessed:
                 self._witnessed.add(finding.requirement)
-                self._new[finding.requirement] = finding.evidence[-1]
+                self.facts.witnesses[finding.requirement] = finding.evidence[-1]
             return
         finding = replace(finding, actual=redact_text(finding.actual))  # a target may answer with our own token
         key = (finding.requirement, finding.operation)
         self.traces.setdefault(key, Trace(finding, len(self.log)))
         self._shown[key] += 1
-        self.broke[key] += 1
+        self.facts.broke[key] += 1
         if finding.shrunk or self._shown[key] <= _MOST_SHOWN:
-            self.broken.append(finding)
+            self.facts.broken.append(finding)
 
     def answers(self) -> bool:
         """Whether any operation that reads still answers: where one alone does not, it is broken, and no outage."""

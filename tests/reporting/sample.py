@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,8 @@ from conformance.model import (
     Response,
     Waiver,
 )
-from conformance.reporting.result import RunFacts, result_of
+from conformance.reporting.facts import Facts
+from conformance.reporting.result import Circumstances, result_of
 from conformance.run.verdict import conclude
 
 TODAY = datetime.date(2024, 5, 1)
@@ -133,29 +135,26 @@ TIMELINE = (
     {"event": "undeploy", "deployment": f"{HOSTILE}-14", "at": 0.8},
     {"event": "status", "deployment": f"{HOSTILE}-14", "at": 0.95, "status": "404"},
 )
-FACTS = RunFacts(
-    target_kind="emulated",
-    target_url=BASE,
-    seed=7,
-    started="2024-05-01T10:00:00Z",
-    seconds=12.345,
-    reached={"pipelines.create": {"200": 41, "400": 3}, "pipelines.deploy": {"200": 12}, "pipelines.copy": {}},
+BEGAN = datetime.datetime(2024, 5, 1, 10, tzinfo=datetime.UTC).timestamp()
+RUN = Circumstances(target_kind="emulated", target_url=BASE, seed=7, began=BEGAN, seconds=12.345)
+FACTS = Facts(
+    reached=Counter({("pipelines.create", 200): 41, ("pipelines.create", 400): 3, ("pipelines.deploy", 200): 12}),
     requests=56,
-    suites=({"name": "lifecycle", "items": 12, "failed": 2, "seconds": 9.1},),
-    timeline=TIMELINE,
+    suites={"lifecycle": {"name": "lifecycle", "items": 12, "failed": 2, "seconds": 9.1}},
+    events=[event | {"at": BEGAN + float(event["at"])} for event in TIMELINE],
 )
 
 
-def result(**facts: Any) -> dict[str, Any]:
+def result(extra: dict[str, Any] | None = None, **facts: Any) -> dict[str, Any]:
     """A not conformant run with every outcome in it."""
     verdict = conclude(ROWS, findings(), WAIVERS, TODAY, target_kind="emulated")
-    return result_of(verdict, replace(FACTS, **facts))
+    return result_of(verdict, replace(RUN, extra=extra or {}), replace(FACTS, **facts))
 
 
 def conformant() -> dict[str, Any]:
     """A conformant run."""
     held = [Finding(row.id, True, operation=row.operation) for row in ROWS]
-    return result_of(conclude(ROWS, held, (), TODAY), FACTS)
+    return result_of(conclude(ROWS, held, (), TODAY), RUN, FACTS)
 
 
 def many_findings(count: int) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_a_result_of_the_documented_keys_alone_is_rendered() -> None:
 
 
 def test_a_suite_that_was_cut_short_is_shown_with_what_is_known() -> None:
-    assert "cut-short" in Page(html.render(sample.result(suites=({"name": "cut-short"},)))).text
+    assert "cut-short" in Page(html.render(sample.result(suites={"cut-short": {"name": "cut-short"}}))).text
 
 
 def test_the_lifecycle_is_measured_from_deploy_to_running_to_gone() -> None:

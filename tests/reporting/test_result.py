@@ -14,7 +14,8 @@ from conformance import data
 from conformance.model import Finding, Headers, Response
 from conformance.reporting import json as json_report
 from conformance.reporting.digests import digests_of
-from conformance.reporting.result import RunFacts, result_of, said
+from conformance.reporting.facts import Facts
+from conformance.reporting.result import Circumstances, result_of, said
 from conformance.run.verdict import conclude
 from tests.reporting import sample
 
@@ -64,10 +65,11 @@ def test_a_finding_of_several_exchanges_brings_its_scripts() -> None:
 def test_no_token_and_no_folder_of_this_machine_is_in_it() -> None:
     leak = f"read {Path.cwd()}/model.onnx and {tempfile.gettempdir()}/x, Authorization: Bearer {sample.TOKEN}"
     finding = Finding(sample.INTEGER.id, False, leak, leak, (sample.CREATE,), "pipelines.create")
-    facts = RunFacts(
-        "live", f"https://user:{sample.TOKEN}@host/base?token={sample.TOKEN}", scope=leak, timeline=({"x": [leak]},)
+    run = Circumstances(
+        "live", f"https://user:{sample.TOKEN}@host/base?token={sample.TOKEN}", scope=leak, extra={"x": [leak]}
     )
-    text = json.dumps(result_of(conclude(sample.ROWS[:1], [finding], (), sample.TODAY, incident=leak), facts))
+    facts = Facts()
+    text = json.dumps(result_of(conclude(sample.ROWS[:1], [finding], (), sample.TODAY, incident=leak), run, facts))
     assert sample.TOKEN not in text
     assert str(Path.cwd()) not in text
     assert f"{tempfile.gettempdir()}/" not in text

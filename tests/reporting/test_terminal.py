@@ -157,7 +157,7 @@ def test_promises_that_were_left_out_are_said_and_items_are_counted_and_explaine
 def test_what_was_broken_before_is_not_called_conformant_with_nothing_broken() -> None:
     known = baseline.inherited(sample.result())
     verdict = conclude(sample.ROWS, sample.findings(), (), sample.TODAY, inherited=known)
-    text = shown(result_of(verdict, sample.FACTS))
+    text = shown(result_of(verdict, sample.RUN, sample.FACTS))
     assert text.rstrip().splitlines()[-1].startswith("CONFORMANT  2 broken as before, nothing new, ")
     assert "Broken as before: in the baseline too" in text
     assert "0 broken" not in text

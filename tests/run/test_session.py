@@ -53,17 +53,17 @@ def ok(body: object, status: int = 200) -> Response:
 def test_what_is_sent_is_judged_and_folded() -> None:
     run = session(lambda request: ok(CREATED))
     run.send(CREATE, intent="valid")
-    assert run.held["pipelines.create.serves-valid-requests", "pipelines.create"] == 1
+    assert run.facts.held["pipelines.create.serves-valid-requests", "pipelines.create"] == 1
     assert run.ledger.pipelines[1].name == "p"
-    assert run.reached["pipelines.create", 200] == 1
-    assert not run.broken
+    assert run.facts.reached["pipelines.create", 200] == 1
+    assert not run.facts.broken
 
 
 def test_what_is_broken_is_kept_with_its_exchange() -> None:
     run = session(lambda request: ok(CREATED | {"pipeline_pk_id": None}))
     exchange = run.send(CREATE)
-    assert [finding.requirement for finding in run.broken] == ["pipelines.create.returns-the-pipeline-id"]
-    assert run.broken[0].evidence == (exchange,)
+    assert [finding.requirement for finding in run.facts.broken] == ["pipelines.create.returns-the-pipeline-id"]
+    assert run.facts.broken[0].evidence == (exchange,)
 
 
 def test_a_drain_takes_the_sightings_and_leaves_the_ledger() -> None:
@@ -83,7 +83,7 @@ def test_a_target_that_answers_nothing_any_more_is_an_outage(dead: Response | st
 def test_an_operation_that_alone_gives_no_answer_is_broken() -> None:
     run = session(lambda request: "no answer came" if "create" in request.url else ok({"workspaces": []}))
     run.send(CREATE, intent="valid")
-    assert [finding.requirement for finding in run.broken] == ["pipelines.create.serves-valid-requests"]
+    assert [finding.requirement for finding in run.facts.broken] == ["pipelines.create.serves-valid-requests"]
 
 
 def test_a_read_that_alone_gives_no_answer_is_broken_and_no_outage() -> None:
@@ -92,7 +92,7 @@ def test_a_read_that_alone_gives_no_answer_is_broken_and_no_outage() -> None:
         lambda request: "no answer came" if "workspaces" in request.url else ok({"msg": "no", "code": 400}, 400)
     )
     run.send(listing, intent="valid")
-    assert [finding.requirement for finding in run.broken] == ["workspaces.list.serves-valid-requests"]
+    assert [finding.requirement for finding in run.facts.broken] == ["workspaces.list.serves-valid-requests"]
 
 
 def test_labels_hold_inside_their_block_only() -> None:

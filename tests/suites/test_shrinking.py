@@ -72,7 +72,7 @@ def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings,
 
 def shrunk(session: Session, settings: Settings) -> tuple[Exchange, ...]:
     shrink_all(session, settings)
-    return next(finding.evidence for finding in session.broken if finding.shrunk)
+    return next(finding.evidence for finding in session.facts.broken if finding.shrunk)
 
 
 @pytest.mark.parametrize("planted", ["deploy-again-gives-a-new-id"], indirect=True)

@@ -158,6 +158,6 @@ def test_the_lifecycle_runs_on_a_recorded_target_and_is_judged_as_it_was() -> No
     session = Session(recorded(exchanges, rules.document), rules)
     statuses = [session.send(replace(e.request, url=urlsplit(e.request.url).path)).status for e in exchanges]
     assert statuses == [exchange.status for exchange in exchanges]
-    assert session.broken == []
-    held = {requirement for requirement, _ in session.held}
+    assert session.facts.broken == []
+    held = {requirement for requirement, _ in session.facts.held}
     assert {"pipelines.deploy.again-returns-the-same-id", "pipelines.infer.computes-the-model"} <= held

@@ -1,0 +1,205 @@
+"""One process of a run: what it opens, what its items saw, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from conformance.checks import Rules
+from conformance.model import Exchange
+from conformance.recording.recorder import Recorder
+from conformance.reporting.facts import Facts
+from conformance.run.aloud import said_aloud
+from conformance.run.custody import Custody, in_advance, terminations_interrupt
+from conformance.run.patience import Patience
+from conformance.run.session import Session
+from conformance.run.settings import (
+    EMULATED,
+    Settings,
+    checked,
+    emulator_for,
+    new_run_id,
+    open_target,
+    own_hosts,
+    require_answer,
+)
+from conformance.targets.address import is_beneath
+from conformance.targets.target import PROBES, Target
+from conformance.targets.tokens import issuers_key
+
+_SHORT_WAIT = 15.0
+
+
+class Runner:
+    """Opens the target when the first item asks for it; closes what it opened. One per process."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] | None = None) -> None:
+        self.settings = settings if settings.run_id else replace(settings, run_id=new_run_id())
+        self.facts = Facts()
+        self.has_run = False
+        self.concluded_by_caller = False
+        self.command = ""
+        self.say = say or (lambda sentence: print(sentence, file=sys.stderr))
+        self._stack = ExitStack()
+        self._session: Session | None = None
+        self.began = time.time()
+        self._ended = False
+        self.interrupted = False
+        self.impatient = False
+        self._target: Target | None = None
+        self.recorded = 0
+        self.drift: dict[str, Any] | None = None
+        self.note = ""
+
+    @property
+    def rules(self) -> Rules:
+        """The profile's document and catalogue."""
+        return Rules.of(self.settings.profile, own_hosts(self.settings))
+
+    def prepare(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Start the emulated instance where that is the target, and make sure the target answers.
+
+        `meanwhile` is done while the instance starts.
+        """
+        checked(self.settings)
+        if self.settings.kind == EMULATED and not self.settings.emulated_url:
+            self.settings = replace(self.settings, signing_key=str(self._stack.enter_context(issuers_key())))
+        url = self._stack.enter_context(emulator_for(self.settings, meanwhile))
+        self.settings = replace(self.settings, emulated_url=url)
+        target = self._opened(open_target(self.settings))
+        try:
+            require_answer(target)
+            self._token_source(target)
+            self.drift = self._served_drift(target)
+        finally:
+            target.close()
+        self._stack.enter_context(terminations_interrupt())
+        _ = self.custody
+
+    def _served_drift(self, target: Target) -> dict[str, Any] | None:
+        """What the description the instance serves says otherwise than ours, for the report.
+
+        Nothing is asked where a ceiling on requests is set: finding the description may take a score of them.
+        """
+        if self.settings.max_requests is not None:
+            return None
+        from conformance.drift.sources.collection import (  # pytest imports this module in runs that are not ours
+            drift_from_ours,
+            served_source,
+        )
+        from conformance.run.release import served_as_another
+
+        served = served_source(target)
+        found = None if served is None else drift_from_ours(served, self.rules.document)
+        if served is not None and found is not None and found.verdict == "breaking":
+            self.note = served_as_another(self.settings.profile, served.title, served.document)
+            if self.note:
+                self.say(self.note)
+        return None if found is None else found.as_dict()
+
+    @cached_property
+    def custody(self) -> Custody:
+        """What this run makes at its target, from the first request that may make something."""
+        custody = Custody(self.settings)
+        self.settings = custody.settings
+        return custody
+
+    def announcement(self, cost: int) -> str:
+        """What a live run will make, and where, in one line; empty for a worker, and where nothing is at stake."""
+        settings = self.settings
+        return "" if settings.kind == EMULATED or settings.worker else in_advance(settings, cost)
+
+    @property
+    def session(self) -> Session:
+        """This process's session, opened on first use."""
+        if self._session is None:
+            if self.settings.kind == "emulated" and not self.settings.emulated_url:
+                self.prepare()
+            self._stack.enter_context(terminations_interrupt())
+            self._target = target = self._opened(open_target(self.settings, safeguards=self.custody.safeguards))
+            target.ceiling = self._ceiling()
+            self._stack.callback(target.close)
+            keep = self._recorder.keep if self._recorder else None
+            self._session = Session(target, self.rules, keep, Patience(self.settings.wait))
+            self._session.witnessing = self.settings.witness
+        return self._session
+
+    def _opened(self, target: Target) -> Target:
+        """The target, with those that want to hear of each exchange."""
+        hearers: list[Callable[[Exchange], None]] = [self._archive.keep] if self._archive else []
+        hearers += [said_aloud(self.settings.worker)] if self.settings.verbose else []
+        target.heard = lambda exchange: [hear(exchange) for hear in hearers]
+        return target
+
+    def _token_source(self, target: Target) -> None:
+        """Have the verdict say who gave the token, where that is not the target itself."""
+        url = getattr(target.credentials, "url", "")
+        if url and not is_beneath(target.url, url):
+            self.facts.notes.append(f"The token came from {url}.")
+
+    @cached_property
+    def _archive(self) -> Recorder | None:
+        """Keeps all that is sent and received, what was sent again and what gateways answered included."""
+        if not self.settings.har:
+            return None
+        run = f"run {self.settings.run_id}"
+        archive = Recorder(Path(self.settings.har), run, self.settings.profile, run, self.settings.worker)
+        self._stack.callback(archive.write)
+        return archive
+
+    def _ceiling(self) -> int | None:
+        """This process's share of the requests the run may send, once the target was found to answer."""
+        settings = self.settings
+        return None if settings.max_requests is None else (settings.max_requests - len(PROBES)) // settings.workers
+
+    @cached_property
+    def _recorder(self) -> Recorder | None:
+        """Keeps this process's exchanges where the run is asked to; written when the runner is closed."""
+        settings = self.settings
+        if not settings.record:
+            return None
+        recorder = Recorder(
+            Path(settings.record), f"run {settings.run_id}, {settings.kind} instance", settings.profile,
+            session=f"run {settings.run_id}", worker=settings.worker, largest=settings.record_largest,
+        )  # fmt: skip
+        self._stack.callback(self._write_recordings, recorder)
+        return recorder
+
+    def _write_recordings(self, recorder: Recorder) -> None:
+        self.recorded = recorder.write()
+
+    def seen_since(self) -> Facts | None:
+        """What this process's session saw since the last call; None where nothing was sent."""
+        facts = self._session.drain() if self._session is not None else None
+        return facts if facts and (facts.requests or facts.broken or facts.held) else None
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave nothing behind, and end what was opened."""
+        with self._stack:
+            if "custody" in self.__dict__ and not self._ended:
+                self._ended = True
+                left = self.custody.end(self._target, self._last_wait, self._farewell).sentence
+                if left:
+                    self.facts.incidents.append(f"{left} Or later: conformance clean --run {self.settings.run_id}.")
+
+    def _farewell(self, going: Sequence[str]) -> None:
+        """Say what is about to be undeployed."""
+        before = "Interrupted. Undeploying" if self.interrupted else "Undeploying"
+        self.say(f"{before} what this run deployed, within {self._last_wait:.0f} s: {', '.join(going)}.")
+
+    @property
+    def _last_wait(self) -> float:
+        """Seconds for the clean-up: few where the run has waited for the same deployments already, in vain."""
+        return min(self.settings.wait, _SHORT_WAIT) if self.impatient else self.settings.wait
