@@ -145,10 +145,10 @@ FACTS = Facts(
 )
 
 
-def result(extra: dict[str, Any] | None = None, **facts: Any) -> dict[str, Any]:
+def result(extra: dict[str, Any] | None = None, drift: dict[str, Any] | None = None, **facts: Any) -> dict[str, Any]:
     """A not conformant run with every outcome in it."""
     verdict = conclude(ROWS, findings(), WAIVERS, TODAY, target_kind="emulated")
-    return result_of(verdict, replace(RUN, extra=extra or {}), replace(FACTS, **facts))
+    return result_of(verdict, replace(RUN, extra=extra or {}, drift=drift), replace(FACTS, **facts))
 
 
 def conformant() -> dict[str, Any]:

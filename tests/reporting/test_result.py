@@ -102,7 +102,7 @@ def test_an_answer_is_redacted_bounded_and_told_where_it_is_no_text(body: bytes,
     finding = Finding(
         sample.SAME_ID.id, False, "a", "b", (replace(sample.DEPLOY, response=answer),), "pipelines.deploy"
     )
-    text = json.dumps(result_of(conclude(sample.ROWS, [finding], (), sample.TODAY), sample.FACTS))
+    text = json.dumps(result_of(conclude(sample.ROWS, [finding], (), sample.TODAY), sample.RUN, sample.FACTS))
     assert sample.TOKEN not in text
     assert "verysecret" not in text
     assert shown in text
