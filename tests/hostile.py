@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -179,7 +179,7 @@ def hands_out_a_foreign_url(hostile: Hostile) -> Part:
 def hostile_server(  # noqa: C901  two small servers
     instance: str,
     part: Part | Callable[[Hostile], Part],
-    paths: tuple[str, ...] = (),
+    paths: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Hostile]:
     """A server before `instance` that plays `part` where the path holds one of `paths` (all where none is given)."""

@@ -32,24 +32,29 @@ main(sys.argv[1:])
 USER = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
 
 
-@pytest.fixture
-def conformance(tmp_path: Path) -> Run:
-    """Runs `conformance …` in an empty folder; of the environment only what is given, but for the user."""
-    ours = ("CONFORMANCE_", "PYTEST_")
+def conformance_in(folder: Path) -> Run:
+    """Runs `conformance …` in a folder; of the environment only what is given, but for the user."""
+    ours = ("CONFORMANCE_", "PYTEST_", "SSL")
     clean = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(ours) and not name.lower().endswith("_proxy") and not name.startswith("SSL")
+        if not name.startswith(ours) and not name.lower().endswith("_proxy")
     }
-    clean["XDG_STATE_HOME"] = str(tmp_path / "state")
+    clean["XDG_STATE_HOME"] = str(folder / "state")
 
     def run(*arguments: str, timeout: float = 300, **environ: str) -> Outcome:
         return subprocess.run(
             [sys.executable, "-P", "-c", _RESOLVING, *arguments],
-            capture_output=True, text=True, timeout=timeout, cwd=tmp_path, env=clean | USER | environ, check=False,
+            capture_output=True, text=True, timeout=timeout, cwd=folder, env=clean | USER | environ, check=False,
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture
+def conformance(tmp_path: Path) -> Run:
+    """`conformance …` in an empty folder."""
+    return conformance_in(tmp_path)
 
 
 @pytest.fixture
