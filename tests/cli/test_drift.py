@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,64 @@ def test_an_ignored_change_does_not_fail(
 def test_wrong_usage_is_one_sentence_and_exit_2(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(*arguments) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_description_with_slips_is_compared_and_refused_only_where_strict(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, revision = files
+    with Path(base).open("a", encoding="utf-8") as file:
+        file.write("x-more: 1\ntags: no\n")
+    assert _run(base, revision, "--format", "json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["pointer"], one["file"]) for one in told["slips"]] == [("/tags", base)]
+    assert [one["location"] for one in told["changes"]] == ["request.body"]
+    assert _run(base, base) == 0
+    assert "what is not valid was left out" in capsys.readouterr().out
+    assert _run(base, revision, "--strict-documents") == 2
+    said = capsys.readouterr()
+    assert "/tags" in said.err
+    assert not said.out
+
+
+@pytest.fixture
+def web(files: tuple[str, str]) -> Iterator[str]:
+    """A server of the two files, of an instance below `/new`, and of a redirection."""
+    texts = {f"/{Path(name).name}": Path(name).read_text(encoding="utf-8") for name in files}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.removeprefix("/new").replace("/v1/api/openapi.json", "/revision.yaml")
+            self.send_response(302 if path == "/moved" else 200 if path in texts else 404)
+            if path == "/moved":
+                self.send_header("Location", "/base.yaml")
+            self.end_headers()
+            self.wfile.write(texts.get(path, "").encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("pair", [("/base.yaml", "/revision.yaml"), ("/moved", "/new"), ("/moved", "/new/v1/api")])
+def test_urls_of_descriptions_and_of_instances_are_compared(
+    web: str, pair: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(*(f"{web}{one}" for one in pair), "--format", "json") == 1
+    assert [one["location"] for one in json.loads(capsys.readouterr().out)["changes"]] == ["request.body"]
+
+
+def test_a_url_without_a_description_or_without_an_answer_is_no_verdict(
+    web: str, files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(files[0], f"{web}/gone/here") == 3
+    assert "nor at any of" in capsys.readouterr().err
+    assert _run(files[0], "http://127.0.0.1:1/api.json") == 3
+    assert "No answer came from" in capsys.readouterr().err
+    assert _run(files[0], "https://user:secret@h.example/api.json") == 2
+    assert "secret" not in capsys.readouterr().err
