@@ -14,8 +14,8 @@ from conformance.cli.exercise import exchanges_of, exercised
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
 from conformance.drift.openapi.document import Slip
+from conformance.drift.openapi.places import Described
 from conformance.drift.report import FORMS, render
-from conformance.drift.report.places import Described, OfRelease
 from conformance.drift.report.sections import (
     Section,
     becoming_section,
@@ -24,7 +24,15 @@ from conformance.drift.report.sections import (
     table_section,
     usage_section,
 )
-from conformance.drift.sources.collection import comparison_of, narrowed, sdk_source, source_of, table_for, upgrade
+from conformance.drift.sources.collection import (
+    OfRelease,
+    comparison_of,
+    narrowed,
+    sdk_source,
+    source_of,
+    table_for,
+    upgrade,
+)
 from conformance.drift.sources.ignoring import leave_out, read_ignored
 from conformance.drift.sources.prose import contradictions
 from conformance.drift.sources.web import Web, is_url

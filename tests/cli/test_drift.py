@@ -86,6 +86,18 @@ def test_a_description_with_slips_is_compared_and_refused_only_where_strict(
     assert not said.out
 
 
+def test_a_change_where_one_description_is_not_valid_says_so(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, revision = files
+    text = Path(revision).read_text(encoding="utf-8")
+    Path(revision).write_text(text.replace("type: string", "$ref: '#/components/schemas/Gone'"), encoding="utf-8")
+    _run(base, revision, "--format", "json")
+    changes = json.loads(capsys.readouterr().out)["changes"]
+    assert changes
+    assert all(one["message"].endswith("The revision is not valid here.") for one in changes)
+
+
 @pytest.fixture
 def web(files: tuple[str, str]) -> Iterator[str]:
     """A server of the two files, of an instance below `/new`, and of a redirection."""

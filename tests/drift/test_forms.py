@@ -17,9 +17,9 @@ from conformance.drift.openapi.comparison import Comparison
 from conformance.drift.openapi.document import Loaded, read
 from conformance.drift.report import FORMS, render
 from conformance.drift.report.entries import entries, shortened
-from conformance.drift.report.places import OfRelease, uri_of
+from conformance.drift.report.sarif import uri_of
 from conformance.drift.report.sections import Section
-from conformance.drift.sources.collection import upgrade
+from conformance.drift.sources.collection import OfRelease, upgrade
 from conformance.drift.sources.ignoring import Ignored, leave_out
 from conformance.spec.document import Document
 from tests.drift.pairs import description, document_pairs, edited

@@ -70,6 +70,8 @@ class Loaded:
     texts: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     converted: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    """Where in `root` something was left out, by JSON pointer."""
 
     def whereabouts(self, pointer: str) -> tuple[str, int, str]:
         """File, line (0 where it is not known) and pointer in the file of the node at a pointer of `root`, or of the
@@ -165,7 +167,8 @@ def loaded(text: str, uri: str, name: str, remote: Remote | None = None) -> Load
     elif version.startswith("3.2"):
         _lowered(root)
     told = [*((f"\0{where}", said) for where, said in files.slips), *bundle.slips, *_mended(found.root, name)]
-    return replace(found, slips=tuple(_slips(found, told)))
+    left_out = tuple(pointer for pointer, _ in told if not pointer.startswith("\0"))
+    return replace(found, slips=tuple(_slips(found, told)), left_out=left_out)
 
 
 def _slips(found: Loaded, told: Iterable[tuple[str, str]]) -> Iterator[Slip]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from conformance.drift.openapi.comparison import Comparison
 from conformance.drift.openapi.document import Slip
+from conformance.drift.openapi.places import Described
 from conformance.drift.report import html, markdown, sarif, text
-from conformance.drift.report.places import Described
 from conformance.drift.report.sections import Section
 
 FORMS = ("text", "json", "markdown", "html", "sarif")

@@ -7,13 +7,15 @@ holds `.git`, else to the folder at hand. What is of no file is told at the desc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from conformance.drift.openapi.comparison import Change, Comparison
 from conformance.drift.openapi.document import Slip
+from conformance.drift.openapi.places import Described, pointer_of
 from conformance.drift.report.entries import operation, shortened, witness
-from conformance.drift.report.places import Described, OfRelease, pointer_of, uri_of
+from conformance.drift.sources.collection import OfRelease
 from conformance.reporting import sarif_log
 from conformance.reporting.sarif_log import Result, Rule, message
 from conformance.spec.document import BASE_PROFILE, Document
@@ -74,3 +76,15 @@ def _place(change: Change, base: Described | None, revision: Described | None) -
     pointer = change.revision if in_revision else change.base
     file, line, _ = described.whereabouts(pointer_of(change, described.root, pointer))
     return uri_of(file), max(line, 1)
+
+
+def uri_of(file: str) -> str:
+    """The file as code scanning takes it: relative to the repository's root or the folder at hand, never a URL."""
+    if urlsplit(file).scheme in ("http", "https"):
+        return PurePosixPath(unquote(urlsplit(file).path)).name or "openapi.json"
+    path = Path(file)
+    if not path.is_absolute() and not path.exists():
+        return file
+    whole = path.resolve()
+    root = next((parent for parent in whole.parents if (parent / ".git").exists()), Path.cwd())
+    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.name

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 from conformance.drift.compare import compare
 from conformance.drift.openapi.bareness import bare
 from conformance.drift.openapi.behaviour import advice, advice_for, behaviours
+from conformance.drift.openapi.bundling import tokens_of
 from conformance.drift.openapi.comparison import Change, Comparison
 from conformance.drift.openapi.document import Loaded, read
+from conformance.drift.openapi.places import pointer_of
 from conformance.drift.sources.declared import Declared, declared
 from conformance.drift.sources.facts import change_of
 from conformance.drift.sources.sdk import is_sdk, read_sdk
@@ -42,6 +44,24 @@ class Source:
     generated: bool = False
     notes: tuple[str, ...] = ()
     loaded: Loaded | None = None
+
+
+class OfRelease:
+    """Our own description of a release."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.root = dict(document.raw)
+
+    def whereabouts(self, pointer: str) -> tuple[str, int, str]:
+        """The file of the repository; what only an overlay adds is told at the nearest line of the description."""
+        keys = [int(key) if key.isdigit() and len(key) < 3 else key for key in tokens_of(pointer)]
+        while keys:
+            try:
+                return self._document.path, self._document.line_at(*keys), pointer
+            except (KeyError, IndexError, TypeError, UsageError):
+                keys.pop()
+        return self._document.path, 1, pointer
 
 
 class Sender(Protocol):
@@ -96,7 +116,25 @@ def _path_parameters(spec: Document) -> list[Any]:
 def comparison_of(base: Source, revision: Source) -> Comparison:
     """The changes from one source to another, without what a generated client cannot speak of."""
     first, second = _comparable(base, revision)
-    return replace(compare(first, second), sources={"base": base.title, "revision": revision.title})
+    found = compare(first, second)
+    changes = tuple(_beside_slips(one, base.loaded, revision.loaded) for one in found.changes)
+    return replace(found, changes=changes, sources={"base": base.title, "revision": revision.title})
+
+
+def _beside_slips(change: Change, base: Loaded | None, revision: Loaded | None) -> Change:
+    """The change; where one description is not valid at its place, it says so: what is left out there is unknown."""
+    told = []
+    for name, loaded, pointer in (("base", base, change.base), ("revision", revision, change.revision)):
+        if loaded is not None and loaded.left_out and pointer:
+            here = pointer_of(change, loaded.root, pointer)
+            if any(
+                here == one or here.startswith(f"{one}/") or one.rpartition("/")[0] == here for one in loaded.left_out
+            ):
+                told.append(name)
+    if not told:
+        return change
+    where = " and ".join(told)
+    return replace(change, message=f"{change.message} The {where} {'is' if len(told) == 1 else 'are'} not valid here.")
 
 
 def _comparable(base: Source, revision: Source) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,18 +1,15 @@
-"""Where a change stands in the files of the descriptions: the property's own line, not its operation's."""
+"""Where a change stands in a description: the property's own place, not its operation's."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from conformance.drift.openapi.bundling import at, tokens_of
 from conformance.drift.openapi.comparison import Change
 from conformance.drift.schema.references import escape
-from conformance.errors import UsageError
-from conformance.spec.document import Document
 
 _STEP = re.compile(r"\.\*|\[\]|\.(?:[^.\[]|\[(?!\]))+")
 _DEPTH = 12
@@ -27,24 +24,6 @@ class Described(Protocol):
 
     def whereabouts(self, pointer: str) -> tuple[str, int, str]:
         """File, line and pointer in the file of the node at a pointer of `root`."""
-
-
-class OfRelease:
-    """Our own description of a release."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self.root = dict(document.raw)
-
-    def whereabouts(self, pointer: str) -> tuple[str, int, str]:
-        """The file of the repository; what only an overlay adds is told at the nearest line of the description."""
-        keys = [int(key) if key.isdigit() and len(key) < 3 else key for key in tokens_of(pointer)]
-        while keys:
-            try:
-                return self._document.path, self._document.line_at(*keys), pointer
-            except (KeyError, IndexError, TypeError, UsageError):
-                keys.pop()
-        return self._document.path, 1, pointer
 
 
 def pointer_of(change: Change, root: dict[str, Any], pointer: str) -> str:
@@ -141,15 +120,3 @@ def _inside(root: Any, place: str, step: str, depth: int) -> Iterator[str]:
         listed = node.get(word)
         for i in range(len(listed) if isinstance(listed, list) else 0):
             yield from _inside(root, f"{place}/{word}/{i}", step, depth - 1)
-
-
-def uri_of(file: str) -> str:
-    """The file as code scanning takes it: relative to the repository's root or the folder at hand, never a URL."""
-    if urlsplit(file).scheme in ("http", "https"):
-        return PurePosixPath(unquote(urlsplit(file).path)).name or "openapi.json"
-    path = Path(file)
-    if not path.is_absolute() and not path.exists():
-        return file
-    whole = path.resolve()
-    root = next((parent for parent in whole.parents if (parent / ".git").exists()), Path.cwd())
-    return whole.relative_to(root).as_posix() if whole.is_relative_to(root) else whole.name
