@@ -104,3 +104,12 @@ def _whole(parts: dict[str, Any], version: str) -> dict[str, Any]:
     if "servers" in parts:
         whole["servers"] = parts["servers"]
     return copy.deepcopy(whole)
+
+
+def causes() -> Iterator[tuple[str, str, list[str], dict[str, Any], dict[str, Any]]]:
+    """Name, side, all the changes, base and revision of each pair in which several things changed at once."""
+    file = yaml.safe_load((HERE / "reported-pairs.yaml").read_text(encoding="utf-8"))
+    for pair in file["causes"]:
+        for side in ("request", "response"):
+            base, revision = (description(pair[which], side, {}) for which in ("base", "revision"))
+            yield f"{pair['name']} ({side})", side, pair[side], base, revision

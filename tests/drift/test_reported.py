@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from conformance.drift.compare import compare
-from tests.drift.pairs import reported_pairs
+from conformance.drift.schema.confirmation import Validators
+from conformance.drift.schema.references import Description
+from tests.drift.pairs import causes, reported_pairs
 
 PAIRS = list(reported_pairs())
 
@@ -27,3 +29,26 @@ def test_a_reported_pair_has_its_verdict_where_it_changed(
 @pytest.mark.parametrize(("base", "revision"), [pair[3:] for pair in PAIRS], ids=[pair[0] for pair in PAIRS])
 def test_a_reported_description_is_itself(base: dict[str, Any], revision: dict[str, Any]) -> None:
     assert compare(base, base).verdict == compare(revision, revision).verdict == "none"
+
+
+CAUSES = list(causes())
+
+
+@pytest.mark.parametrize(("side", "told", "base", "revision"), [c[1:] for c in CAUSES], ids=[c[0] for c in CAUSES])
+def test_each_of_several_changes_is_told_once_with_a_witness(
+    side: str, told: list[str], base: dict[str, Any], revision: dict[str, Any]
+) -> None:
+    changes = compare(base, revision).changes
+    assert sorted(f"{change.location} {change.kind}" for change in changes) == sorted(told)
+    for change in changes:
+        if change.breaking:
+            assert change.confirmed, change.as_dict()
+            sender, receiver = (base, revision) if side == "request" else (revision, base)
+            assert _admits(sender, side, change.witness)
+            assert not _admits(receiver, side, change.witness)
+
+
+def _admits(whole: dict[str, Any], side: str, value: Any) -> bool | None:
+    operation = whole["paths"]["/do"]["post"]
+    holder = operation["requestBody"] if side == "request" else operation["responses"]["200"]
+    return Validators(side).admits(Description(whole), holder["content"]["application/json"]["schema"], value)

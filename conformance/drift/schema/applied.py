@@ -94,7 +94,8 @@ def exactly_one(space: Space, terms: list[Term]) -> list[Term]:
             other for j, other in enumerate(terms) if i != j and (other == term or not _disjoint(space, term, other))
         ]
         kept = [term]
-        if len(excluded) > MOST_WRITTEN_OUT and all(len(other) == 1 for other in excluded):
+        many = len(excluded) > MOST_WRITTEN_OUT or any(isinstance(atom, Object) for atom in space.expand(term))
+        if excluded and many and all(len(other) == 1 for other in excluded):
             unread = frozenset(-literal for other in excluded for literal in other)
             kept = [] if -1 in unread or unread & {-literal for literal in term} else [_unread(space, term, unread)]
             excluded = []

@@ -51,6 +51,8 @@ class Number:
     rest: Term = ANYTHING
     formats: frozenset[str] = frozenset()
     """Names of the formats that gave bounds (int32); they say nothing more and only name a difference."""
+    stated: Number | None = None
+    """The numbers without what the formats gave; None where there are none."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

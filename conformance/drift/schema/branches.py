@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conformance.drift.schema import membership, properties
+from conformance.drift.schema import conjunction, membership, properties
 from conformance.drift.schema.atoms import Array, Atom, Contains, Number, Object, Single, Term, Text, written
 from conformance.drift.schema.differences import Difference, Inside, by_type, shown, split
 from conformance.drift.schema.values import ABSENT
@@ -113,28 +113,61 @@ def atoms(comparer: Comparer, before: Atom, after: Atom, one_of_many: bool = Fal
 
 
 def _facets(comparer: Comparer, before: Atom, after: Atom) -> Iterator[Difference]:
-    fields = list(FACETS[type(before)])
-    if isinstance(before, Number) and isinstance(after, Number) and before.formats != after.formats:
-        fields = [pair for pair in fields if pair[0] not in ("low", "high", "step")]
-        yield from _facet(comparer, before, after, "format", ("low", "high", "step", "formats"))
+    if isinstance(before, Number) and isinstance(after, Number):
+        yield from _number_facets(comparer, before, after)
+        fields = _VALUES
+    else:
+        fields = FACETS[type(before)]
     for field, facet in fields:
-        if field == "step" and {getattr(before, field), getattr(after, field)} == {0, 1}:
-            facet = "type"
-        yield from _facet(comparer, before, after, facet, (field,))
+        if getattr(before, field) != getattr(after, field):
+            words = "" if facet == "condition" else _from_to(getattr(before, field), getattr(after, field))
+            yield from _facet(comparer, before, after, facet, partial(_with_field, field), words)
 
 
-def _facet(comparer: Comparer, before: Atom, after: Atom, facet: str, fields: tuple[str, ...]) -> Iterator[Difference]:
-    if all(getattr(before, field) == getattr(after, field) for field in fields):
-        return
-    mixed = replace(before, **{field: getattr(after, field) for field in fields})
-    base, revision = comparer.space.of_atom(before), comparer.space.of_atom(mixed)
-    if comparer.same(base, revision):
-        return
-    told = fields[-1]
-    detail = f"from {_shown(getattr(before, told))} to {_shown(getattr(after, told))}"
-    if facet == "type":
-        detail = "from integer to number" if getattr(before, told) else "from number to integer"
-    yield comparer.relation(facet, base, revision, "" if facet == "condition" else detail)
+def _number_facets(comparer: Comparer, before: Number, after: Number) -> Iterator[Difference]:
+    """Bounds as they are stated and the format, each told for itself though both bound the same numbers."""
+    old, new = before.stated or before, after.stated or after
+    for field, facet in FACETS[Number][:3]:
+        was, became = getattr(old, field), getattr(new, field)
+        if was == became:
+            continue
+        words = _from_to(was, became)
+        if field == "step" and {was, became} == {0, 1}:
+            facet, words = "type", "from integer to number" if was else "from number to integer"
+        yield from _facet(comparer, before, after, facet, partial(_with_bound, field), words)
+    if (before.formats, before.tags) != (after.formats, after.tags):
+        names = [one.formats | {(tag[0] if tag[1] else f"not {tag[0]}") for tag in one.tags} for one in (before, after)]
+        yield from _facet(comparer, before, after, "format", _with_format, _from_to(*names))
+
+
+def _with_field(field: str, one: Any, other: Any) -> Atom | None:
+    made: Atom = replace(one, **{field: getattr(other, field)})
+    return made
+
+
+def _with_bound(field: str, one: Number, other: Number) -> Atom | None:
+    stated = replace(one.stated or one, **{field: getattr(other.stated or other, field)}, formats=frozenset())
+    settled = conjunction.settle(replace(stated, tags=one.tags, denied=one.denied, rest=one.rest))
+    return conjunction.of_formats(settled, one.formats) if settled is not None else None
+
+
+def _with_format(one: Number, other: Number) -> Atom | None:
+    return conjunction.of_formats(replace(one.stated or one, formats=frozenset(), tags=other.tags), other.formats)
+
+
+def _facet(
+    comparer: Comparer, before: Atom, after: Atom, facet: str, mix: Callable[[Any, Any], Atom | None], words: str
+) -> Iterator[Difference]:
+    """The change of one facet alone, from what the sender makes: a witness of it shows nothing else."""
+    mixed = mix(before, after) if comparer.is_request else mix(after, before)
+    pair = (before, mixed) if comparer.is_request else (mixed, after)
+    base, revision = (comparer.space.of_atoms(() if one is None else (one,)) for one in pair)
+    if not comparer.same(base, revision):
+        yield comparer.relation(facet, base, revision, words)
+
+
+def _from_to(before: Any, after: Any) -> str:
+    return f"from {_shown(before)} to {_shown(after)}"
 
 
 def _shown(value: Any) -> str:

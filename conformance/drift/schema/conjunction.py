@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from conformance.drift.schema import membership
+from conformance.drift.schema import formats, membership
 from conformance.drift.schema.atoms import Array, Atom, Bound, Number, Object, Single, Text, type_of_atom
 
 if TYPE_CHECKING:
@@ -71,8 +71,25 @@ def meet_numbers(first: Number, second: Number) -> Number | None:
             denied=first.denied | second.denied,
             rest=first.rest | second.rest,
             formats=first.formats | second.formats,
+            stated=_stated(first, second),
         )
     )
+
+
+def _stated(first: Number, second: Number) -> Number | None:
+    if first.stated is None and second.stated is None:
+        return None
+    return meet_numbers(first.stated or first, second.stated or second)
+
+
+def of_formats(atom: Number, names: frozenset[str]) -> Number | None:
+    """The numbers of the atom that are of these formats too, which give bounds; the atom has none itself."""
+    made: Number | None = atom
+    for name in sorted(names):
+        low, high, step = formats.RANGES[name]
+        given = Number((low, False), (high, False), step, formats=frozenset({name}), stated=Number())
+        made = meet_numbers(made, given) if made is not None else None
+    return made
 
 
 def settle(atom: Number) -> Number | None:

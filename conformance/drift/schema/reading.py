@@ -96,10 +96,7 @@ def number_atom(node: Schema, whole: bool) -> Number | None:
         atom = conjunction.meet_numbers(atom, Number(step=exact(node["multipleOf"])))
     name = node.get("format")
     if name in formats.RANGES and atom is not None:
-        lowest, highest, step = formats.RANGES[name]
-        atom = conjunction.meet_numbers(
-            atom, Number((lowest, False), (highest, False), step, formats=frozenset({name}))
-        )
+        atom = conjunction.of_formats(atom, frozenset({str(name)}))
     elif name and name not in formats.HINTS and name not in formats.SAMPLES and atom is not None:
         atom = replace(atom, tags=frozenset({(str(name), True)}))
     return conjunction.settle(atom) if atom is not None else None
