@@ -25,7 +25,7 @@ _ALIKE = 0.5
 """Names in common, of all names of both, from which on two alternatives are taken for one that changed."""
 
 FACETS: dict[type, tuple[tuple[str, str], ...]] = {
-    Number: (("low", "minimum"), ("high", "maximum"), ("step", "multiple-of"), ("tags", "format"), *_VALUES),
+    Number: (("low", "minimum"), ("high", "maximum"), ("step", "multiple-of"), *_VALUES),
     Text: (("low", "min-length"), ("high", "max-length"), ("patterns", "pattern"), ("tags", "format"), *_VALUES),
     Array: (
         ("low", "min-items"),
@@ -115,10 +115,7 @@ def atoms(comparer: Comparer, before: Atom, after: Atom, one_of_many: bool = Fal
 def _facets(comparer: Comparer, before: Atom, after: Atom) -> Iterator[Difference]:
     if isinstance(before, Number) and isinstance(after, Number):
         yield from _number_facets(comparer, before, after)
-        fields = _VALUES
-    else:
-        fields = FACETS[type(before)]
-    for field, facet in fields:
+    for field, facet in FACETS[type(before)][3 if isinstance(before, Number) else 0 :]:
         if getattr(before, field) != getattr(after, field):
             words = "" if facet == "condition" else _from_to(getattr(before, field), getattr(after, field))
             yield from _facet(comparer, before, after, facet, partial(_with_field, field), words)
