@@ -28,7 +28,9 @@ from conformance.targets.target import Safeguards
 )
 @transport_options
 def clean(target: str, run_id: str, journal: str, profile: str, wait: float, **transport: Any) -> int:
-    """Undeploy what interrupted runs left behind: exit 0 when nothing of theirs is left, 3 otherwise.
+    """Undeploy what interrupted runs left behind.
+
+    Exits 0 when nothing of theirs is left, 3 otherwise.
 
     Only what a run's journal shows to be its own is touched. It may be repeated, and used while no run is going on.
     """

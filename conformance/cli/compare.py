@@ -61,7 +61,9 @@ def compare(
     old: str, new: str, profile: str, budget: str, seed: int, ignored: Path | None, fail_on: str,
     reports: tuple[str, ...], wait: float | None, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
-    """Ask two instances the same, and tell every difference that a caller could notice; no requirement is consulted.
+    """Ask two instances the same, and tell every difference.
+
+    Every difference counts that a caller could notice; no requirement is consulted.
 
     OLD may be what `conformance record --whole` kept of it. Exit 0 same, or nothing at --fail-on; 1 differs; 3 nothing
     can be said: the same instance twice, nothing comparable, or the comparison missed a difference planted in it.

@@ -115,7 +115,9 @@ class _Found:
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
 @click.option("--all", "whole", is_flag=True, help="Name every place of every change, however many there are.")
 def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], whole: bool, **options: Any) -> int:
-    """Compare the description REVISION with BASE, or another source with ours: what changed, and whose client breaks.
+    """Compare descriptions: what changed, and whose client breaks.
+
+    REVISION is compared with BASE, or another source with our description.
 
     BASE and REVISION are files or URLs of descriptions (OpenAPI 3.0 to 3.2, Swagger 2.0; YAML or JSON), URLs of
     instances that serve one, or SDKs of the vendor's. Equal meanings are no change, however they are written. --from

@@ -50,7 +50,10 @@ def emulate(
     vary: int | None,
     exit_with_parent: bool,
 ) -> int:
-    """Serve an emulated instance: the API, its token endpoint and its documentation, on one address."""
+    """Serve an emulated instance of the API.
+
+    The API, its token endpoint and its documentation are on one address.
+    """
     from conformance.emulator.app import create_app
     from conformance.emulator.faults import find, middleware_of
     from conformance.emulator.server import Server, listening_socket, url_of

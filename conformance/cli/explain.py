@@ -19,7 +19,10 @@ _WIDTH = 100
 @click.option("--profile", default="2023.4", show_default=True, help="The release it is a requirement of.")
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")
 def explain(requirement_id: str, profile: str, result_file: str) -> int:
-    """Print one requirement in full: where it stands, how it is checked, which fault breaks it, what was seen."""
+    """Print one requirement in full.
+
+    Where it stands, how it is checked, which defect of the emulated instance breaks it, and what the last run saw.
+    """
     from conformance.spec.requirements import load
 
     row = load(profile).named(requirement_id)
@@ -44,7 +47,7 @@ def _parts(row: Requirement, result_file: str) -> Iterator[tuple[str, str]]:
     yield "Suite", str(row.notes.get("suite", "lifecycle"))
     yield "Fault", broken_by(row)
     for kind, reason in row.unreached.items():
-        yield "Untested", f"may be, on {'an' if kind[0] in 'aeiou' else 'a'} {kind} target: {reason}"
+        yield "Untested", f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} target may leave it so: {reason}"
     seen = evidence(result_file).get(row.id)
     if seen:
         read = f"; it reads as {seen['reading']}" if seen["reading"] else ""
@@ -54,8 +57,9 @@ def _parts(row: Requirement, result_file: str) -> Iterator[tuple[str, str]]:
 def _standing(row: Requirement) -> Iterator[tuple[str, str]]:
     from conformance.spec.requirements import standing
 
-    for heading, digest in standing(row):
-        yield "Stands", f"in the tutorial under “{heading}”, sentence {digest[:16]}…"
+    headings = list(dict.fromkeys(heading for heading, _ in standing(row)))
+    if headings:
+        yield "Stands", "in the tutorial under " + ", ".join(f"“{heading}”" for heading in headings)
 
 
 def _readings(row: Requirement) -> Iterator[tuple[str, str]]:
@@ -83,4 +87,4 @@ def broken_by(row: Requirement) -> str:
     from conformance.emulator.faults import FAULTS
 
     faults = [f"{fault.id} ({fault.sentence})" for fault in FAULTS if row.id in fault.breaks]
-    return "; ".join(faults) or str(row.notes.get("no_fault") or row.notes.get("unresolved") or "none yet")
+    return "; ".join(faults) or f"none: {row.notes.get('no_fault') or row.notes.get('unresolved') or 'not yet written'}"

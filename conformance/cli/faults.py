@@ -40,7 +40,10 @@ _WIDTH = 240
 def faults(
     as_json: bool, measure: bool, only: tuple[str, ...], proxy: Path | None, budget: str, seed: int, workers: int
 ) -> int:
-    """List the faults that `conformance emulate --fault ID` can have, and what each breaks."""
+    """List the defects that an emulated instance can have.
+
+    Each with its class, the requirements it breaks and what is wrong; `conformance emulate --fault ID` plants one.
+    """
     from conformance.emulator.faults import FAULTS, find
 
     if proxy is not None and not measure:

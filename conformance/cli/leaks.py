@@ -16,7 +16,9 @@ _SHOWN = 200
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|DIR …")
 def leaks(paths: Sequence[Path]) -> int:
-    """Scan files, folders, wheels and other archives for secrets: exit 0 when there are none, 1 when there are.
+    """Look for secrets in files, folders and archives.
+
+    Exits 0 when there are none, 1 when there are.
 
     Prints the place and the kind of each, never the secret. It shares nothing with the redaction whose work it checks.
     """

@@ -45,7 +45,7 @@ from conformance.run.settings import BUDGETS, Settings, checked
 @transport_options
 @safety_options
 def record(output: str, largest: int, everything: bool, whole: bool, **options: Any) -> int:
-    """Run the lifecycle against a target and keep the exchanges, redacted.
+    """Run the lifecycle and keep its exchanges, redacted.
 
     Exits 0 once they are written, whatever the verdict, which is printed; 3 where nothing could be recorded.
     """

@@ -18,7 +18,9 @@ from conformance.recording.sanitizer import sanitized
 @click.argument("capture", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where to write it.")
 def redact(capture: Path, output: Path) -> int:
-    """Write a copy of a capture without credentials and personal data; the original stays as it is.
+    """Write a copy of a capture without its secrets.
+
+    Credentials and personal data become placeholders; the original stays as it is.
 
     Reads a HAR or a recording, packed (.har.gz, .zip) or not. Secrets become placeholders such as <jwt-1>, equal ones
     equal placeholders; a body that cannot be read is left out. `conformance leaks` finds nothing in the copy.

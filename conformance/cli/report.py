@@ -24,7 +24,10 @@ from conformance.run.baseline import compare, read_result, require_comparable
     help="An earlier result to compare with.",
 )
 def report(result_file: Path, reports: tuple[str, ...], baseline: Path | None) -> int:
-    """Print a result's verdict again, and write its reports again; exit 0 once that is done, whatever the verdict."""
+    """Print a result again, or write its reports.
+
+    Exits 0 once that is done, whatever the verdict.
+    """
     files = parse_reports(reports)
     result = read_result(result_file)
     if baseline is not None:

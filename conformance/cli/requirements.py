@@ -23,7 +23,10 @@ LAST_RESULT = "last-result.json"
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")
 def requirements(profile: str, form: str, result_file: str) -> int:
-    """List every requirement: level, basis, whether it gates, and the evidence of the last run (or of --result)."""
+    """List every requirement, with the last run's evidence.
+
+    Each with its level and basis, whether it gates, and how often the last run (or --result) saw it.
+    """
     from conformance.spec.requirements import load
 
     seen = evidence(result_file)

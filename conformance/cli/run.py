@@ -95,9 +95,11 @@ def run(
     reports: tuple[str, ...], seed: int | None, listing: bool, verbose: bool, waivers_file: str, baseline_file: str,
     fail_on: str, pytest_arguments: tuple[str, ...], **options: Any,
 ) -> int:  # fmt: skip
-    """Run the suites against a target and print a verdict: exit 0 conformant, 1 broken, 3 no verdict.
+    """Run the suites against a target and print a verdict.
 
-    PYTEST_ARGUMENTS, after --, go to pytest as they are, whose own output is then shown too.
+    Exits 0 where it is conformant, 1 where something that gates is broken, 3 where there is no verdict.
+
+    PYTEST_ARGUMENTS, after --, go to pytest unchanged, whose own output is then shown too.
     """
     if options["wait"] is None:
         options["wait"] = longest_wait(options["target"])

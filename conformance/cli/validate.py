@@ -12,7 +12,10 @@ from conformance.spec.validity import flaws
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def validate(files: tuple[Path, ...]) -> int:
-    """Say of each OpenAPI FILE (3.0 or 3.1, YAML or JSON) what is wrong with it: exit 0 if nothing, 1 if something."""
+    """Check that OpenAPI files are valid.
+
+    Each FILE is YAML or JSON, OpenAPI 3.0 or 3.1. Exits 0 if nothing is wrong, 1 if something is.
+    """
     count = 0
     for file in files:
         for flaw in flaws(file):

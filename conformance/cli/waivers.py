@@ -24,8 +24,11 @@ def waivers() -> None:
 @waivers.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def check(files: tuple[Path, ...]) -> int:
-    """Check that each FILE can be used today: exit 0 if so, 1 if a waiver expired, 2 if a file is wrong."""
-    today = datetime.date.today()
+    """Check that each FILE can be used today.
+
+    Exits 0 if so, 1 if a waiver expired, 2 if a file is wrong.
+    """
+    today = datetime.datetime.now(datetime.UTC).date()  # as a run reckons a waiver's last day
     rows = list(_all_rows())
     read = {file: read_waivers(file, rows, today) for file in files}
     late = [(file, waiver) for file, entries in read.items() for waiver in expired(entries, today)]
@@ -41,12 +44,19 @@ def check(files: tuple[Path, ...]) -> int:
 @waivers.command(name="propose")
 @click.argument("result_file", metavar="RESULT.json", type=click.Path(path_type=Path))
 @click.option(
-    "--days", type=click.IntRange(1, LONGEST_DAYS), default=30, show_default=True, help="Days until the last."
+    "--days",
+    type=click.IntRange(1, LONGEST_DAYS),
+    default=30,
+    show_default=True,
+    help="Days until the waivers' last day.",
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here, not to standard output.")
 def propose_command(result_file: Path, days: int, output: Path | None) -> int:
-    """Write one entry for each broken finding of RESULT.json; a person then writes reason and owner."""
-    text = propose(read_result(result_file), datetime.date.today(), days)
+    """Propose a waiver for each broken finding of RESULT.json.
+
+    A person then writes reason and owner.
+    """
+    text = propose(read_result(result_file), datetime.datetime.now(datetime.UTC).date(), days)
     if output is None:
         click.echo(text, nl=False)
     elif output.exists():

@@ -8,9 +8,9 @@ from typing import Any
 
 
 def leads(finding: Mapping[str, Any], row: Mapping[str, Any]) -> str:
-    """Which request showed a finding, what was answered, how many came before it, and how often its promise broke."""
+    """Where a finding was seen, by which request and answer, after how many others, and how often its promise broke."""
     requests = finding.get("requests", ())
-    parts = []
+    parts = [f"in {finding['where']}"] if finding.get("where") else []
     if requests:
         last, earlier = requests[-1], len(requests) - 1
         came = f"answered {last['status']}" if last["status"] else last.get("failure") or "no answer"

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from conformance.reporting.asking import leads
+
 _UNWRITABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters XML 1.0 cannot hold, not even escaped."""
 
@@ -88,7 +90,9 @@ def _properties(values: Mapping[str, Any]) -> ET.Element:
 def _findings(requirement: Mapping[str, Any]) -> str:
     lines = [requirement["text"], f"({requirement['source']})"]
     for finding in requirement["findings"]:
-        lines += ["", f"Expected: {finding['expected']}", f"Actual:   {finding['actual']}", finding["curl"]]
+        lines += ["", f"Expected: {finding['expected']}", f"Actual:   {finding['actual']}"]
+        lines += [shown] if (shown := leads(finding, requirement)) else []
+        lines += [finding["curl"]]
     return "\n".join(lines)
 
 

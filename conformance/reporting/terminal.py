@@ -142,8 +142,6 @@ def _finding(console: Console, finding: Mapping[str, Any], row: Mapping[str, Any
     _labelled(console, "actual", finding["actual"])
     if finding.get("request_id"):
         _labelled(console, "request", f"id {finding['request_id']}")
-    if finding.get("where"):
-        _labelled(console, "where", finding["where"])
     _indented(console, Text(plain(leads(finding, row)), style="dim"))
     for line in finding["curl"].splitlines():
         console.print(Text(f"  {plain(line)}", style="cyan"), soft_wrap=True)

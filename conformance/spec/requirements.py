@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class Catalogue:
         """The row of that id; raises UsageError with the nearest id where there is none."""
         row = self.by_id.get(requirement_id)
         if row is None:
-            raise UsageError(f"There is no requirement '{requirement_id}'{nearest(requirement_id, self.by_id)}.")
+            said = {name: one.text for name, one in self.by_id.items()}
+            raise UsageError(f"There is no requirement '{requirement_id}'{nearest(requirement_id, self.by_id, said)}.")
         return row
 
     def fields_of(self, operation: str) -> tuple[tuple[str, str], ...]:
@@ -82,10 +84,27 @@ def _fields(rows: tuple[Requirement, ...]) -> Mapping[str, tuple[tuple[str, str]
     return found
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint for a sentence: `; the nearest is '…'`, empty where nothing is near."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; the nearest is '{close[0]}'" if close else ""
+def nearest(name: str, known: Iterable[str], said: Mapping[str, str] | None = None) -> str:
+    """A hint for a sentence: `; the nearest is '…'`, empty where nothing is near.
+
+    Near is what is spelled almost so, else what has all the words of `name` in itself or in what is `said` of it, else
+    what is spelled alike.
+    """
+    words = set(_words(name))
+    likeness = {one: difflib.SequenceMatcher(None, name, one).ratio() for one in known}
+    close = [one for one in likeness if likeness[one] >= _ALIKE]
+    close = close or [one for one in likeness if words and words <= set(_words(one))]
+    close = close or [one for one in likeness if said and words and words <= set(_words(f"{one} {said[one]}"))]
+    close = close or [one for one in likeness if likeness[one] >= _NEAR]
+    return f"; the nearest is '{max(close, key=lambda one: likeness[one])}'" if close else ""
+
+
+_NEAR, _ALIKE = 0.5, 0.75
+"""How like (difflib's ratio) a name must be to be near, and to be taken for a slip of the keyboard."""
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
 
 
 @cache

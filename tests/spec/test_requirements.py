@@ -195,3 +195,28 @@ def test_a_broken_catalogue_is_refused_with_a_sentence(tmp_path: Path, text: str
 
 def test_every_check_is_named_in_its_module() -> None:
     assert all(hasattr(checks, name.partition(".")[0]) for name in ALL)
+
+
+@pytest.mark.parametrize("profile", profiles())
+def test_a_source_does_not_repeat_the_basis(profile: str) -> None:
+    assert [row.id for row in load(profile) if row.source.lower().startswith(str(row.basis))] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("again", "pipelines.deploy.again-returns-the-same-id"),
+        ("pipelines.deploy.again-returns-same-id", "pipelines.deploy.again-returns-the-same-id"),
+        ("pipelines.depoy.returns-the-deployment-id", "pipelines.deploy.returns-the-deployment-id"),
+        ("creation time", "workspaces.list.keeps-each-creation-time"),
+        ("the JSON null", "pipelines.undeploy.returns-nothing-as-null"),
+    ],
+)
+def test_an_unknown_id_is_met_with_the_nearest_by_its_words_or_its_spelling(given: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"the nearest is '{hint}'")):
+        load("2023.4").named(given)
+
+
+def test_nothing_is_suggested_where_nothing_is_near() -> None:
+    with pytest.raises(UsageError, match=r"no requirement 'xyzzy'\.$"):
+        load("2023.4").named("xyzzy")
