@@ -219,7 +219,12 @@ def test_the_script_with_the_client_creates_a_pipeline(tmp_path: Path) -> None:
     with emulator_process([]) as url:
         user = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
         printed = ran(["tool.py"], tmp_path, CONFORMANCE_TARGET=url, **user)
-    assert re.fullmatch(r"\d+ broken: \[\]\n", printed)
+    assert re.fullmatch(r"10 default\n\d+ [0-9a-f-]{36}\n", printed)
+
+
+def test_the_script_of_an_instance_passes(tmp_path: Path) -> None:
+    (tmp_path / "test_tool.py").write_text(script("script of an instance"), encoding="utf-8")
+    assert "1 passed" in ran(["-m", "pytest", "-q", "-p", "no:cacheprovider"], tmp_path)
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:

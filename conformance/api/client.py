@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from conformance.api import multipart
+from conformance.api.connection import Connection
 from conformance.model import Exchange, Headers, Intent, Label, Request
 
 PANDAS_RECORDS = "application/json; format=pandas-records"
@@ -99,7 +100,7 @@ def steps_of(*models: ModelReference) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class PipelineClient:
-    """Each operation as a method returning a Reply. `send` is a target's or a session's.
+    """Each operation as a method returning a Reply; `connect` makes one. `send` is a target's or a session's.
 
     `intent` and `labels` hold for every request of this client.
     """
@@ -107,6 +108,22 @@ class PipelineClient:
     send: Send
     intent: Intent = ""
     labels: frozenset[Label] = frozenset()
+
+    @classmethod
+    def connect(cls, url: str, username: str, password: str, token_url: str = "", **options: Any) -> PipelineClient:
+        """A client of the instance at `url` (with or without `/v1/api`) that gets and renews its own tokens.
+
+        `token_url` is needed where tokens are not given at the instance's own address; `options` go to httpx.Client
+        (`verify`, `timeout` in seconds, `proxy`). Used as a context manager it ends its connections.
+        """
+        return cls(Connection(url, username, password, token_url, **options))
+
+    def __enter__(self) -> PipelineClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if isinstance(self.send, Connection):
+            self.send.close()
 
     def meaning(self, intent: Intent, *labels: Label) -> PipelineClient:
         """The same client with another intent and labels on what it sends."""
