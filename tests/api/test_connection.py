@@ -33,17 +33,17 @@ def test_a_refusal_is_an_error_with_its_exchange(instance: WallarooInstance) -> 
 
 
 def test_refused_credentials_and_a_silent_host_are_told_apart(instance: WallarooInstance) -> None:
-    with PipelineClient.connect(instance.url, "nobody", "nothing") as client:
-        with pytest.raises(CredentialsRefusedError, match="/protocol/openid-connect/token answered 401"):
-            client.list_workspaces()
-    with PipelineClient.connect("http://127.0.0.1:9", "nobody", "nothing") as client:
-        with pytest.raises(TargetUnreachableError, match="did not answer"):
-            client.list_workspaces()
+    refused = pytest.raises(CredentialsRefusedError, match="/protocol/openid-connect/token answered 401")
+    with PipelineClient.connect(instance.url, "nobody", "nothing") as client, refused:
+        client.list_workspaces()
+    silent = pytest.raises(TargetUnreachableError, match="did not answer")
+    with PipelineClient.connect("http://127.0.0.1:9", "nobody", "nothing") as client, silent:
+        client.list_workspaces()
 
 
 def test_a_lost_connection_is_no_answer(instance: WallarooInstance) -> None:
-    with PipelineClient.connect(instance.url, instance.username, instance.password) as client:
-        with instance.outage("reset", "workspaces.list"):
-            reply = client.list_workspaces()
+    connected = PipelineClient.connect(instance.url, instance.username, instance.password)
+    with connected as client, instance.outage("reset", "workspaces.list"):
+        reply = client.list_workspaces()
     assert reply.status is None
     assert reply.exchange.failure
