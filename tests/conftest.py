@@ -1,4 +1,4 @@
-"""What is collected: soak tests, benchmarks and the sample project only where they are named."""
+"""What is collected: soak tests, benchmarks, repeated runs and the sample project only where they are named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-BY_HAND = tuple(Path(__file__).parent / name for name in ("soak", "benchmarks", "sample-project"))
+_NAMES = ("soak", "benchmarks", "sample-project", "infrastructure/repeated")
+BY_HAND = tuple(Path(__file__).parent / name for name in _NAMES)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
