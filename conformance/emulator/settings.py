@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,27 +38,37 @@ class Profile:
     nested_models: bool = False
 
 
-PROFILES = {
-    "2023.4": Profile("2023.4"),
-    "2026.1": Profile(
-        "2026.1",
-        copies=False,
-        undeployed={},
-        anomaly=True,
-        error_object=True,
-        unreadable_status=400,
-        model_version_id=True,
-        pipeline_version_shown=True,
-        ids_optional=True,
-        known_extensions=(".zip", ".pt", ".onnx", ".h5", ".pkl"),
-        api_label=False,
-        architectures=("arm", "x86", "power10"),
-        accelerators=("none", "cuda", "jetson", "openvino", "rocm"),
-        more_frameworks=("sglang", "vllm"),
-        registry_uuid=True,
-        nested_models=True,
-    ),
-}
+_2023_4 = Profile("2023.4")
+_2024_1 = replace(
+    _2023_4, name="2024.1", copies=False, undeployed={}, anomaly=True, accelerators=("none", "cuda", "jetson", "aio")
+)
+_2024_4 = replace(
+    _2024_1,
+    name="2024.4",
+    error_object=True,
+    ids_optional=True,
+    architectures=("arm", "x86", "power10"),
+    accelerators=("none", "cuda", "jetson", "openvino"),
+    nested_models=True,
+)
+_2025_1 = replace(_2024_4, name="2025.1", pipeline_version_shown=True, api_label=False, more_frameworks=("vllm",))
+_2025_2 = replace(
+    _2025_1,
+    name="2025.2",
+    unreadable_status=400,
+    registry_uuid=True,
+    known_extensions=(".zip", ".pt", ".onnx", ".h5", ".pkl"),
+)
+_2026_1 = replace(
+    _2025_2,
+    name="2026.1",
+    model_version_id=True,
+    accelerators=("none", "cuda", "jetson", "openvino", "rocm"),
+    more_frameworks=("vllm", "sglang"),
+)
+
+PROFILES = {profile.name: profile for profile in (_2023_4, _2024_1, _2024_4, _2025_1, _2025_2, _2026_1)}
+"""Each release as what changed in it since the one before."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ _Template = list[str | tuple[re.Pattern[str], tuple[str, ...]]]
 
 
 def profiles() -> tuple[str, ...]:
-    """The releases there is a description of, the one that is written out first, then those that are overlays on it."""
+    """The releases there is a description of: the one that is written out, then the overlays, each on the one before."""
     overlays = sorted(path.stem for path in (SPECS / "overlays").glob("*.yaml"))
     return (BASE_PROFILE, *overlays)
 
@@ -156,10 +156,13 @@ class Document:
 def _load(profile: str) -> Document:
     if profile not in profiles():
         raise UsageError(f"There is no description of release {profile!r}; known releases: {', '.join(profiles())}.")
-    raw = _read(SPECS / FILE)
-    if profile != BASE_PROFILE:
-        raw = apply_overlay(raw, _read(SPECS / "overlays" / f"{profile}.yaml"))
-    return Document(raw, profile)
+    return Document(_composed(SPECS / FILE if profile == BASE_PROFILE else SPECS / "overlays" / f"{profile}.yaml"), profile)
+
+
+def _composed(path: Path) -> dict[str, Any]:
+    """The description in a file; of an overlay, what it makes of the description it extends."""
+    raw = _read(path)
+    return raw if "overlay" not in raw else apply_overlay(_composed(path.parent / raw["extends"]), raw)
 
 
 def _read(path: Path) -> dict[str, Any]:
