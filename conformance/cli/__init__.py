@@ -20,6 +20,7 @@ COMMANDS = (
     "redact",
     "leaks",
     "compare",
+    "identify",
     "drift",
     "clean",
     "report",

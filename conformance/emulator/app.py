@@ -110,14 +110,16 @@ def _state(
 
 
 def _routes(state: State, document: Callable[[], Mapping[str, Any]] | None) -> Iterator[Route]:
-    limits = state.settings.limits
+    limits, release = state.settings.limits, state.settings.profile.name
     sizes = {"pipelines.infer": limits.inference_bytes, "models.upload-and-convert": limits.upload_bytes}
     for operation, path, handler in OPERATIONS:
-        if operation == "pipelines.copy" and not state.settings.profile.copies:
+        if not beyond.offered(path, release):
             continue
         step = _step(handler, state)
         yield Route(path, Endpoint(state, operation, ("POST",), step, limit=sizes.get(operation, limits.json_bytes)))
     for operation, path, handler in BESIDE:
+        if not beyond.offered(path, release):
+            continue
         limit = sizes.get("models.upload-and-convert" if operation == "models.upload" else "", limits.json_bytes)
         yield Route(path, Endpoint(state, operation, ("POST",), _step(handler, state), limit=limit))
     partitions = Endpoint(state, "logs.partitions", ("GET",), _step(logs.partitions, state))
@@ -137,7 +139,7 @@ def _routes(state: State, document: Callable[[], Mapping[str, Any]] | None) -> I
         (f"{API}/docs/{{file}}", "GET", pages.file),
     ):
         yield Route(path, Endpoint(state, "", (method,), step, secured=False, limit=limits.json_bytes))
-    for path in beyond.PATHS:
+    for path in (path for path in beyond.PATHS if beyond.offered(path, release)):
         yield Route(path, Endpoint(state, "", ("POST",), beyond.refuse))
 
 

@@ -30,6 +30,33 @@ _BY_AREA = {
 
 _ASSAYS_V2 = "get get_next_run get_results preview preview_baseline_binning schedule score set_active"
 
+_SINCE = {
+    "2024.1": "assays/get_assay_by_id task/pause",
+    "2024.4": "models/delete_model models/delete_model_versions models/list_versions_for_model "
+    "orchestration/delete_orchestrations orchestration/download orchestration/list_all pipelines/delete_pipeline "
+    "pipelines/delete_pipeline_versions pipelines/list_pipeline_versions pipelines/list_pipelines "
+    "task/run_continuously workspaces/validate",
+    "2025.1": "pipelines/list_edges_by_publish_id",
+    "2025.2": "models/get_upload_logs",
+    "2026.1": "pipelines/get_pipeline_by_name pipelines/get_sidekick_pod_logs pipelines/get_sidekick_pods_history",
+}
+_UNTIL = {
+    "2023.4": "pipelines/copy " + " ".join(f"explainability/{name}" for name in _BY_AREA["explainability"].split())
+}
+"""Which operations came with a release, and which were gone after one: from the clients that the SDKs carry.
+
+A release between two that were read counts as the later one.
+"""
+
+
+def offered(path: str, release: str) -> bool:
+    """Whether a release has the operation at a path."""
+    name = path.removeprefix(f"{API}/")
+    comes = next((since for since, names in _SINCE.items() if name in names.split()), release)
+    goes = next((until for until, names in _UNTIL.items() if name in names.split()), release)
+    return comes <= release <= goes
+
+
 PATHS = (
     *(f"{API}/{area}/{name}" for area, names in _BY_AREA.items() for name in names.split()),
     *(f"/v2/api/assays/{name}" for name in _ASSAYS_V2.split()),

@@ -136,9 +136,9 @@ def _is_uuid(text: str | None) -> bool:
 
 def _check_acceleration(conversion: fields.Body, profile: Profile) -> None:
     accel = conversion.get("accel")
-    settings = accel.get("qaic") if isinstance(accel, dict) else None
+    settings = accel.get("qaic") if isinstance(accel, dict) and profile.accelerator_settings else None
     if accel is not None and accel not in profile.accelerators and not isinstance(settings, dict):
-        raise bad_request(f"conversion.accel must be one of {', '.join(profile.accelerators)}, or settings of qaic.")
+        raise bad_request(f"conversion.accel must be one of {', '.join(profile.accelerators)}, or known settings.")
     fields.optional_mapping(conversion, "framework_config")
 
 

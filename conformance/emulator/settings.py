@@ -14,7 +14,8 @@ class Profile:
     """What differs on the wire between releases of the API (observed in recordings of each release).
 
     `undeployed` is the body of a successful undeploy; `known_extensions` the endings a model's file name must have,
-    empty where any name is taken; `accelerators` those that may be asked for, empty where the release does not look;
+    empty where any name is taken; `accelerators` those that may be asked for, empty where the release does not look,
+    and `accelerator_settings` whether one of them may be given with settings;
     `registry_uuid` whether a registry's id must be a UUID;
     `nested_models` whether a list of models shows their versions; `api_label` whether the external URL's host keeps its
     `api.` label.
@@ -33,6 +34,7 @@ class Profile:
     api_label: bool = True
     architectures: tuple[str, ...] = ("arm", "x86")
     accelerators: tuple[str, ...] = ()
+    accelerator_settings: bool = False
     more_frameworks: tuple[str, ...] = ()
     registry_uuid: bool = False
     nested_models: bool = False
@@ -51,7 +53,14 @@ _2024_4 = replace(
     accelerators=("none", "cuda", "jetson", "openvino"),
     nested_models=True,
 )
-_2025_1 = replace(_2024_4, name="2025.1", pipeline_version_shown=True, api_label=False, more_frameworks=("vllm",))
+_2025_1 = replace(
+    _2024_4,
+    name="2025.1",
+    pipeline_version_shown=True,
+    api_label=False,
+    more_frameworks=("vllm",),
+    accelerator_settings=True,
+)
 _2025_2 = replace(
     _2025_1,
     name="2025.2",

@@ -29,7 +29,7 @@ _Template = list[str | tuple[re.Pattern[str], tuple[str, ...]]]
 
 
 def profiles() -> tuple[str, ...]:
-    """The releases there is a description of: the one that is written out, then the overlays, each on the one before."""
+    """The releases there is a description of: the one written out, then the overlays, each on the one before."""
     overlays = sorted(path.stem for path in (SPECS / "overlays").glob("*.yaml"))
     return (BASE_PROFILE, *overlays)
 
@@ -156,7 +156,9 @@ class Document:
 def _load(profile: str) -> Document:
     if profile not in profiles():
         raise UsageError(f"There is no description of release {profile!r}; known releases: {', '.join(profiles())}.")
-    return Document(_composed(SPECS / FILE if profile == BASE_PROFILE else SPECS / "overlays" / f"{profile}.yaml"), profile)
+    return Document(
+        _composed(SPECS / FILE if profile == BASE_PROFILE else SPECS / "overlays" / f"{profile}.yaml"), profile
+    )
 
 
 def _composed(path: Path) -> dict[str, Any]:

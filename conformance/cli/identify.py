@@ -1,0 +1,42 @@
+"""`conformance identify`: which release an instance speaks, by reads alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import click
+
+from conformance.errors import NoVerdictError
+from conformance.run.identity import identify as identified_by
+from conformance.run.settings import Settings, checked, emulator_for, open_target
+
+
+@click.command()
+@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="The instance.")
+@click.option("--profile", default="2023.4", show_default=True, help="The release that `--target emulated` starts.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+def identify(target: str, profile: str, form: str, ca_file: str) -> int:
+    """Say which release an instance speaks, from at most five requests that only read; exit 3 where nothing tells.
+
+    Each piece of evidence is printed with the releases that answer so.
+    """
+    settings = checked(Settings(target=target, profile=profile, ca_file=ca_file, effects="read"))
+    with emulator_for(settings) as url:
+        opened = open_target(replace(settings, emulated_url=url), os.environ)
+        try:
+            found = identified_by(opened)
+        finally:
+            opened.close()
+    if form == "json":
+        rows = [{"request": one.request, "came": one.came, "fits": sorted(one.fits)} for one in found.evidence]
+        click.echo(json.dumps({"releases": list(found.releases), "sure": found.sure, "evidence": rows}, indent=1))
+    else:
+        for one in found.evidence:
+            click.echo(f"{one.request}: {one.came} ({', '.join(sorted(one.fits))})")
+        click.echo(f"{' or '.join(found.releases) or 'no known release'}: {found.sure}")
+    if not found.releases or found.sure.startswith("nothing"):
+        raise NoVerdictError("Which release this instance speaks cannot be told; give --profile yourself.")
+    return 0
