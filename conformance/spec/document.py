@@ -164,7 +164,9 @@ def _load(profile: str) -> Document:
 def _composed(path: Path) -> dict[str, Any]:
     """The description in a file; of an overlay, what it makes of the description it extends."""
     raw = _read(path)
-    return raw if "overlay" not in raw else apply_overlay(_composed(path.parent / raw.get("extends", f"../{FILE}")), raw)
+    if "overlay" not in raw:
+        return raw
+    return apply_overlay(_composed(path.parent / raw.get("extends", f"../{FILE}")), raw)
 
 
 def _read(path: Path) -> dict[str, Any]:
