@@ -89,7 +89,9 @@ def in_advance(settings: Settings, cost: int) -> str:
     made = f"about {cost} deployments" if cost else "deployments"
     return (
         f"Will make models, pipelines and {made}, at most {settings.deployments_at_once} at once, in {where} at {url}; "
-        f"all are named {settings.prefix}…, and what is deployed is undeployed."
+        f"all are named {settings.prefix}…, and what is deployed is undeployed. It waits for "
+        "deployments to start and to end, twice each, and does the rest meanwhile: with a minute to start and half a "
+        "minute to end, three to four minutes in the quick budget."
     )
 
 

@@ -96,6 +96,26 @@ class Session:
         """Hand every exchange from now on to `keep`."""
         self._keep = keep
 
+    def branch(self) -> Session:
+        """A session on the same target with a ledger of its own, for what goes on beside this one."""
+        own = Session(self.target, self.rules, self._keep, self.patience)
+        own.witnessing = self.witnessing
+        return own
+
+    def join(self, branch: Session) -> None:
+        """Take over what a branch saw; its ledger stays its own."""
+        seen = branch.drain()
+        with self._lock:
+            self.broken += seen.broken
+            self.events += seen.events
+            self.notes += seen.notes
+            self.held.update(seen.held)
+            self.reached.update(seen.reached)
+            self.marks.update(seen.marks)
+            self.broke.update(seen.broke)
+            self.observed |= seen.observed
+            self._new = {**seen.witnesses, **self._new}
+
     def send(
         self,
         request: Request,

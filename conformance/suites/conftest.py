@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,29 +11,46 @@ import pytest
 from conformance.api.client import ApiError, ModelReference, PipelineClient
 from conformance.api.operations import COPY
 from conformance.errors import NoVerdictError
-from conformance.ledger import Stage
 from conformance.run.options import runner_of
-from conformance.run.patience import Patience
 from conformance.run.session import Session
 from conformance.run.settings import DEFAULT_MODEL, EMULATED, Settings
 from conformance.suites.deployments import Deployments
+from conformance.suites.generation.budget import Budget, budget_of
 from conformance.suites.generation.shrinking import shrink_all
+from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
 from conformance.suites.plan import Ground, Running, Uploads
 from conformance.suites.requests import NOT_GIVEN
-from conformance.suites.waiting import GONE, until_gone
+from conformance.suites.waiting import undeploy_all
+from conformance.targets.safety.guard import RefusedError
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is drawn comes after what is written out, which tells a defect more plainly; items marked `late` last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is drawn comes after what is written out, which tells a defect more plainly; items marked `late` last.
+
+    On a live target, where deployments take their time, what needs none that runs comes first.
+    """
+    live = runner_of(config).settings.kind == "live"
     places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
-    ours = sorted((items[place] for place in places), key=_place)
+    ours = sorted((items[place] for place in places), key=_place_on_live if live else _place)
     for place, item in zip(places, ours, strict=True):
         items[place] = item
 
 
 def _place(item: pytest.Item) -> tuple[bool, bool]:
     return item.get_closest_marker("late") is not None, item.path.stem == "test_generated"
+
+
+_BESIDE = "test_long_lifecycles"
+_OF_ROWS = ("test_the_same_rows", "test_requests_at_the_same_moment", "[pipelines.infer")
+
+
+def _place_on_live(item: pytest.Item) -> tuple[bool, bool, bool, bool]:
+    waiting = item.get_closest_marker("needs") is not None or "running" in getattr(item, "fixturenames", ())
+    drawn = item.path.stem == "test_generated"
+    late, generated = _place(item)
+    of_rows = drawn and any(name in item.name for name in _OF_ROWS)
+    return drawn and item.name == _BESIDE, late, waiting or of_rows, generated
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +69,25 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     shrink_all(runner.session, runner.settings)
     if left and runner.settings.kind == EMULATED:
         raise NoVerdictError(f"Still deployed: {', '.join(left)}.")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun(request: pytest.FixtureRequest) -> None:
+    """On a live target all that takes its time begins before the first item: it goes on while others are asked.
+
+    What cannot be begun is told by the items that need it. Of several processes each begins what its own items need.
+    """
+    settings, items = runner_of(request.config).settings, request.session.items
+    needed = {name for item in items for name in getattr(item, "fixturenames", ())}
+    if settings.kind != "live" or "session" not in needed or settings.workers > 1 or settings.allowed == "read":
+        return
+    wanted = [*(["stage"] if "stage" in needed else []), *(["lives"] if any(i.name == _BESIDE for i in items) else [])]
+    if "deployments" in needed or "running" in needed:
+        with suppress(ApiError, RefusedError):
+            request.getfixturevalue("deployments").begin()
+    for name in wanted:
+        with suppress(ApiError, RefusedError):
+            request.getfixturevalue(name)
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +168,38 @@ def elsewhere(client: PipelineClient, named: Callable[[str], str], workspace_id:
     return reply.value
 
 
+@pytest.fixture(scope="session")
+def budget(settings: Settings) -> Budget:
+    return budget_of(settings)
+
+
+@pytest.fixture(scope="session")
+def stage(session: Session, settings: Settings, model: Model, named: Callable[[str], str]) -> Stage:
+    client = PipelineClient(session.send, intent="valid")
+    names = Names(named(""))
+    workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
+    made = stage_of(client, names, workspace_id, model, deploys=settings.kind != "live")
+    if settings.kind != "live":
+        made.until_served(client, session.patience)
+    return made
+
+
+@pytest.fixture(scope="session")
+def lives(
+    session: Session, settings: Settings, model: Model, named: Callable[[str], str], budget: Budget
+) -> Callable[[], None]:
+    """Runs the long lifecycles; on a live target, where they wait, they have begun and go on beside the other items."""
+    from conformance.suites.generation import lifecycles
+
+    def run(own: Session) -> None:
+        client, names = PipelineClient(own.send, intent="valid"), Names(named("lives-"))
+        workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
+        made = stage_of(client, names, workspace_id, model, deploys=False, deployed=False)
+        lifecycles.run(own, made, budget, settings)
+
+    return lifecycles.Beside(session, run).result
+
+
 def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelReference:
     """How to name an uploaded version. Raises ApiError where list_versions does not show it."""
     reply = client.list_model_versions(model_id=name)
@@ -141,19 +209,3 @@ def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelRef
             if isinstance(version, str) and isinstance(sha, str):
                 return ModelReference(name, version, sha)
     raise ApiError(f"list_versions of {name} does not name the uploaded version {version_id}.", reply.exchange)
-
-
-def undeploy_all(session: Session) -> list[str]:
-    """Undeploy whatever this session left running; the names of what was not gone after one wait for them all."""
-    client = PipelineClient(session.send)
-    ending = list(session.ledger.live())
-    for deployment in ending:
-        if deployment.stage is Stage.DEPLOYED:
-            client.undeploy(deployment_id=deployment.id)
-    left, end = [], time.monotonic() + session.patience.seconds(GONE)
-    for deployment in ending:
-        try:
-            until_gone(client, deployment.name, Patience(max(0.0, end - time.monotonic())))
-        except ApiError:
-            left.append(deployment.name)
-    return left

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from conformance.api.client import ApiError, ModelReference, PipelineVersionCreated, infer_path
@@ -56,6 +57,12 @@ class Deployments:
                 self._started[each] = self._made(self._plan[each])
                 self._since[each] = time.monotonic()
         return _or_raised(self._started[key])
+
+    def begin(self) -> None:
+        """Ask for every deployment that is wanted, and wait for none. What is not made, those who need it are told."""
+        for key in self._wanted[:1]:
+            with suppress(ApiError, RefusedError):
+                self.started(key)
 
     def _made(self, planned: Planned) -> Running | ApiError | RefusedError:
         """What came of it, which is final: to make it once more would find its names taken."""

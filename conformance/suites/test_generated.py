@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from conformance.api.client import PipelineClient
 from conformance.api.operations import IDS
 from conformance.run.session import Session
 from conformance.run.settings import Settings
-from conformance.suites.generation.budget import Budget, budget_of
-from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
-from conformance.suites.model import Model
+from conformance.suites.generation.budget import Budget
+from conformance.suites.generation.stage import Stage
 from conformance.suites.releases import each
-
-
-@pytest.fixture(scope="session")
-def budget(settings: Settings) -> Budget:
-    return budget_of(settings)
-
-
-@pytest.fixture(scope="session")
-def stage(session: Session, settings: Settings, model: Model, named: Callable[[str], str]) -> Stage:
-    client = PipelineClient(session.send, intent="valid")
-    names = Names(named(""))
-    workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
-    return stage_of(client, names, workspace_id, model, session.patience, deploys=settings.kind != "live")
 
 
 @pytest.mark.parametrize("operation", each(IDS))
@@ -54,11 +37,14 @@ def test_the_same_rows_get_the_same_answers(session: Session, stage: Stage, sett
     asking.in_other_ways(session, stage, settings.seed)
 
 
-@pytest.mark.live_cost(1)
-def test_long_lifecycles(session: Session, stage: Stage, budget: Budget, settings: Settings) -> None:
+@pytest.mark.live_cost(2)
+def test_long_lifecycles(request: pytest.FixtureRequest, session: Session, budget: Budget, settings: Settings) -> None:
     from conformance.suites.generation import lifecycles
 
-    lifecycles.run(session, stage, budget, settings)
+    if settings.kind == "live":
+        request.getfixturevalue("lives")()
+    else:
+        lifecycles.run(session, request.getfixturevalue("stage"), budget, settings)
 
 
 @pytest.mark.live_cost(0)

@@ -8,8 +8,10 @@ from typing import Any
 
 from conformance.api.client import ApiError, PipelineClient, Reply
 from conformance.api.gateway import is_gateways
+from conformance.ledger import Stage
 from conformance.model import Mark
 from conformance.run.patience import Patience
+from conformance.run.session import Session
 from conformance.targets.waits import awaiting
 
 ERROR_SECONDS = 60.0
@@ -120,3 +122,19 @@ def until_routed(client: PipelineClient, url: str, column: str, row: list[float]
 
 def _status(answer: Any) -> str:
     return str(answer.get("status", "")) if isinstance(answer, dict) else ""
+
+
+def undeploy_all(session: Session) -> list[str]:
+    """Undeploy whatever this session left running; the names of what was not gone after one wait for them all."""
+    client = PipelineClient(session.send)
+    ending = list(session.ledger.live())
+    for deployment in ending:
+        if deployment.stage is Stage.DEPLOYED:
+            client.undeploy(deployment_id=deployment.id)
+    left, end = [], time.monotonic() + session.patience.seconds(GONE)
+    for deployment in ending:
+        try:
+            until_gone(client, deployment.name, Patience(max(0.0, end - time.monotonic())))
+        except ApiError:
+            left.append(deployment.name)
+    return left

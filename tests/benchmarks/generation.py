@@ -41,11 +41,9 @@ def staged(url: str, kept: list[Exchange]) -> tuple[Session, Stage, Settings]:
     session.keep_with(kept.append)
     client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
     model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-    return (
-        session,
-        stage_of(client, names, own_workspace(client, names), model, session.patience, deploys=True),
-        settings,
-    )
+    stage = stage_of(client, names, own_workspace(client, names), model, deploys=True)
+    stage.until_served(client, session.patience)
+    return session, stage, settings
 
 
 def recorded() -> list[Exchange]:

@@ -31,7 +31,8 @@ def sent(seed: int) -> tuple[list[tuple[str, str, bytes]], Session]:
         session.keep_with(kept.append)
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-        stage = stage_of(client, names, own_workspace(client, names), model, session.patience, deploys=True)
+        stage = stage_of(client, names, own_workspace(client, names), model, deploys=True)
+        stage.until_served(client, session.patience)
         for operation in ("pipelines.create", "pipelines.infer", "models.list-versions"):
             serving.valid(session, stage, SMALL, seed, operation)
             refusing.invalid(session, stage, SMALL, seed, operation)

@@ -65,7 +65,8 @@ def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings,
         session = Session(target, Rules.of())
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-        stage = stage_of(client, names, own_workspace(client, names), model, session.patience, deploys=True)
+        stage = stage_of(client, names, own_workspace(client, names), model, deploys=True)
+        stage.until_served(client, session.patience)
         yield session, settings, stage
         target.close()
 

@@ -18,6 +18,7 @@ _ROWS = 12
 def in_other_ways(session: Session, stage: Stage, seed: int) -> None:
     """One by one, together, in another order, by Arrow, again; after a redeploy, and of a copy if there are any."""
     client = PipelineClient(session.send, intent="valid")
+    stage.until_served(client, session.patience)
     rows = stage.model.rows(_ROWS, seed)
     ask(client, stage.url, stage.model, rows)
     if stage.deploys:

@@ -7,7 +7,9 @@ predicts, the checks judge, and no step fails: what is wrong is collected.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from threading import Thread
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -34,7 +36,7 @@ from conformance.suites.generation.drawing import keep_out_of_the_way
 from conformance.suites.generation.refusing import UNKNOWN
 from conformance.suites.generation.serving import number
 from conformance.suites.generation.stage import Stage
-from conformance.suites.waiting import until_gone, until_routed, until_running
+from conformance.suites.waiting import undeploy_all, until_gone, until_routed, until_running
 from conformance.targets.safety.guard import RefusedError
 
 ANY = st.integers(0, 2**16)
@@ -91,6 +93,34 @@ def run(session: Session, stage: Stage, budget: Budget, run_settings: Settings) 
         )
     except RequestsSpentError:
         return
+
+
+class Beside:
+    """Lifecycles that go on beside other items, in a session of their own, from now on."""
+
+    def __init__(self, session: Session, run: Callable[[Session], None]) -> None:
+        self._session, self._own = session, session.branch()
+        self._run = run
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._begin, daemon=True)
+        self._thread.start()
+
+    def _begin(self) -> None:
+        try:
+            self._run(self._own)
+        except BaseException as error:
+            self._error = error
+        try:
+            undeploy_all(self._own)
+        except BaseException as error:
+            self._error = self._error or error
+
+    def result(self) -> None:
+        """Wait for their end, and take over what they saw. Raises what ended them."""
+        self._thread.join()
+        self._session.join(self._own)
+        if self._error is not None:
+            raise self._error
 
 
 def _plan(budget: Budget) -> settings:
@@ -215,6 +245,8 @@ class Lifecycle(RuleBasedStateMachine):
         # A pipeline without models has nothing to answer with, and no source says how it then refuses.
         deployed = _of([d for d in self.world.deployed if d.made.models], deployment)
         model = self.world.stage.model
+        if deployed is None and not self.world.stage.served:
+            return
         batch = model.rows(4, rows)[:count]
         url = infer_path(deployed.name, deployed.made.name) if deployed else self.world.stage.url
         client = self.valid if deployed is None or self._serves(deployed) else self.asking

@@ -8,7 +8,7 @@ from json import dumps
 from typing import Any
 
 from conformance.api.client import ARROW_FILE, JSON, PANDAS_RECORDS, PipelineClient, infer_path, steps_of
-from conformance.api.operations import COPY
+from conformance.api.operations import COPY, INFER
 from conformance.model import Headers, Intent, Mark, Operation, Request
 from conformance.run.session import Session
 from conformance.suites.generation.budget import Budget
@@ -30,6 +30,8 @@ def invalid(session: Session, stage: Stage, budget: Budget, seed: int, operation
     operation = session.rules.document.operation(operation_id)
     builder = Builder(session.rules.document, stage)
     reader = _Reader(session, stage, operation)
+    if operation_id == INFER:
+        stage.until_served(PipelineClient(session.send, intent="valid"), session.patience)
     reader.read()
     edges = list(_edges(builder, operation))
     chosen = random.Random(number(seed, operation_id, "edges"))  # noqa: S311  test data
@@ -71,6 +73,8 @@ class _Reader:
     def answers(self) -> None:
         """The deployment that runs throughout still does, and still computes."""
         self._client.deployment_status(self._stage.deployment[0])
+        if not self._stage.served:
+            return
         self._client.infer(self._stage.url, self._stage.model.column, self._stage.model.rows(1))
 
 

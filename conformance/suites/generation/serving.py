@@ -101,6 +101,7 @@ def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, A
 
 def _inferences(session: Session, stage: Stage, budget: Budget, seed: int) -> None:
     client = PipelineClient(session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
+    stage.until_served(client, session.patience)
     dice = random.Random(number(seed, "pipelines.infer", "valid"))  # noqa: S311  test data
     column, model = stage.model.column, stage.model
     for index, count in enumerate(budget.rows):

@@ -8,6 +8,7 @@ from conformance.api.client import ModelReference, PipelineClient, PipelineVersi
 from conformance.api.operations import Known
 from conformance.run.patience import Patience
 from conformance.suites.model import Model
+from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import until_routed, until_running
 
 _LONGEST_NAME = 63
@@ -46,6 +47,19 @@ class Stage:
     deployment: tuple[str, int, PipelineVersionCreated]
     pipeline_name: str
     deploys: bool = True
+    _served: list[bool] = field(default_factory=list, repr=False)
+
+    @property
+    def served(self) -> bool:
+        """Whether the deployment has been waited for, and is asked for rows."""
+        return bool(self._served)
+
+    def until_served(self, client: PipelineClient, patience: Patience) -> None:
+        """Wait until the deployment runs and can be asked, the first time. Raises ApiError where it does not."""
+        if not self.served:
+            until_running(client, self.deployment[0], patience)
+            until_routed(client, self.url, self.model.column, self.model.rows(1)[0], patience)
+            self._served.append(True)
 
     @property
     def url(self) -> str:
@@ -72,9 +86,18 @@ class Stage:
 
 
 def stage_of(
-    client: PipelineClient, names: Names, workspace_id: int, model: Model, patience: Patience, *, deploys: bool
+    client: PipelineClient,
+    names: Names,
+    workspace_id: int,
+    model: Model,
+    *,
+    deploys: bool,
+    deployed: bool = True,
 ) -> Stage:
-    """Make a stage. Raises ApiError where the target does not let us."""
+    """Make a stage, and where it is to be `deployed` ask for its deployment, waiting for nothing.
+
+    Raises ApiError where the target does not let us.
+    """
     name = names.fresh("model")
     ids = tuple(client.upload_model(name, workspace_id, model.content).value for _ in range(2))
     listed = {row["id"]: row for row in client.list_model_versions(model_id=name).value}
@@ -82,14 +105,9 @@ def stage_of(
     served, empty = names.fresh("served"), names.fresh("empty")
     created = client.create_pipeline(served, workspace_id, steps_of(models[0])).value
     pipelines = ((served, created), (empty, client.create_pipeline(empty, workspace_id, {}).value))
-    deployment_id = client.deploy(served, created, models=[models[0]]).value
-    deployment = f"{served}-{deployment_id}"
-    until_running(client, deployment, patience)
-    stage = Stage(
-        workspace_id, model, names, models, ids, pipelines, (deployment, deployment_id, created), served, deploys
-    )
-    until_routed(client, stage.url, model.column, model.rows(1)[0], patience)
-    return stage
+    deployment_id = client.deploy(served, created, models=[models[0]]).value if deployed else NOT_GIVEN
+    deployment = (f"{served}-{deployment_id}", deployment_id, created)
+    return Stage(workspace_id, model, names, models, ids, pipelines, deployment, served, deploys)
 
 
 def own_workspace(client: PipelineClient, names: Names) -> int:

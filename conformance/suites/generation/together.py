@@ -21,6 +21,7 @@ _STAGGER = 0.004
 
 def run(session: Session, stage: Stage, budget: Budget) -> None:
     """Creates of one name and of many, deploys, uploads and inferences, each kind at once, several times over."""
+    stage.until_served(PipelineClient(session.send, intent="valid"), session.patience)
     for _ in range(1 if budget.drawn < 20 else 3):
         _creates(session, stage)
         _uploads(session, stage)
