@@ -161,11 +161,19 @@ def _plain(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
 
 
 def _copied(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
-    """The same of a copy of a given version: of the first deployment's pipeline, which has a newer one by then."""
-    source, _ = _source(ground, ground.named("pipeline"))
+    """The same of a copy of a given version: of the first deployment's pipeline."""
+    source = _first(ground)
     name, promising = ground.named("copy"), ground.promising("takes-a-version-to-copy")
     reply = promising.copy_pipeline(name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version)
     return name, _own(reply, source), "takes-a-copy"
+
+
+def _first(ground: Ground) -> PipelineVersionCreated:
+    """The pipeline of the first deployment, which is made before whatever is copied from it."""
+    known = ground.session.ledger.pipeline_named(ground.workspace_id, ground.named("pipeline"))
+    assert known is not None
+    version = known.versions[0]
+    return PipelineVersionCreated(known.pk, version.pk, version.version)
 
 
 def _copied_and_deployed(ground: Ground) -> Running:

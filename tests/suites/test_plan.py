@@ -28,7 +28,10 @@ def test_a_live_target_is_asked_for_no_more_deployments_than_eight() -> None:
 
 def test_every_refusal_is_of_a_row_and_every_row_of_a_refusal_is_tried() -> None:
     rows = {row.id for row in load() if row.check == "status.invalid_is_refused"}
-    elsewhere = {"pipelines.deploy.refuses-models-of-another-workspace"}
+    elsewhere = {
+        "pipelines.deploy.refuses-models-of-another-workspace",
+        "pipelines.undeploy.refuses-ids-that-are-not-of-one-another",
+    }
     tried = {str(refusal) for refusal in REFUSALS}
     assert tried <= rows
     assert {row for row in rows - tried if not row.endswith("refuses-another-media-type")} == elsewhere

@@ -17,6 +17,7 @@ GONE_OF_THE_OLDER = {
     "pipelines.copy.serves-valid-requests",
     "pipelines.undeploy.returns-nothing",
     "pipelines.infer.tells-each-records-check-failures",
+    "pipelines.infer.tells-each-arrow-rows-check-failures",
     "pipelines.infer.refuses-with-the-described-body",
     "pipelines.deploy.requires-pipeline-id",
     "pipelines.deploy.requires-pipeline-version-pk-id",
@@ -25,6 +26,7 @@ GONE_OF_THE_OLDER = {
 NEW_OF_THE_NEWER = {
     "pipelines.undeploy.answers-with-an-object",
     "pipelines.infer.tells-each-records-anomaly",
+    "pipelines.infer.tells-each-arrow-rows-anomaly",
     "pipelines.infer.refuses-with-the-described-body",
     "pipelines.deploy.takes-a-version-without-its-pipeline",
     "pipelines.deploy.takes-a-version-by-its-uuid",
