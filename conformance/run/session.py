@@ -104,17 +104,9 @@ class Session:
 
     def join(self, branch: Session) -> None:
         """Take over what a branch saw; its ledger stays its own."""
-        seen = branch.drain()
         with self._lock:
-            self.broken += seen.broken
-            self.events += seen.events
-            self.notes += seen.notes
-            self.held.update(seen.held)
-            self.reached.update(seen.reached)
-            self.marks.update(seen.marks)
-            self.broke.update(seen.broke)
-            self.observed |= seen.observed
-            self._new = {**seen.witnesses, **self._new}
+            self.facts.add(branch.facts)
+            branch.facts = Facts()
 
     def send(
         self,
