@@ -44,7 +44,8 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     gating = [row for row in broken if row["gates"]]
     untested = [row for row in requirements if row["outcome"] == "untested"]
     shown = len(untested) if verbose else _IDS
-    _untested(console, [row for row in untested if verbose or not row.get("untestable")], shown)
+    brief = not verbose and bool(gating)  # beside what is broken, what is not known is a matter of counts
+    _untested(console, [row for row in untested if verbose or not (brief or row.get("untestable"))], shown)
     _left_out(console, [group for group in result.get("left_out", ()) if verbose or group["requirements"]])
     _waivers(console, requirements, result.get("waivers", ()))
     _changes(console, result.get("baseline"))
@@ -108,6 +109,10 @@ def _kept_back(result: Mapping[str, Any]) -> Iterator[str]:
     parts += [f"{untestable} {sentences} that no instance can be tested on"] if untestable else []
     if parts:
         yield f"Left out (-v says why): {'; '.join(parts)}."
+    untested = [row for row in result["requirements"] if row["outcome"] == "untested" and not row.get("untestable")]
+    if untested and result["counts"]["broken"]:
+        gating = sum(row["gates"] for row in untested)
+        yield f"Untested (-v says why): {len(untested)}, of which {gating} would gate."
 
 
 def _broken(console: Console, heading: str, requirements: Sequence[Mapping[str, Any]], colour: str) -> None:
