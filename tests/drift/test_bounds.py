@@ -10,7 +10,7 @@ import pytest
 
 from conformance.drift.compare import compare
 from conformance.drift.schema import inclusion
-from conformance.drift.schema.opinion import SecondOpinion
+from conformance.drift.schema.inclusion import SecondOpinion
 from tests.drift.pairs import description
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from conformance.drift.compare import compare
 from conformance.drift.schema.confirmation import Validators
+from conformance.drift.schema.reading import space_of
 from conformance.drift.schema.references import Description
 from conformance.drift.schema.schemas import Comparer
-from conformance.drift.schema.space import Space
 from tests.drift.pairs import description
 from tests.drift.random_schemas import mutated, schema, value
 from tests.drift.rewriting import rewritten
@@ -42,7 +42,7 @@ def test_what_one_admits_and_the_other_does_not_is_never_overlooked(seed: int) -
     base = schema(rng)
     revision = mutated(rng, base) if rng.random() < 0.8 else schema(rng)
     both = Description({"base": base, "revision": revision})
-    space, validators = Space("request"), Validators("request")
+    space, validators = space_of("request"), Validators("request")
     comparer = Comparer(space)
     terms = space.term(both, base), space.term(both, revision)
     values = [value(rng) for _ in range(40)]

@@ -10,14 +10,14 @@ from typing import Any
 
 from conformance.drift.openapi.comparison import Change
 from conformance.drift.openapi.kinds import KINDS
-from conformance.drift.schema import membership
 from conformance.drift.schema.atoms import ANYTHING, Array, Atom, ItemShape, Number, Object, Single, Term, Text
 from conformance.drift.schema.confirmation import Validators
 from conformance.drift.schema.differences import Difference, shown
 from conformance.drift.schema.identity import Identity, plain
+from conformance.drift.schema.reading import space_of
 from conformance.drift.schema.references import Description
 from conformance.drift.schema.schemas import Comparer
-from conformance.drift.schema.space import REQUEST, RESPONSE, Space
+from conformance.drift.schema.space import REQUEST, RESPONSE, Space, item_term
 from conformance.drift.schema.values import ABSENT, is_number, key_of
 
 BESIDE_VALUES = ("default", "discriminator", "deprecated")
@@ -66,7 +66,7 @@ class Sides:
     def __init__(self, base: Description, revision: Description) -> None:
         self.base, self.revision = base, revision
         identity = Identity(base, revision)
-        self.comparers = {side: Comparer(Space(side, identity)) for side in (REQUEST, RESPONSE)}
+        self.comparers = {side: Comparer(space_of(side, identity)) for side in (REQUEST, RESPONSE)}
         self._validators = {side: Validators(side) for side in (REQUEST, RESPONSE)}
         self._judgements: dict[tuple[str, int, int, Written], _Judged] = {}
 
@@ -219,7 +219,7 @@ def _list_as_written(space: Space, atom: Array, between: str) -> Iterator[Atom]:
         return
     if atom.high != 1:
         yield made
-    for one in space.expand(item(membership.item_term(atom, 0))):
+    for one in space.expand(item(item_term(atom, 0))):
         if not isinstance(one, (Array, Object)) and (atom.high is None or _is_one_item(one, between)):
             yield one
 

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from conformance.drift.schema.annotations import own_schemas
-from conformance.drift.schema.atoms import Term
-from conformance.drift.schema.differences import Difference
 from conformance.drift.schema.references import Description
 from conformance.errors import UsageError
-
-if TYPE_CHECKING:
-    from conformance.drift.schema.schemas import Comparer
 
 
 @dataclass(frozen=True)
@@ -29,56 +23,8 @@ class Discriminator:
     description: Description
 
 
-def between(comparer: Comparer, base: Term, revision: Term) -> Iterator[Difference]:
-    """The change of a discriminator."""
-    before, after = _read(comparer, base), _read(comparer, revision)
-    if before is None and after is None:
-        return
-    if before is None or after is None:
-        yield Difference(comparer.kind(f"discriminator-{'added' if before is None else 'removed'}"))
-    elif before.name != after.name:
-        yield Difference(comparer.kind("discriminator-changed"), "", f"from {before.name} to {after.name}")
-    elif before.stated or after.stated:
-        yield from _values(comparer, before, after)
-
-
-def _values(comparer: Comparer, before: Discriminator, after: Discriminator) -> Iterator[Difference]:
-    lost, gained = before.selects.keys() - after.selects.keys(), after.selects.keys() - before.selects.keys()
-    if any(_elsewhere(comparer, value, before, after) for value in before.selects.keys() & after.selects.keys()):
-        yield Difference(comparer.kind("discriminator-changed"), "", "a value selects another schema")
-    if lost:
-        yield Difference(comparer.kind("discriminator-values-tightened"), "", f"without {', '.join(sorted(lost))}")
-    if gained:
-        yield Difference(comparer.kind("discriminator-values-loosened"), "", f"with {', '.join(sorted(gained))}")
-
-
-def _elsewhere(comparer: Comparer, value: str, before: Discriminator, after: Discriminator) -> bool:
-    """Whether the value now selects what another value selected, and no longer what it did."""
-    if isinstance(before.selects[value], str) or _same(comparer, before, value, after, value):
-        return False
-    return any(_same(comparer, before, value, after, other) for other in after.selects if other != value)
-
-
-def _same(comparer: Comparer, one: Discriminator, value: str, other: Discriminator, its_value: str) -> bool:
-    """Whether the two values select the same; of what stands outside the description only the reference is known."""
-    mine, theirs = one.selects[value], other.selects[its_value]
-    if isinstance(mine, str) or isinstance(theirs, str):
-        return bool(mine == theirs)
-    term = comparer.space.term
-    return comparer.same(term(one.description, mine), term(other.description, theirs))
-
-
-def _read(comparer: Comparer, term: Term) -> Discriminator | None:
-    for literal in sorted(term):
-        node, description = comparer.space.node(literal) if literal > 0 else (None, None)
-        if isinstance(node, dict) and description is not None:
-            for own in own_schemas(description, node):
-                if isinstance(own.get("discriminator"), dict):
-                    return _of(own, description)
-    return None
-
-
-def _of(schema: dict[str, Any], description: Description) -> Discriminator:
+def discriminator_of(schema: dict[str, Any], description: Description) -> Discriminator:
+    """What the schema's own `discriminator` says, the names of its references included."""
     stated = schema["discriminator"].get("mapping")
     stated = stated if isinstance(stated, dict) else {}
     selects: dict[str, Any] = {}
@@ -108,7 +54,7 @@ def _led_to(description: Description, target: Any) -> Any:
 def selected(description: Description, schema: dict[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
     """What the schema's own `discriminator` says: the property, and the schema of each value where any is stated."""
     if isinstance(schema.get("discriminator"), dict):
-        one = _of(schema, description)
+        one = discriminator_of(schema, description)
         yield ("discriminator", one.name), True
         for value in sorted(one.selects) if one.stated else ():
             target = one.selects[value]

@@ -8,16 +8,44 @@ the outer answer is no (Amadio and Cardelli, "Subtyping Recursive Types", TOPLAS
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
-from conformance.drift.schema import cases, conjunction, containment, membership, strings
-from conformance.drift.schema.atoms import ANYTHING, Array, Atom, Number, Object, Single, Term, Text, type_of_atom
-from conformance.drift.schema.containment import Candidates
-from conformance.drift.schema.instances import DEEPEST, Instances
-from conformance.drift.schema.opinion import SecondOpinion
-from conformance.drift.schema.space import Space
-from conformance.drift.schema.values import ABSENT, depth_of
+import jsonschema_rs
+from jsonschema_rs import canonical
+
+from conformance.drift.schema import strings
+from conformance.drift.schema.atoms import (
+    ANYTHING,
+    NOTHING,
+    Array,
+    Atom,
+    Number,
+    Object,
+    PropertyShape,
+    Single,
+    Term,
+    Text,
+    type_of_atom,
+)
+from conformance.drift.schema.confirmation import Copier
+from conformance.drift.schema.instances import DEEPEST, Instances, names_of
+from conformance.drift.schema.references import Description
+from conformance.drift.schema.space import (
+    Space,
+    higher,
+    in_range,
+    is_of,
+    item_term,
+    lower,
+    meet,
+    property_term,
+    settle,
+    shaped,
+)
+from conformance.drift.schema.values import ABSENT, depth_of, exact, key_of, plain, value_of
 
 
 @dataclass(frozen=True)
@@ -178,7 +206,7 @@ class Inclusion:
         return any(name in theirs and theirs[name] != key for name, key in mine.items())
 
     def _cut_up(self, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: Candidates) -> Answer:
-        if cases.covered(self, atom, others, goal, splits, candidates):
+        if _covered_by_cases(self, atom, others, goal, splits, candidates):
             return YES
         refuted = self._refuted(atom, goal, candidates)
         if refuted is not None:
@@ -187,28 +215,28 @@ class Inclusion:
 
     def _refuted(self, atom: Atom, goal: Term, candidates: Candidates) -> Answer | None:
         parts = candidates.parts if isinstance(atom, Object) else {}
-        mixed = containment.combined(self, atom, parts) if parts and isinstance(atom, Object) else ()
+        mixed = _combined(self, atom, parts) if parts and isinstance(atom, Object) else ()
         for value in itertools.chain(candidates, mixed, self.instances.several(atom, 2)):
             if value is ABSENT:
                 continue
             self.spend()
-            if membership.holds(self.space, value, atom) and not self.space.member(value, goal):
+            if is_of(self.space, value, atom) and not self.space.member(value, goal):
                 return Answer(False, value) if depth_of(value) < DEEPEST else OPAQUE
         return None
 
     def _within(self, atom: Atom, other: Atom, candidates: Candidates) -> bool:
         if isinstance(atom, Number) and isinstance(other, Number):
             self._opaque = self._opaque or not other.tags <= atom.tags
-            return cases.numbers_within(atom, other)
+            return _numbers_within(atom, other)
         if isinstance(atom, Text) and isinstance(other, Text):
             proven, found = strings.difference(atom, [other])
             candidates.extend(found)
             self._opaque = self._opaque or (not proven and strings.is_opaque(atom, [other]))
             return proven
         if isinstance(atom, Array) and isinstance(other, Array):
-            return containment.arrays(self, atom, other, candidates)
+            return _arrays_within(self, atom, other, candidates)
         if isinstance(atom, Object) and isinstance(other, Object):
-            return containment.objects(self, atom, other, candidates)
+            return _objects_within(self, atom, other, candidates)
         return False
 
     def rest_implied(self, atom: Atom, other: Atom) -> bool:
@@ -221,5 +249,284 @@ class Inclusion:
         denied = frozenset({-literal})
         if any(own < 0 and self.ask(denied, frozenset({-own})).included for own in atom.rest):
             return True
-        met = (conjunction.meet(self.space, atom, one) for one in self.space.expand(denied))
+        met = (meet(self.space, atom, one) for one in self.space.expand(denied))
         return all(both is None or self.space.vacant_atom(both) for both in met)
+
+
+class Candidates(list[Any]):
+    """Values that may show that a union does not hold all of an atom; `parts` are of properties that one refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: dict[str, list[Any]] = {}
+
+
+def _arrays_within(inclusion: Inclusion, atom: Array, other: Array, candidates: Candidates) -> bool:
+    fine = atom.low >= other.low and (other.high is None or (atom.high is not None and atom.high <= other.high))
+    if not fine:
+        for length in (atom.low, (other.high or 0) + 1, other.low - 1):
+            candidates.extend(inclusion.instances.array_of(atom, [], max(length, atom.low)))
+    if other.unique and not atom.unique and (atom.high is None or atom.high > 1):
+        fine = False
+        item = inclusion.instances.smallest(item_term(atom, 0))
+        if item is not ABSENT:
+            candidates.extend(inclusion.instances.array_of(atom, [item, item], max(2, atom.low)))
+    contained = all(any(_counted(inclusion, own, rule) for own in atom.contains) for rule in other.contains)
+    if not contained and not _contains_by_items(inclusion, atom, other):
+        fine = False
+        answers = (inclusion.ask(own.term, rule.term) for own in atom.contains for rule in other.contains)
+        for answer in answers:
+            if answer.witness is not ABSENT:
+                candidates.extend(inclusion.instances.array_of(atom, [answer.witness], atom.low))
+    length = max((len(shape.prefix) for one in (atom, other) for shape in one.shapes), default=0)
+    for index in range(min(length + 1, atom.high if atom.high is not None else length + 1)):
+        answer = inclusion.ask(item_term(atom, index), item_term(other, index))
+        if not answer.included:
+            fine = False
+            if answer.witness is not ABSENT:
+                candidates.extend(inclusion.instances.around_item(atom, index, answer.witness))
+    return fine and not (other.denied - atom.denied)
+
+
+def _counted(inclusion: Inclusion, own: Any, rule: Any) -> bool:
+    enough = own.low >= rule.low and (rule.high is None or own.high == rule.high)
+    same = own.term == rule.term or bool(inclusion.ask(own.term, rule.term).included)
+    if rule.high is None:
+        return bool(enough and same)
+    return bool(enough and same and inclusion.ask(rule.term, own.term).included)
+
+
+def _contains_by_items(inclusion: Inclusion, atom: Array, other: Array) -> bool:
+    return all(
+        rule.high is None
+        and atom.low >= rule.low
+        and all(inclusion.ask(item_term(atom, i), rule.term).included for i in range(rule.low))
+        for rule in other.contains
+    )
+
+
+def _objects_within(inclusion: Inclusion, atom: Object, other: Object, candidates: Candidates) -> bool:
+    fine = not other.required - atom.required
+    if not fine:
+        candidates.append(inclusion.instances.completed(atom, {}))
+    names = names_of(inclusion.space, atom, other)
+    for name in names:
+        own, wanted = (
+            property_term(inclusion.space, atom, name),
+            property_term(inclusion.space, other, name),
+        )
+        if not wanted or own == NOTHING or _unsent(inclusion, atom, other, name):
+            continue
+        answer = inclusion.ask(own, wanted)
+        if not answer.included and not inclusion.space.vacant(own):
+            fine = False
+            if answer.witness is not ABSENT:
+                candidates.append(inclusion.instances.completed(atom, {name: answer.witness}))
+                candidates.parts.setdefault(name, []).append(answer.witness)
+    fine = fine and _sizes_within(inclusion, atom, other, names, candidates)
+    candidates[:] = [value for value in candidates if value is not ABSENT]
+    return fine and not (other.denied - atom.denied)
+
+
+def _unsent(inclusion: Inclusion, atom: Object, other: Object, name: str) -> bool:
+    """Whether senders of `atom` never send this name: undeclared in an object that is merely open."""
+    if not inclusion.declared_only or name in atom.declared | atom.required or name not in other.declared:
+        return False
+    return shaped(atom, name) == ANYTHING
+
+
+def _sizes_within(inclusion: Inclusion, atom: Object, other: Object, names: list[str], candidates: Candidates) -> bool:
+    least = max(atom.low, len(atom.required))
+    high = atom.high
+    if all(
+        inclusion.space.vacant(property_term(inclusion.space, atom, name))
+        for name in names
+        if name not in atom.declared | atom.required
+    ):
+        closed = sum(
+            not inclusion.space.vacant(property_term(inclusion.space, atom, name))
+            for name in atom.declared | atom.required
+        )
+        high = closed if high is None else min(high, closed)
+    fine = least >= other.low and (other.high is None or (high is not None and high <= other.high))
+    if not fine:
+        candidates.append(inclusion.instances.completed(atom, {}))
+        wanted = min((other.high or 0) + 1, 2000)
+        candidates.append(inclusion.instances.completed(replace(atom, low=max(atom.low, wanted)), {}))
+    return fine
+
+
+def _combined(inclusion: Inclusion, atom: Object, parts: dict[str, list[Any]]) -> Iterator[Any]:
+    """Objects with properties that different alternatives refuse, alone and together, with much or little beside."""
+    marks = inclusion.instances.marks(atom)
+    together = {name: values[0] for name, values in parts.items()}
+    last = {name: values[-1] for name, values in parts.items()}
+    alone = [{name: value} for name, values in parts.items() for value in values[:2]]
+    for part in [together, last, *alone]:
+        yield inclusion.instances.completed(atom, {**marks, **part})
+        yield inclusion.instances.completed(atom, part)
+    for part in (together, last):
+        yield inclusion.instances.completed(atom, {**inclusion.instances.everything(atom), **part})
+
+
+_FEW = 64
+"""Integers of a range that are looked at one by one, and cases that are looked at at all."""
+
+
+def _covered_by_cases(
+    inclusion: Inclusion, atom: Atom, others: list[Atom], goal: Term, splits: int, candidates: Candidates
+) -> bool:
+    """Whether the atom, cut into cases, is covered by several of the others together."""
+    if isinstance(atom, Text):
+        texts = [o for o in others if isinstance(o, Text) and inclusion.rest_implied(atom, o)]
+        listed = [o.value for o in others if isinstance(o, Single)]
+        if len(texts) + len(listed) < 2 - (not texts):
+            return False
+        proven, found = strings.difference(atom, texts, listed)
+        candidates.extend(found)
+        return proven
+    if not splits:
+        return False
+    cases = list(_cases(inclusion, atom, others))
+    if len(cases) > _FEW or (len(cases) < 2 and not all(isinstance(case, Single) for case in cases)) or not cases:
+        return False
+    for case in cases:
+        answer = inclusion.covered(case, goal, splits - 1)
+        if not answer.included:
+            if answer.witness is not ABSENT:
+                candidates.insert(0, answer.witness)
+            return False
+    return True
+
+
+def _cases(inclusion: Inclusion, atom: Atom, others: list[Atom]) -> Iterator[Atom]:
+    if isinstance(atom, Number):
+        yield from _number_cases(atom, others)
+    elif isinstance(atom, (Array, Object)) and atom.high == 0:
+        empty: list[Any] | dict[str, Any] = [] if isinstance(atom, Array) else {}
+        yield Single(empty, key_of(empty))
+    elif isinstance(atom, Object) and len(others) > 1:
+        yield from _object_cases(inclusion, atom, [one for one in others if isinstance(one, Object)])
+
+
+def _object_cases(inclusion: Inclusion, atom: Object, others: list[Object]) -> Iterator[Atom]:
+    """By a property the others disagree on: absent, or one case for each atom of its value."""
+    for name in sorted({name for one in others for name in one.required | one.declared}):
+        terms = {property_term(inclusion.space, one, name) for one in others}
+        if len(terms) < 2 and all((name in one.required) == (name in others[0].required) for one in others):
+            continue
+        present = replace(atom, required=atom.required | {name})
+        values = [
+            case
+            for value in inclusion.space.expand(property_term(inclusion.space, atom, name))
+            for case in _cut(inclusion, value, terms)
+        ]
+        if name not in atom.required:
+            yield replace(atom, shapes=(*atom.shapes, PropertyShape({name: NOTHING})))
+        elif len(values) < 2:
+            continue
+        for value in values:
+            shape = PropertyShape({name: inclusion.space.of_atom(value)})
+            yield replace(present, shapes=(*atom.shapes, shape))
+        return
+
+
+def _cut(inclusion: Inclusion, value: Atom, terms: set[Term]) -> list[Atom]:
+    """The value's atom, numbers cut where the terms tell them apart."""
+    if not isinstance(value, Number):
+        return [value]
+    others = [one for term in terms for one in inclusion.space.expand(term) if type_of_atom(one) == "number"]
+    return list(_number_cases(value, others)) or [value]
+
+
+def _numbers_within(atom: Number, other: Number) -> bool:
+    low = higher(atom.low, other.low) == atom.low
+    high = lower(atom.high, other.high) == atom.high
+    step = not other.step or (bool(atom.step) and atom.step % other.step == 0)
+    denied = all(key in atom.denied or not in_range(atom, value_of(key)) for key in other.denied)
+    return low and high and step and denied and other.tags <= atom.tags
+
+
+def _number_cases(atom: Number, others: list[Atom]) -> Iterator[Atom]:
+    if atom.step and atom.low and atom.high and (atom.high[0] - atom.low[0]) / atom.step < _FEW:
+        value = atom.low[0]
+        while value <= atom.high[0]:
+            if key_of(number := plain(value)) not in atom.denied:
+                yield Single(number, key_of(number))
+            value += atom.step
+        return
+    cuts = {bound for one in others if isinstance(one, Number) for bound in _cuts(one)}
+    cuts |= {
+        cut
+        for one in others
+        if isinstance(one, Single)
+        for cut in ((exact(one.value), True), (exact(one.value), False))
+    }
+    low = atom.low
+    for value, before in sorted(cuts, key=lambda cut: (cut[0], not cut[1])):
+        piece = settle(replace(atom, low=low, high=lower(atom.high, (value, before))))
+        if piece is not None:
+            yield piece
+        low = higher(atom.low, (value, not before))
+    last = settle(replace(atom, low=low))
+    if last is not None:
+        yield last
+
+
+def _cuts(atom: Number) -> Iterator[tuple[Fraction, bool]]:
+    """Where the line is cut: the value, and whether it belongs to what comes after."""
+    if atom.low:
+        yield atom.low[0], not atom.low[1]
+    if atom.high:
+        yield atom.high[0], atom.high[1]
+
+
+class SecondOpinion:
+    """Asks jsonschema-rs about the terms of one space, each made canonical once."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._copiers: dict[int, Copier] = {}
+        self._made: dict[Term, jsonschema_rs.CanonicalSchema | None] = {}
+
+    def includes(self, first: Term, second: Term) -> bool | None:
+        """Whether the second admits every value of the first; None where jsonschema-rs does not tell.
+
+        It is not asked of unions made here, which no schema of a description stands for.
+        """
+        inner, outer = self._canonical(first), self._canonical(second)
+        if inner is None or outer is None:
+            return None
+        try:
+            answer = outer.covers(inner)
+        except (canonical.UnsupportedOperand, canonical.UnsupportedResult, canonical.IncompatibleOperands):
+            return None
+        return {canonical.Containment.YES: True, canonical.Containment.NO: False}.get(answer)
+
+    def _canonical(self, term: Term) -> jsonschema_rs.CanonicalSchema | None:
+        if term not in self._made:
+            self._made[term] = self._make(term)
+        return self._made[term]
+
+    def _make(self, term: Term) -> jsonschema_rs.CanonicalSchema | None:
+        parts: list[Any] = []
+        definitions: dict[str, Any] = {}
+        for literal in sorted(term):
+            node, description = self.space.node(literal)
+            if description is None and node is not True:
+                return None
+            whole: dict[str, Any] = {"allOf": [True]}
+            if description is not None:
+                whole = self._copier(description).whole(node)
+            definitions.update(whole.get("$defs", {}))
+            (schema,) = whole["allOf"]
+            parts.append({"not": schema} if literal < 0 else schema)
+        try:
+            return jsonschema_rs.canonicalize(
+                {"allOf": parts, "$defs": definitions}, draft=jsonschema_rs.Draft202012, validate_formats=True
+            )
+        except (jsonschema_rs.ValidationError, canonical.CanonicalizationError, canonical.InvalidPattern, ValueError):
+            return None
+
+    def _copier(self, description: Description) -> Copier:
+        return self._copiers.setdefault(id(description), Copier(description, self.space.side))

@@ -7,14 +7,12 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from conformance.drift.schema import membership, strings
+from conformance.drift.schema import strings
 from conformance.drift.schema.atoms import Array, Atom, Contains, Number, Object, Single, Term, Text
+from conformance.drift.schema.space import Space, is_of, item_term, property_term
 from conformance.drift.schema.values import ABSENT, key_of, plain
-
-if TYPE_CHECKING:
-    from conformance.drift.schema.space import Space
 
 FRESH = "anything-else"
 """A property name that no description uses by chance."""
@@ -70,21 +68,21 @@ class Instances:
             candidates = self._arrays(atom, depth)
         else:
             candidates = self._objects(atom, depth)
-        return (v for v in candidates if v is not ABSENT and membership.holds(self.space, v, atom))
+        return (v for v in candidates if v is not ABSENT and is_of(self.space, v, atom))
 
     def _arrays(self, atom: Array, depth: int) -> Iterator[Any]:
         yield from self.array_of(atom, [], atom.low)
         if depth <= 0:
             return
         for index in range(max((len(shape.prefix) for shape in atom.shapes), default=0) + 1):
-            for item in self.several_of(membership.item_term(atom, index), depth - 1, 6):
+            for item in self.several_of(item_term(atom, index), depth - 1, 6):
                 yield from self.around_item(atom, index, item)
         for length in {atom.low + 1, atom.high if atom.high is not None else atom.low + 2} - {atom.low}:
             yield from self.array_of(atom, [], length)
 
     def around_item(self, atom: Array, index: int, item: Any) -> Iterator[Any]:
         """Arrays of the atom that hold this item, at this index or after."""
-        before = [self.smallest(membership.item_term(atom, i)) for i in range(index)]
+        before = [self.smallest(item_term(atom, i)) for i in range(index)]
         for length in (max(atom.low, index + 1), max(atom.low, index + 1) + 1):
             yield from self.array_of(atom, [*before, item], length)
 
@@ -99,7 +97,7 @@ class Instances:
         used = {key_of(item) for item in items}
         pool: dict[Term, Iterator[Any]] = {}
         while len(items) < length:
-            term = membership.item_term(atom, len(items))
+            term = item_term(atom, len(items))
             if not atom.unique:
                 item = self.smallest(term)
             else:
@@ -117,9 +115,9 @@ class Instances:
         if missing <= 0:
             return
         prefix = max((len(shape.prefix) for shape in atom.shapes), default=0)
-        while self.space.vacant(rule.term | membership.item_term(atom, len(items))) and len(items) < prefix:
-            items.append(self.smallest(membership.item_term(atom, len(items))))
-        wanted = self.several_of(rule.term | membership.item_term(atom, len(items)), 1, missing)
+        while self.space.vacant(rule.term | item_term(atom, len(items))) and len(items) < prefix:
+            items.append(self.smallest(item_term(atom, len(items))))
+        wanted = self.several_of(rule.term | item_term(atom, len(items)), 1, missing)
         items.extend(itertools.islice(wanted if atom.unique else itertools.cycle(list(wanted)), missing))
 
     def _unused(self, term: Term, used: set[Any]) -> Iterator[Any]:
@@ -138,12 +136,12 @@ class Instances:
         declared = [name for name in names_of(self.space, atom) if name != FRESH]
         everything = dict(least)
         for name in declared:
-            for value in self.several_of(membership.property_term(self.space, atom, name), depth - 1, 6):
+            for value in self.several_of(property_term(self.space, atom, name), depth - 1, 6):
                 everything.setdefault(name, value)
                 yield self.completed(atom, {name: value})
         yield everything
         for name in (FRESH, f"{FRESH}-too"):
-            extra = self.smallest(membership.property_term(self.space, atom, name))
+            extra = self.smallest(property_term(self.space, atom, name))
             if extra is not ABSENT:
                 yield {**least, name: extra}
 
@@ -151,27 +149,25 @@ class Instances:
         """The part with the properties the atom requires and no more, or ABSENT."""
         value = dict(part)
         for name in sorted(atom.required - part.keys()):
-            value[name] = self.smallest(membership.property_term(self.space, atom, name))
+            value[name] = self.smallest(property_term(self.space, atom, name))
             if value[name] is ABSENT:
                 return ABSENT
         if len(value) < atom.low:
             self._fill(atom, value)
-        return value if membership.holds(self.space, value, atom) else ABSENT
+        return value if is_of(self.space, value, atom) else ABSENT
 
     def marks(self, atom: Object) -> dict[str, Any]:
         """The properties that may hold one value only, required or not: what tells alternatives apart."""
         found = {}
         for name in sorted(atom.declared):
-            values = self.space.expand(membership.property_term(self.space, atom, name))
+            values = self.space.expand(property_term(self.space, atom, name))
             if len(values) == 1 and isinstance(values[0], Single):
                 found[name] = values[0].value
         return found
 
     def everything(self, atom: Object) -> dict[str, Any]:
         """A small value of every declared property."""
-        found = {
-            name: self.smallest(membership.property_term(self.space, atom, name)) for name in sorted(atom.declared)
-        }
+        found = {name: self.smallest(property_term(self.space, atom, name)) for name in sorted(atom.declared)}
         return {name: value for name, value in found.items() if value is not ABSENT}
 
     def _fill(self, atom: Object, value: dict[str, Any]) -> None:
@@ -179,7 +175,7 @@ class Instances:
         for name in itertools.chain(names_of(self.space, atom), fresh):
             if len(value) >= atom.low:
                 return
-            extra = self.smallest(membership.property_term(self.space, atom, name))
+            extra = self.smallest(property_term(self.space, atom, name))
             if name not in value and extra is not ABSENT:
                 value[name] = extra
 
