@@ -8,7 +8,7 @@ import pytest
 from conformance.data import SPECS
 from conformance.drift.compare import compare
 from conformance.drift.openapi.kinds import KINDS, Kind
-from tests.drift.pairs import document_pairs, reported_pairs, schema_pairs
+from tests.drift.pairs import causes, document_pairs, reported_pairs, schema_pairs
 
 PACKAGE = Path(__file__).parents[2] / "conformance" / "drift"
 
@@ -65,7 +65,12 @@ def test_every_kind_is_told_by_some_line_of_the_code() -> None:
 def test_the_corpus_shows_most_kinds() -> None:
     shown = {
         change.kind
-        for *_, base, revision in [*(pair[:4] for pair in document_pairs()), *schema_pairs(), *reported_pairs()]
+        for *_, base, revision in [
+            *(pair[:4] for pair in document_pairs()),
+            *schema_pairs(),
+            *reported_pairs(),
+            *causes(),
+        ]
         for one in (compare(base, revision), compare(revision, base))
         for change in one.changes
     }

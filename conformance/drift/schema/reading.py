@@ -285,10 +285,8 @@ def _exactly_one(space: Space, terms: list[Term]) -> list[Term]:
         many = len(excluded) > MOST_WRITTEN_OUT or any(isinstance(atom, Object) for atom in space.expand(term))
         if excluded and many and all(len(other) == 1 for other in excluded):
             unread = frozenset(-literal for other in excluded for literal in other)
-            kept = (
-                [] if -1 in unread or unread & {-literal for literal in term} else [_kept_unread(space, term, unread)]
-            )
-            excluded = []
+            empty = -1 in unread or any(-literal in unread for literal in term)
+            kept, excluded = [] if empty else [_kept_unread(space, term, unread)], []
         for other in excluded:
             kept = [one | denied for one in kept for denied in _not(space, other)]
         alternatives.extend(one for one in kept if not any(-literal in one for literal in one))

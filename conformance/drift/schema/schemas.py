@@ -200,7 +200,7 @@ class Comparer:
     def relation(self, facet: str, base: Term, revision: Term, detail: str = "") -> Difference:
         """How one facet changed, by which values it lost and gained."""
         if self.undecided(base, revision):
-            return Difference(self.kind("schema-undecided"))
+            return Difference(self.kind("schema-undecided"), "", detail)
         lost, gained = not self.within(base, revision), not self.within(revision, base)
         word = {(True, True): CHANGED, (True, False): TIGHTENED}.get((lost, gained), LOOSENED)
         first, second = (base, revision) if self.is_request else (revision, base)
