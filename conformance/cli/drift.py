@@ -34,8 +34,8 @@ from conformance.drift.sources.collection import (
     upgrade,
 )
 from conformance.drift.sources.ignoring import leave_out, read_ignored
-from conformance.drift.sources.prose import contradictions
-from conformance.drift.sources.web import Web, is_url
+from conformance.drift.sources.served import Web, is_url
+from conformance.drift.sources.table import contradictions
 from conformance.drift.usage import read_usage
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import Settings

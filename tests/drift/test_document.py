@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import copy
 import json
 import time
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,7 +121,7 @@ paths:
   /a:
     get:
       parameters:
-      - {name: p, in: query, schema: {type: strnig, maxLength: 3}}
+      - {name: p, in: query, schema: {type: string, pattern: 5, maxLength: 3}}
       - {$ref: '#/components/parameters/gone'}
       gte: 1
       responses:
@@ -134,7 +138,7 @@ def test_every_slip_is_listed_with_file_line_and_pointer_and_the_rest_is_compare
     text = SLIPS.replace("    get: {}\n", "")
     found = read(_file(tmp_path, text))
     told = {(slip.line, slip.pointer.rpartition("/")[2]) for slip in found.slips}
-    assert told == {(7, "type"), (8, "1"), (9, "gte"), (15, "a"), (15, "minLength")}
+    assert told == {(7, "pattern"), (8, "1"), (9, "gte"), (15, "a"), (15, "minLength")}
     assert all(slip.file.endswith("d.yaml") for slip in found.slips)
     again = read(_file(tmp_path, text.replace("maxLength: 3", "maxLength: 2"), "e.yaml"))
     assert [one.location for one in compare(found.root, again.root).changes] == ["request.query.p"]
@@ -271,3 +275,79 @@ def test_schemas_that_refer_to_each_other_in_a_long_chain_are_compared() -> None
 
     assert compare(chain("string"), chain("string")).verdict == "none"
     assert compare(chain("string"), chain("integer")).verdict == "breaking"
+
+
+def test_what_a_slip_took_out_is_no_dead_end_for_what_referred_to_it(tmp_path: Path) -> None:
+    parts = "components: {schemas: {A: 5, B: {properties: {a: {$ref: '#/components/schemas/A'}}}}}\n"
+    found = read(_file(tmp_path, HEAD + parts))
+    told = {slip.pointer for slip in found.slips}
+    assert told == {"/components/schemas/A", "/components/schemas/B/properties/a"}
+    assert compare(found.root, found.root).verdict == "none"
+
+
+def test_a_reference_to_what_is_of_another_kind_is_a_slip(tmp_path: Path) -> None:
+    text = HEAD + "paths: {/a: {get: {parameters: [{$ref: '#/info'}, {$ref: '#/x-p'}]}}}\n"
+    found = read(_file(tmp_path, text + "x-p: {name: p, in: query, schema: {type: string}}\n"))
+    assert [slip.pointer for slip in found.slips] == ["/paths/~1a/get/parameters/0"]
+    assert found.root["paths"]["/a"]["get"]["parameters"] == [{"$ref": "#/x-p"}]
+
+
+DOCUMENT = {
+    "openapi": "3.0.3",
+    "info": {"title": "T", "version": "1"},
+    "paths": {
+        "/a/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "post": {
+                "parameters": [{"$ref": "#/components/parameters/P"}],
+                "requestBody": {"$ref": "#/components/requestBodies/B"},
+                "responses": {"200": {"$ref": "#/components/responses/R"}},
+                "security": [{"key": []}],
+                "callbacks": {"c": {"{$request.body#/u}": {"post": {"responses": {"200": {"description": "x"}}}}}},
+            },
+        }
+    },
+    "components": {
+        "parameters": {"P": {"name": "p", "in": "query", "schema": {"type": "array", "items": {"enum": ["a"]}}}},
+        "requestBodies": {"B": {"content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/S"}}}}},
+        "responses": {
+            "R": {
+                "description": "x",
+                "headers": {"X": {"schema": {"type": "integer"}}},
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/U"}}},
+            }
+        },
+        "schemas": {
+            "S": {"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "nullable": True}}},
+            "U": {
+                "oneOf": [{"$ref": "#/components/schemas/S"}],
+                "discriminator": {"propertyName": "a", "mapping": {"x": "S"}},
+            },
+        },
+        "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "K"}},
+    },
+}
+
+
+def _places(node: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield at
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in inner:
+        yield from _places(child, (*at, key))
+
+
+ODD: tuple[Any, ...] = (None, True, -1, "x", [], {}, [None], {"$ref": "#/nowhere"}, {"$ref": "#"}, {"$ref": 5})
+
+
+@pytest.mark.parametrize("place", [one for one in _places(DOCUMENT) if one], ids=lambda one: "/".join(map(str, one)))
+def test_whatever_stands_where_it_should_not_is_left_out_or_refused_in_a_sentence(place: tuple[str | int, ...]) -> None:
+    for odd in ODD:
+        root = copy.deepcopy(DOCUMENT)
+        holder: Any = root
+        for key in place[:-1]:
+            holder = holder[key]
+        holder[place[-1]] = odd
+        with suppress(UsageError) if len(place) == 1 else nullcontext():
+            found = loaded(json.dumps(root), "file:///d.json", "d.json")
+            assert compare(found.root, found.root).verdict == "none"
+            compare(DOCUMENT, found.root)

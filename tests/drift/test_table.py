@@ -8,11 +8,20 @@ import pytest
 
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import Comparison
-from conformance.drift.report.sections import render_with, table_section
+from conformance.drift.report import render
+from conformance.drift.report.sections import table_section
 from conformance.drift.sources.collection import Source, Table, table_for
-from conformance.drift.sources.prose import _PLACES, contradictions
 from conformance.drift.sources.served import Served
-from conformance.drift.sources.table import AGREES, DIFFERS, SILENT, UNEXERCISED, Contradiction, Row
+from conformance.drift.sources.table import (
+    _PLACES,
+    AGREES,
+    DIFFERS,
+    SILENT,
+    UNEXERCISED,
+    Contradiction,
+    Row,
+    contradictions,
+)
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
@@ -165,7 +174,7 @@ def test_every_contradiction_of_the_catalogue_is_about_a_place_we_describe():
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
 def test_the_table_is_shown_in_every_form(form):
     table, changes = table_for(SPEC, served({"type": "string"}), exchanges=[created()])
-    shown = render_with(Comparison(changes), form, [table_section(table)])
+    shown = render(Comparison(changes), form, [table_section(table)])
     assert PK in shown.replace("\\", "")
     assert "behaves as ours says" in shown
     if form == "json":
@@ -175,7 +184,7 @@ def test_the_table_is_shown_in_every_form(form):
         assert len(whole["table"]["rows"]) == len(table.rows) > 200
     if form == "html":
         assert shown.rstrip().endswith("</html>")
-        assert "<script" not in shown
+        assert shown.count("<script") == 1, "its own"
 
 
 def test_advice_falls_back_on_what_the_kind_of_change_says():

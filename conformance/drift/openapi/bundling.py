@@ -127,12 +127,14 @@ class Bundle:
     """A description being made self-contained. `root` is altered.
 
     `slips` are the references that lead nowhere: pointer and sentence. `origins` maps the pointer of what stood
-    elsewhere to its URI and pointer there.
+    elsewhere to its URI and pointer there. `fits` says whether a node that only references lead to is of the kind they
+    want; without it, and without `fetch`, references are led, and not judged.
     """
 
     root: Node
     uri: str
     fetch: Fetch
+    fits: Callable[[str, Node], bool] | None = None
     slips: list[tuple[str, str]] = field(default_factory=list)
     origins: dict[str, tuple[str, str]] = field(default_factory=dict)
     _documents: dict[str, Any] = field(default_factory=dict)
@@ -145,7 +147,8 @@ class Bundle:
 
     def make(self) -> None:
         """Lead every reference to a place of the root itself."""
-        self.identified = "swagger" not in self.root and not str(self.root.get("openapi", "")).startswith("3.0")
+        self.modern = "swagger" not in self.root and not str(self.root.get("openapi", "")).startswith("3.0")
+        self.identified = self.modern and self.fits is None  # once led, references are relative to the root alone
         self._documents[self.uri] = self.root
         own = self.root.get("$self")
         if isinstance(own, str) and own:
@@ -156,6 +159,13 @@ class Bundle:
         led: dict[int, str] = {}
         seen: set[tuple[int, str]] = set()
         references: list[tuple[str, Node, str]] = []
+        while self._stack:
+            self._walk(led, seen, references)
+            self._stack.extend(self._strays(references, seen))
+        self._circles(references)
+        remove(self.root, self._dropped)
+
+    def _walk(self, led: dict[int, str], seen: set[tuple[int, str]], references: list[tuple[str, Node, str]]) -> None:
         while self._stack:
             pointer, node, role, base = self._stack.pop()
             if not isinstance(node, dict) or (id(node), role) in seen:
@@ -170,8 +180,32 @@ class Bundle:
             if role == SCHEMA and isinstance(node.get("discriminator"), dict):
                 self._mapping(pointer, node["discriminator"], base)
             self._stack.extend((pointer + step, child, kind, base) for step, child, kind in children(node, role))
-        self._circles(references)
-        remove(self.root, self._dropped)
+
+    def _strays(
+        self, references: Iterable[tuple[str, Node, str]], seen: set[tuple[int, str]]
+    ) -> Iterator[tuple[str, Any, str, str]]:
+        """What references lead to and no other way does: nodes of extensions, or of another kind than is wanted."""
+        for pointer, node, role in references:
+            target = self._followed(node)
+            if target is None or isinstance(target, bool) or (id(target), role) in seen:
+                continue
+            if isinstance(target, dict) and (self.fits is None or role == SCHEMA or self.fits(role, target)):
+                yield unquote(node["$ref"][1:]), target, role, self.uri
+            else:
+                kind = role.removesuffix("s").replace("ie", "y")
+                self._nowhere(
+                    pointer, node, role, f"The reference {node['$ref']!r} leads to what does not fit ({kind})."
+                )
+
+    def _followed(self, node: Node) -> Any:
+        """What a reference leads to, None where it was found to lead nowhere."""
+        reference = node.get("$ref")
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            return None
+        try:
+            return at(self.root, unquote(reference[1:]))
+        except KeyError:
+            return None
 
     def _identify(self, node: Any, pointer: str, role: str, base: str) -> None:
         """Note the schemas that have an `$id`, which references inside are relative to (JSON Schema 2020-12, 8.2)."""
@@ -325,7 +359,7 @@ class Bundle:
         self.slips.append((pointer, text))
         if role not in _EMPTY:
             self._dropped.append(pointer)
-        elif role == "responses" or not self.identified:
+        elif role == "responses" or not self.modern:
             node.clear()
             node.update(_EMPTY[role])
         else:

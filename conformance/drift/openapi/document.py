@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ LARGEST = 64 * 2**20
 """Bytes of one description, all the files it is spread over together."""
 
 _CHUNK = 2**20
-_ROUNDS = 8
+_ROUNDS = 40
 """So many times a description is mended and judged again."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -166,9 +166,38 @@ def loaded(text: str, uri: str, name: str, remote: Remote | None = None) -> Load
         found = replace(found, root=conversion.root, notes=conversion.lost, converted=conversion.origins)
     elif version.startswith("3.2"):
         _lowered(root)
-    told = [*((f"\0{where}", said) for where, said in files.slips), *bundle.slips, *_mended(found.root, name)]
+    told = [*((f"\0{where}", said) for where, said in files.slips), *bundle.slips]
+    for _ in range(_ROUNDS):
+        told += _mended(found.root, name)
+        again = Bundle(found.root, uri, _nothing_more, partial(_fits, found.root["openapi"][:3]))
+        again.make()  # what was taken out may have been referred to
+        told += again.slips
+        if not again.slips:
+            break
     left_out = tuple(pointer for pointer, _ in told if not pointer.startswith("\0"))
     return replace(found, slips=tuple(_slips(found, told)), left_out=left_out)
+
+
+def _nothing_more(uri: str, reference: str) -> Any:
+    raise UsageError(f"The reference {reference!r} leads nowhere.")
+
+
+_DEFINITIONS = {
+    "parameters": "parameter-or-reference",
+    "responses": "response-or-reference",
+    "headers": "header-or-reference",
+    "requestBodies": "request-body-or-reference",
+    "links": "link-or-reference",
+    "callbacks": "callbacks-or-reference",
+    "securitySchemes": "security-scheme-or-reference",
+    "pathItems": "path-item",
+}
+
+
+def _fits(version: str, role: str, node: dict[str, Any]) -> bool:
+    """Whether a node is of the kind that its role wants."""
+    definition = _DEFINITIONS.get(role)
+    return definition is None or _validator("3.2" if version == "3.2" else "3.1", definition).is_valid(node)
 
 
 def _slips(found: Loaded, told: Iterable[tuple[str, str]]) -> Iterator[Slip]:
@@ -386,12 +415,15 @@ def _short(error: Any) -> str:
     return text[:240].rstrip(".")
 
 
-@lru_cache(maxsize=2)
-def _validator(version: str) -> jsonschema_rs.Draft202012Validator:
-    """Judges a whole description of 3.1 or 3.2, schemas included, in the words of the specification's own schema."""
+@lru_cache(maxsize=32)
+def _validator(version: str, definition: str = "") -> jsonschema_rs.Draft202012Validator:
+    """Judges a whole description of 3.1 or 3.2, schemas included, in the words of the specification's own schema; or
+    one node, by the schema's `definition`."""
     package = find_spec("openapi_spec_validator")  # found, not imported: only its data is wanted here
     folder = Path(str(package.origin)).parent if package else Path()
     text = (folder / "resources" / "schemas" / f"v{version}" / "schema.json").read_text(encoding="utf-8")
     whole = json.loads(text.replace('"$dynamicRef": "#meta"', f'"$ref": "{_DIALECT}"'))
     whole["$defs"]["schema"] = {"$ref": _DIALECT}
+    if definition:
+        whole = {"$defs": whole["$defs"], "$ref": f"#/$defs/{definition}"}
     return jsonschema_rs.Draft202012Validator(whole)

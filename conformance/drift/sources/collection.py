@@ -18,12 +18,10 @@ from conformance.drift.openapi.comparison import Change, Comparison
 from conformance.drift.openapi.document import Loaded, read
 from conformance.drift.openapi.places import pointer_of
 from conformance.drift.sources.declared import Declared, declared
-from conformance.drift.sources.facts import change_of
 from conformance.drift.sources.sdk import is_sdk, read_sdk
-from conformance.drift.sources.served import Fetch, Served, served_document
+from conformance.drift.sources.served import Fetch, Served, Web, described_at, is_url, served_document
 from conformance.drift.sources.table import SDK, SERVED, TRAFFIC, Contradiction, Sources, Table, table_of
-from conformance.drift.sources.traffic import Observed, observe
-from conformance.drift.sources.web import Web, described_at, is_url
+from conformance.drift.sources.traffic import Observed, change_of, observe
 from conformance.drift.usage import Usage
 from conformance.drift.usage.relevance import Concern, concerns
 from conformance.errors import UsageError
