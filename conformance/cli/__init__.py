@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import click
 
+from conformance.cli.streams import unfailing
 from conformance.errors import SuiteError, UsageError
 
 COMMANDS = (
@@ -58,7 +59,9 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 conformant, 1 broken, 2 wrong usage, 3 no verdict."""
-    sys.exit(_code(arguments))
+    with unfailing():
+        code = _code(arguments)
+    sys.exit(code)
 
 
 def _code(arguments: list[str] | None) -> int:
@@ -75,9 +78,6 @@ def _code(arguments: list[str] | None) -> int:
         return NO_VERDICT
     except (click.Abort, KeyboardInterrupt):
         click.echo("No verdict: interrupted.", err=True)
-        return NO_VERDICT
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_VERDICT
     except Exception as error:
         return _own_fault(error)

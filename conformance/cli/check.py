@@ -14,7 +14,7 @@ from conformance.checks import Rules
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import read
 from conformance.reporting.facts import Facts
-from conformance.reporting.files import parse_reports, write_reports
+from conformance.reporting.files import attempted, parse_reports
 from conformance.reporting.result import Circumstances, result_of
 from conformance.reporting.terminal import show
 from conformance.run.verdict import conclude
@@ -60,13 +60,15 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict:
         complete=False,
     )
     result = result_of(verdict, run, Facts(reached=tally.reached))
-    write_reports(result, files)
+    failed = attempted(result, files)
     show(result, sys.stdout)
     for sentence in strange[:_SHOWN]:
         click.echo(f"Passed over: {sentence}.")
     if len(strange) > _SHOWN:
         click.echo(f"Passed over: {len(strange) - _SHOWN} more files that are no traffic.")
     click.echo(_passed_over(tally))
+    if failed:
+        click.echo(f"Error: {failed}", err=True)
     return verdict.exit_code
 
 

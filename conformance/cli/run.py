@@ -25,7 +25,7 @@ from conformance.cli.requirements import remember
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError, UsageError
-from conformance.reporting.files import parse_reports, write_reports
+from conformance.reporting.files import attempted, parse_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.progress import Found, Progress
 from conformance.reporting.terminal import show
@@ -116,10 +116,12 @@ def run(
     files = parse_reports(reports)
     runner.settings = replace(runner.settings, witness=bool({"json", "html"} & set(files)))
     result = run_suites(runner, gate, today, pytest_arguments)
-    show(result, sys.stdout, verbose=verbose)
-    write_reports(result, files)
+    failed = attempted(result, files)
     append_step_summary(result)
     remember(result)
+    show(result, sys.stdout, verbose=verbose)
+    if failed:
+        click.echo(f"Error: {failed}", err=True)
     return int(result["exit_code"])
 
 

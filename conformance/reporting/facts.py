@@ -19,7 +19,8 @@ class Facts:
     `events` the lifecycle's (`reporting.timeline`). `observed` says of requirements that hold in more than one way
     which way was seen; `witnesses` gives the first exchange in which a requirement was seen to hold. `notes` are
     sentences on the run itself, `incidents` those that keep it from a verdict, `troubles` what stood between us and the
-    API (`Target.troubles`). `suites` and `left_out` tell of items: by suite, and skipped ones by reason.
+    API (`Target.troubles`). `suites` and `left_out` tell of items: by suite, and skipped ones by reason; of the
+    suites in `partial` pytest was told to run only a part.
     """
 
     broken: list[Finding] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Facts:
     requests: int = 0
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    partial: list[str] = field(default_factory=list)
 
     def add(self, other: Facts) -> None:
         """Take in what another stretch of the run saw; of what is told once, the first stays."""

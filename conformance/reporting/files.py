@@ -51,10 +51,26 @@ def _require_writable(kind: str, path: Path) -> None:
 
 
 def write_reports(result: Mapping[str, Any], reports: Mapping[str, Path | str]) -> None:
-    """Render and write each report: a reader finds the old file or the whole new one. Raises UsageError."""
-    rendered = {kind: render(kind, result) for kind in reports}
-    for kind, text in rendered.items():
-        write_whole(Path(reports[kind]), text, f"The {kind} report")
+    """Render and write each report: a reader finds the old file or the whole new one.
+
+    Raises UsageError with what could not be written, once each was tried.
+    """
+    failed = attempted(result, reports)
+    if failed:
+        raise UsageError(failed)
+
+
+def attempted(result: Mapping[str, Any], reports: Mapping[str, Path | str]) -> str:
+    """Write each report that can be written; sentences on those that cannot, empty where all were."""
+    failed = []
+    for kind, path in reports.items():
+        try:
+            write_whole(Path(path), render(kind, result), f"The {kind} report")
+        except UsageError as error:
+            failed.append(str(error))
+        except Exception as error:  # one report's own fault keeps no other from being written
+            failed.append(f"The {kind} report could not be made ({type(error).__name__}).")
+    return " ".join(failed)
 
 
 def render(kind: str, result: Mapping[str, Any]) -> str:

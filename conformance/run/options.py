@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from conformance.run.settings import Settings
 
 RUNNER = pytest.StashKey["Runner"]()
+TARGET: dict[str, Any] = {
+    "default": None, "metavar": "URL|emulated", "help": "the instance to judge (or CONFORMANCE_TARGET)",
+}  # fmt: skip
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--target", {"default": None, "metavar": "URL|emulated", "help": "the instance to judge (or CONFORMANCE_TARGET)"}),
+    ("--conformance-target", TARGET),
     ("--conformance-profile", {"default": "2023.4", "metavar": "RELEASE", "help": "the release it should conform to"}),
     ("--conformance-budget", {"default": "standard", "choices": ["quick", "standard", "thorough"]}),
     ("--conformance-suite", {"action": "append", "default": [], "metavar": "NAME", "help": "only this suite"}),
@@ -57,7 +60,7 @@ def _settings(config: pytest.Config) -> Settings:
     from conformance.run.settings import Settings, longest_wait
 
     option = config.option
-    target, wait = option.target or os.environ.get("CONFORMANCE_TARGET", ""), option.conformance_timeout
+    target, wait = option.conformance_target or os.environ.get("CONFORMANCE_TARGET", ""), option.conformance_timeout
     return Settings(
         target=target,
         profile=option.conformance_profile,

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import datetime
 import sys
+from collections import Counter
 from collections.abc import Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.run.options import OPTIONS, RUNNER, runner_of
+from conformance.run.options import OPTIONS, RUNNER, TARGET, runner_of
 
 if TYPE_CHECKING:
     from conformance.reporting.facts import Facts
     from conformance.run.runner import Runner
 
 _PACKAGE = "conformance.suites."
+_COLLECTED = pytest.StashKey[Counter[str]]()
+_PARTIAL = pytest.StashKey[list[str]]()
 pytest_plugins = ("conformance.recording.plugin", "conformance.targets.plugin")
 
 
@@ -26,6 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "API conformance")
     for name, keywords in OPTIONS:
         group.addoption(name, **keywords)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser
+) -> Generator[None, object, object]:
+    """Where our suites are named, `--target` is an option too, unless the project's own conftest has one."""
+    loaded = yield
+    names = [str(name) for name in early_config.known_args_namespace.file_or_dir]
+    if any(name.startswith("conformance.suites") or "conformance/suites" in name for name in names):
+        with suppress(ValueError):  # the project's own, which came first
+            parser.addoption("--target", dest="conformance_target", **TARGET)
+    return loaded
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,8 +81,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in dropped]
         config.hook.pytest_deselected(items=dropped)
     _leave_out(runner, ours)
+    config.stash[_COLLECTED] = Counter(suite_name(item) for item in ours if item in items)
     for item in ours:
         runner.facts.suite(suite_name(item))["items"] += item in items
+
+
+def _tell_what_was_deselected(session: pytest.Session) -> None:
+    """Suites of which pytest was told to run a part, or nothing: what they alone exercise is out of the scope."""
+    collected = session.config.stash.get(_COLLECTED, None)
+    if collected is None:
+        return
+    from conformance.run.scope import known_suites, suites_needed
+
+    runner = runner_of(session.config)
+    needed = suites_needed(runner.rules.catalogue, runner.settings.suites, runner.settings.only) or known_suites()
+    kept = Counter(suite_name(item) for item in session.items if is_ours(item))
+    partial = [suite for suite in needed if kept[suite] < collected[suite] or not collected[suite]]
+    session.config.stash[_PARTIAL] = sorted(partial)
 
 
 def _leave_out(runner: Runner, items: list[pytest.Item]) -> None:
@@ -83,6 +115,7 @@ def _leave_out(runner: Runner, items: list[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """After `-k` and its like: what is left may need a target, and recordings need none."""
+    _tell_what_was_deselected(session)
     needing = [
         item
         for item in session.items
@@ -130,7 +163,9 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if incident else [])])
     seen = seen or Facts()
+    no_suites: list[str] = []
     seen.incidents += [incident] if incident else []
+    seen.partial = item.config.stash.get(_PARTIAL, no_suites)
     report.conformance = of_facts(seen)  # type: ignore[attr-defined]
     return report
 
@@ -205,6 +240,7 @@ class _Aggregator:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._result: dict[str, Any] | None = None
+        self._failed = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         extra = getattr(report, "conformance", None)
@@ -272,19 +308,24 @@ class _Aggregator:
         runner = runner_of(self._config)
         if runner.concluded_by_caller:
             return
-        from conformance.reporting.files import parse_reports, write_reports
+        from conformance.reporting.files import attempted, parse_reports
         from conformance.run.run import Gate, concluded
 
         runner.close()
-        if runner.has_run and runner.settings.target:
+        asked = runner.facts.requests or runner.facts.incidents  # recordings alone are replayed without a target
+        if runner.has_run and runner.settings.target and asked:
             self._result = concluded(runner, Gate(), datetime.datetime.now(datetime.UTC).date())
-            write_reports(self._result, parse_reports(self._config.option.conformance_report))
+            self._failed = attempted(self._result, parse_reports(self._config.option.conformance_report))
+            if self._result["exit_code"] and session.exitstatus == pytest.ExitCode.OK:
+                # Items that were run again, or where their deployments were not, passed: the verdict knows better.
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self) -> None:
         if self._result is not None:
             from conformance.reporting.terminal import show
 
             show(self._result, sys.stdout)
+            print(self._failed, end="\n" if self._failed else "")
 
 
 @pytest.hookimpl(trylast=True)

@@ -16,8 +16,8 @@ from conformance.run import baseline
 from conformance.run.reach import reached_of
 from conformance.run.release import answers_as_another
 from conformance.run.runner import Runner
-from conformance.run.scope import lacks, only_read, scope_in_words, scope_of
-from conformance.run.settings import Settings
+from conformance.run.scope import lacks, only_read, scope_in_words, scope_of, without_partial
+from conformance.run.settings import EMULATED, Settings
 from conformance.run.verdict import Inherited, conclude
 from conformance.targets.address import base_url
 
@@ -73,6 +73,8 @@ def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any
     rows, scope = rules.catalogue.rows, scope_of(rules.catalogue, settings.suites, settings.only)
     if settings.allowed == "read":
         rows, scope = only_read(rules, scope)
+    seen = {requirement for requirement, _ in [*facts.held, *facts.broke]}
+    scope = without_partial(rules.catalogue, scope, facts.partial, seen)
     reached = _reached(rules, facts)
     short = _shortfall(settings, facts, reached)
     verdict = conclude(
@@ -86,9 +88,9 @@ def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any
     notes = dict.fromkeys([release, *facts.notes, *facts.trouble.notes(facts.requests)])
     circumstances = Circumstances(
         target_kind=settings.kind,
-        target_url=settings.emulated_url or base_url(settings.target),
+        target_url=settings.emulated_url if settings.kind == EMULATED else base_url(settings.target),
         profile=settings.profile,
-        scope=scope_in_words(settings.suites, settings.only, reading=settings.allowed == "read"),
+        scope=scope_in_words(settings.suites, settings.only, reading=settings.allowed == "read", partial=facts.partial),
         seed=settings.seed,
         strict=settings.strict,
         budget=settings.budget,
@@ -117,7 +119,7 @@ def _reached(rules: Rules, facts: Facts) -> dict[str, Any]:
 def _shortfall(settings: Settings, facts: Facts, reached: Mapping[str, Any]) -> str:
     """What a whole run should have reached and did not, as a sentence: green on nothing is worth nothing."""
     short = reached["short"]
-    whole = not settings.suites and not settings.only and settings.allowed != "read"
+    whole = not settings.suites and not settings.only and settings.allowed != "read" and not facts.partial
     if not short or not whole or not facts.suites.get("generated", {}).get("items"):
         return ""
     more = f" and {len(short) - 5} more" if len(short) > 5 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -72,9 +72,23 @@ def only_read(rules: Rules, scope: frozenset[str] | None) -> tuple[tuple[Require
     return rows, ids if scope is None else ids & scope
 
 
-def scope_in_words(suites: Sequence[str], only: Sequence[str], *, reading: bool = False) -> str:
+def without_partial(
+    catalogue: Catalogue, scope: frozenset[str] | None, partial: Collection[str], seen: Collection[str]
+) -> frozenset[str] | None:
+    """The scope of a run whose items were chosen by pytest: of suites that ran in part, what was seen."""
+    if not partial:
+        return scope
+    chosen = {row.id for row in catalogue.rows if row.id in seen or suite_of(row) not in partial}
+    return frozenset(chosen if scope is None else chosen & scope)
+
+
+def scope_in_words(
+    suites: Sequence[str], only: Sequence[str], *, reading: bool = False, partial: Collection[str] = ()
+) -> str:
     """The scope as a phrase for people."""
     parts = ["reading only"] if reading else []
+    if partial:
+        parts.append("items that pytest was told to run")
     if suites:
         parts.append("suite " + ", ".join(suites))
     if only:

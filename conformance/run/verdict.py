@@ -66,10 +66,10 @@ def conclude(
     """Conclude every requirement's outcome and the exit code.
 
     `held` adds sightings that were counted rather than kept as findings, and `broke` says how often each finding's kind
-    was seen where not all of them were kept. `scope` holds the requirement ids the run is
-    about, None meaning all: what is broken outside it is shown and does not gate. `incident` is a sentence on what
-    kept the suite from its work (outage, a suite's own fault, failed clean-up, a dead worker): no waiver covers it.
-    `complete` is False where traffic is judged as it came and nothing had to be exercised (`conformance check`).
+    was seen where not all of them were kept. `scope` holds the requirement ids the run is about, None meaning all: what
+    is not exercised outside it does not matter, what is broken does. `incident` is a sentence on what kept the suite
+    from its work (outage, a suite's own fault, failed clean-up, a dead worker): no waiver covers it. `complete` is
+    False where traffic is judged as it came and nothing had to be exercised (`conformance check`).
     """
     terms = _Terms(today, scope, strict, target_kind, profile, inherited or Inherited())
     seen = _Seen(findings, held or {}, broke or {})
@@ -145,7 +145,8 @@ def _use(waiver: Waiver, seen: _Seen, terms: _Terms) -> WaiverUse:
 
 def _judge(requirement: Requirement, seen: _Seen, waivers: Sequence[Waiver], terms: _Terms) -> Judgement:
     evidence, broken = seen.count(requirement.id), seen.broken.get(requirement.id, [])
-    gates = terms.includes(requirement) and (requirement.gates or terms.strict)
+    # What is seen broken counts, whatever the run was about; that nothing was seen counts where it was asked for.
+    gates = (terms.includes(requirement) or bool(broken)) and (requirement.gates or terms.strict)
     if not evidence:
         reason = requirement.unreached.get(terms.target_kind, "")
         return Judgement(requirement, Outcome.UNTESTED, 0, (), reason, gates)
@@ -161,7 +162,7 @@ def _judge(requirement: Requirement, seen: _Seen, waivers: Sequence[Waiver], ter
     if gates and all((finding.requirement, finding.operation) in known for finding in open_findings):
         reason = "Broken in the baseline too."
         return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates=False, known=True, broke=broke)
-    reason = "" if terms.includes(requirement) else "Outside this run's scope."
+    reason = "" if terms.includes(requirement) else "Seen beside what this run is about."
     return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates, broke=broke)
 
 

@@ -54,7 +54,7 @@ def test_reports_are_written_over_old_ones_and_leave_nothing_beside_them(tmp_pat
 def test_a_report_that_cannot_be_rendered_leaves_every_old_file_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_text("old")
-    with pytest.raises(ValueError, match="JSON compliant"):
+    with pytest.raises(UsageError, match=r"json report could not be made \(ValueError\)"):
         files.write_reports({**sample.result(), "seconds": float("nan")}, {"json": path})
     assert [(file, file.read_text()) for file in tmp_path.iterdir()] == [(path, "old")]
 
@@ -62,6 +62,12 @@ def test_a_report_that_cannot_be_rendered_leaves_every_old_file_as_it_was(tmp_pa
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         files.write_reports(sample.result(), {"json": Path("/dev/full")})
+
+
+def test_each_report_is_tried_even_if_another_fails(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="json report cannot be written"):
+        files.write_reports(sample.result(), {"json": Path("/dev/full"), "junit": tmp_path / "junit.xml"})
+    assert (tmp_path / "junit.xml").is_file()
 
 
 def test_a_device_is_written_to_and_not_replaced() -> None:

@@ -189,10 +189,11 @@ def test_rows_of_other_profiles_are_not_promised_and_not_judged() -> None:
     assert [j.requirement.id for j in verdict.judgements] == [MUST.id]
 
 
-def test_what_is_broken_outside_the_scope_is_shown_and_does_not_gate() -> None:
+def test_what_is_seen_broken_outside_the_scope_gates_as_ever() -> None:
     verdict = conclude([MUST, SHOWN], [finding(MUST, held=True), finding(SHOWN)], [], TODAY, scope={MUST.id})
-    assert (verdict.exit_code, outcome(verdict, SHOWN)) == (0, Outcome.BROKEN)
-    assert not verdict.judgements[1].gates
+    assert (verdict.exit_code, outcome(verdict, SHOWN)) == (1, Outcome.BROKEN)
+    assert verdict.judgements[1].gates
+    assert "beside" in verdict.judgements[1].reason
 
 
 def test_what_was_not_exercised_outside_the_scope_is_left_out() -> None:
