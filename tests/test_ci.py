@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import check_jsonschema
+import click
 import jsonschema_rs
 import pytest
 import yaml
 
 from conformance.cli import COMMANDS
+from conformance.cli.run import run
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = ROOT / ".github/actions/conformance"
@@ -50,8 +52,18 @@ def test_every_input_of_the_action_reaches_its_script_by_the_environment() -> No
         assert "${{" not in step.get("run", ""), "an expression in a script would be read as shell"
     given = set(action["runs"]["steps"][2]["env"])
     assert set(re.findall(r"\$\{?([A-Z_]+)", (ACTION / "run.sh").read_text())) - {
-        "CONFORMANCE_COMMAND", "RUNNER_TEMP", "GITHUB_OUTPUT",
+        "CONFORMANCE_COMMAND", "RUNNER_TEMP", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY",
     } == given  # fmt: skip
+
+
+def test_every_option_of_run_is_an_input_of_the_action() -> None:
+    inputs = set(loaded(".github/actions/conformance/action.yml")["inputs"])
+    said = (ACTION / "run.sh").read_text()
+    for option in run.params:
+        name = option.opts[-1].removeprefix("--") if isinstance(option, click.Option) else "list"
+        if name not in ("report", "list"):
+            assert name in inputs, f"the action has no input {name}"
+            assert f"--{name} " in said
 
 
 def test_the_workflow_and_the_sample_give_the_action_inputs_it_has() -> None:
@@ -71,16 +83,21 @@ def test_the_workflow_and_the_sample_give_the_action_inputs_it_has() -> None:
 def action(tmp_path: Path) -> Any:
     """Runs the action's script with a command that notes its arguments, writes the reports and ends as told."""
 
-    def run(code: int = 0, *, writes: bool = True, **inputs: str) -> tuple[list[str], dict[str, str], int]:
+    def run(
+        code: int = 0, *, writes: bool = True, said: str = "", **inputs: str
+    ) -> tuple[list[str], dict[str, str], int]:
         command, noted, output = tmp_path / "command", tmp_path / "arguments", tmp_path / "output"
         write = 'for a in "$@"; do case $a in json=*|sarif=*) echo {} > "${a#*=}";; esac; done' if writes else ":"
-        command.write_text(f'#!/usr/bin/env bash\nprintf "%s\\n" "$@" > {noted}\n{write}\nexit {code}\n')
+        command.write_text(
+            f'#!/usr/bin/env bash\nprintf "%s\\n" "$@" > {noted}\n{write}\nprintf "%s\\n" "{said}" >&2\nexit {code}\n'
+        )
         command.chmod(0o755)
         output.touch()
-        names = ("PROFILE", "SUITES", "ONLY", "SEED", "WAIVERS", "BASELINE")
+        names = loaded(".github/actions/conformance/action.yml")["runs"]["steps"][2]["env"]
         environment = {
             **os.environ, **dict.fromkeys(names, ""), "TARGET": "emulated", "BUDGET": "quick", "STRICT": "false",
             "WORKERS": "1", "FAIL_ON": "any", "REPORTS": str(tmp_path / "reports"), "GITHUB_OUTPUT": str(output),
+            "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
             "CONFORMANCE_COMMAND": str(command), **inputs,
         }  # fmt: skip
         done = subprocess.run(["bash", str(ACTION / "run.sh")], env=environment, cwd=tmp_path, timeout=30)
@@ -124,9 +141,39 @@ def test_the_action_tells_the_verdict_by_the_exit_code(code: int, verdict: str, 
     assert (outputs["exit-code"], outputs["verdict"], ended) == (str(code), verdict, 0)
 
 
-def test_a_run_that_wrote_no_result_has_none_to_upload(action: Any) -> None:
-    _, outputs, _ = action(2, writes=False)
-    assert outputs == {"exit-code": "2", "verdict": "none"}
+def test_a_run_that_wrote_no_result_has_none_to_upload_and_the_summary_says_why(action: Any, tmp_path: Path) -> None:
+    _, outputs, _ = action(3, writes=False, said="No verdict: <b>nobody</b> answers.")
+    assert outputs == {"exit-code": "3", "verdict": "none"}
+    summary = (tmp_path / "summary.md").read_text()
+    assert "no verdict (exit 3)" in summary
+    assert "\n    No verdict: <b>nobody</b> answers.\n" in summary, "indented, so that it is shown and not read"
+
+
+def test_the_action_passes_on_where_and_how_to_ask(action: Any) -> None:
+    arguments, _, _ = action(
+        CA_FILE="my ca.pem", CLIENT_CERT="c.pem", CLIENT_KEY="k.pem", RATE="20", TIMEOUT="600", EFFECTS="own",
+        WORKSPACE_ID="12", ALLOW_HOST="a.example http://b.example", VERBOSE="true", HAR="run.har",
+    )  # fmt: skip
+    joined = "\n".join(arguments)
+    for pair in ("--ca-file\nmy ca.pem", "--client-cert\nc.pem", "--client-key\nk.pem", "--rate\n20", "--timeout\n600",
+                 "--effects\nown", "--workspace-id\n12", "--allow-host\na.example", "--allow-host\nhttp://b.example",
+                 "--har\nrun.har"):  # fmt: skip
+        assert pair in joined
+    assert "--verbose" in arguments
+
+
+def test_the_samples_name_what_there_is() -> None:
+    job = loaded("tests/sample-project/.gitlab-ci.yml")["conformance"]
+    (install,) = job["before_script"]
+    assert "git+https://" in install, "no index has the suite under its name"
+    (script,) = job["script"]
+    used = re.findall(r"[\w-]+\.(?:toml|json)", re.sub(r"\$\{.*?\}|--report \S+", "", script))
+    (step,) = [step for step in loaded("tests/sample-project/.github/workflows/api.yml")["jobs"]["conformance"]["steps"]
+               if "with" in step]  # fmt: skip
+    used += [value for value in step["with"].values() if value.endswith((".toml", ".json"))]
+    assert used
+    for name in used:
+        assert (ROOT / "tests/sample-project" / name).is_file(), f"the sample has no {name}"
 
 
 def test_the_hooks_run_commands_there_are_on_files_there_are() -> None:

@@ -1,29 +1,51 @@
 #!/usr/bin/env bash
 # Runs the suite with the action's inputs, which arrive in the environment so that none is ever read as shell.
 # Writes verdict, exit-code, result and sarif to GITHUB_OUTPUT and ends in 0: the action's last step is the gate, so that
-# reports are uploaded whatever the verdict.
+# reports are uploaded whatever the verdict. Where a run ends without a result, the job's summary says why.
 set -uo pipefail
 
 conformance="${CONFORMANCE_COMMAND:-$RUNNER_TEMP/conformance/bin/conformance}"
 mkdir -p "$REPORTS"
-rm -f "$REPORTS"/conformance.{json,html,xml,md,sarif}
+rm -f "$REPORTS"/conformance.{json,html,xml,md,sarif,log}
 
 arguments=(--target "$TARGET" --budget "$BUDGET" --workers "$WORKERS" --fail-on "$FAIL_ON")
-[ -n "$PROFILE" ] && arguments+=(--profile "$PROFILE")
-[ "$STRICT" = true ] && arguments+=(--strict)
-[ -n "$SEED" ] && arguments+=(--seed "$SEED")
-[ -n "$WAIVERS" ] && arguments+=(--waivers "$WAIVERS")
-[ -n "$BASELINE" ] && arguments+=(--baseline "$BASELINE")
-read -ra suites <<<"$SUITES"
-for name in ${suites[@]+"${suites[@]}"}; do arguments+=(--suite "$name"); done
-read -ra ids <<<"$ONLY"
-for id in ${ids[@]+"${ids[@]}"}; do arguments+=(--only "$id"); done
+given() { [ -z "$2" ] || arguments+=("$1" "$2"); }
+flag() { [ "$2" != true ] || arguments+=("$1"); }
+each() {
+  local words
+  read -ra words <<<"$2"
+  for word in ${words[@]+"${words[@]}"}; do arguments+=("$1" "$word"); done
+}
+
+given --profile "$PROFILE"
+flag --strict "$STRICT"
+given --seed "$SEED"
+given --waivers "$WAIVERS"
+given --baseline "$BASELINE"
+each --suite "$SUITES"
+each --only "$ONLY"
+given --max-requests "$MAX_REQUESTS"
+given --model "$MODEL"
+given --workspace-id "$WORKSPACE_ID"
+given --timeout "$TIMEOUT"
+given --rate "$RATE"
+given --ca-file "$CA_FILE"
+given --client-cert "$CLIENT_CERT"
+given --client-key "$CLIENT_KEY"
+given --effects "$EFFECTS"
+each --allow-host "$ALLOW_HOST"
+given --max-deployments "$MAX_DEPLOYMENTS"
+given --max-minutes "$MAX_MINUTES"
+given --journal "$JOURNAL"
+given --har "$HAR"
+flag --verbose "$VERBOSE"
 for report in json=json html=html junit=xml markdown=md sarif=sarif; do
   arguments+=(--report "${report%%=*}=$REPORTS/conformance.${report##*=}")
 done
 
-"$conformance" run "${arguments[@]}"
+"$conformance" run "${arguments[@]}" 2> >(tee "$REPORTS/conformance.log" >&2)
 code=$?
+wait
 
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 output exit-code "$code"
@@ -34,5 +56,10 @@ if [ -f "$REPORTS/conformance.json" ]; then
   output verdict "$verdict"
 else
   output verdict none
+  # Indented, so that nothing in it is read as Markdown.
+  {
+    printf '## API conformance: no verdict (exit %s)\n\n' "$code"
+    tail -n 20 "$REPORTS/conformance.log" | cut -c 1-2000 | sed 's/^/    /'
+  } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
 fi
 exit 0
