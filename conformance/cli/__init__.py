@@ -22,6 +22,7 @@ COMMANDS = (
     "leaks",
     "compare",
     "identify",
+    "matrix",
     "drift",
     "clean",
     "report",
