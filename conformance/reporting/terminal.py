@@ -53,6 +53,7 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     warnings = [row for row in broken if not row["gates"] and not row.get("known")]
     _broken(console, "Warnings: broken, but this run does not fail for them", warnings, "yellow")
     _broken(console, "Broken", gating, "red")
+    _new_here(console, result.get("new", ()))
     _notes(console, result.get("notes", ()))
     console.print()
     for hint in () if verbose else _kept_back(result):
@@ -92,6 +93,24 @@ def closing_line(result: Mapping[str, Any]) -> Text:
         noun = "warning" if name == "warnings" and count == 1 else name
         line.append(", " if index else "").append(f"{count} {noun}", style=_COUNTS[name] if count else "")
     return line
+
+
+_NEW_SHOWN = 8
+
+
+def _new_here(console: Console, additions: Sequence[Mapping[str, Any]]) -> None:
+    """What no description has, and where it was seen: told, and gating nothing."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in additions:
+        places.setdefault((one["kind"], one["what"]), []).append(one["operation"])
+    if not places:
+        return
+    console.print("\nNew here (in no description; gates nothing)", style="bold")
+    for (kind, what), operations in list(places.items())[:_NEW_SHOWN]:
+        where = operations[0] if len(operations) == 1 else f"{operations[0]} and {len(operations) - 1} more"
+        _wrapped(console, plain(f"- {kind} {what}: {where}"))
+    if len(places) > _NEW_SHOWN:
+        _wrapped(console, f"- {len(places) - _NEW_SHOWN} more; the JSON report has all.")
 
 
 def _notes(console: Console, notes: Iterable[str]) -> None:

@@ -15,16 +15,45 @@ from conformance.spec.validation import FastValidator
 
 _EXPRESSION = re.compile(r"\{(\$[^}]+)\}")
 _INDEX = re.compile(r"\[\d+\]")
-LINK, KEYWORD, MET, VIOLATED = "link", "keyword", "met", "violated"
+LINK, KEYWORD, MET, VIOLATED, NEW = "link", "keyword", "met", "violated", "new"
+_ITEMS = 5
+"""Items of a list that are looked at for fields that no description has."""
+
+_HEADERS = frozenset(
+    {
+        "allow", "alt-svc", "cache-control", "connection", "content-encoding", "content-language", "content-length",
+        "content-location", "content-security-policy", "content-type", "date", "etag", "expires", "keep-alive",
+        "last-modified", "location", "pragma", "proxy-authenticate", "referrer-policy", "retry-after", "server",
+        "set-cookie", "strict-transport-security", "transfer-encoding", "trailer", "vary", "via", "www-authenticate",
+        "x-content-type-options", "x-frame-options", "x-xss-protection",
+    }
+)  # fmt: skip
+"""Response fields of HTTP itself and of browsers' safety, which any gateway may add."""
+
+
+def _is_known_header(name: str) -> bool:
+    return name.lower() in _HEADERS or name.lower().startswith(("access-control-", "x-envoy-"))
+
+
+def additions_of(marks: Mapping[str, int]) -> list[dict[str, Any]]:
+    """What no description has, most often seen first: `{"operation", "kind", "what", "seen"}`."""
+    rows = [(mark.split("|", 3), count) for mark, count in marks.items() if mark.startswith(f"{NEW}|")]
+    rows.sort(key=lambda row: (-row[1], row[0]))
+    return [
+        {"operation": operation, "kind": kind, "what": what, "seen": count}
+        for (_, operation, kind, what), count in rows
+    ]
 
 
 class Reach:
-    """Counts, exchange by exchange. A mark is a text: `link|FROM|NAME`, `keyword|OPERATION|WHERE|met or violated`.
+    """Counts, exchange by exchange. A mark is a text: `link|FROM|NAME`, `keyword|OPERATION|WHERE|met or violated`,
+    `new|OPERATION|KIND|WHAT`.
 
     WHERE is a place of the body, `$.models[].sha`; of what is violated with the keyword, `$.models[].sha type`.
     """
 
     def __init__(self, document: Document, validator: FastValidator) -> None:
+        self._document = document
         self._links = dict(_links(document))
         self._validator = validator
         self._offered: dict[tuple[str, str, str], set[tuple[str, ...]]] = {}
@@ -32,9 +61,46 @@ class Reach:
     def marks(self, exchange: Exchange) -> list[str]:
         """The marks of one exchange, given all before it."""
         found = list(self._followed(exchange)) if exchange.ok else []
+        found += self._additions(exchange)
         if Mark.GENERATED in exchange.labels:
             found += self._keywords(exchange)
         return found
+
+    def _additions(self, exchange: Exchange) -> list[str]:
+        """Marks of what no description has: a status, a media type, a header, a field of an answer."""
+        response, operation = exchange.response, exchange.operation
+        if response is None or operation is None or response.status is None:
+            return []
+        responses = {str(status): body for status, body in self._document.definition(operation)["responses"].items()}
+        status = response.status
+        declared = responses.get(str(status), responses.get(f"{status // 100}XX", responses.get("default")))
+        found = [] if declared is not None else [("status", str(status))]
+        found += [("header", name) for name in response.headers if not _is_known_header(name)]
+        content = self._document.resolved(declared or {}).get("content", {})
+        types = {name.partition(";")[0].strip().lower(): media for name, media in content.items()}
+        known = {*types, *(() if response.ok else ("application/json", "text/plain"))}
+        if response.media_type and types and response.media_type not in known:
+            found.append(("media type", f"{response.media_type} of status {status}"))
+        if response.ok and response.media_type == "application/json" and response.media_type in types:
+            schema = types[response.media_type].get("schema", {})
+            found += [("field", place) for place in self._unknown(schema, exchange.answer, "$")]
+        return [f"{NEW}|{operation}|{kind}|{what}" for kind, what in dict.fromkeys(found)]
+
+    def _unknown(self, schema: Any, value: Any, where: str) -> Iterator[str]:
+        """The places of fields that a schema has no word for; what it leaves open altogether is no addition."""
+        schema = self._document.resolved(schema) if isinstance(schema, Mapping) else {}
+        branches = [self._document.resolved(one) for key in ("anyOf", "oneOf", "allOf") for one in schema.get(key, ())]
+        if isinstance(value, list):
+            items = schema.get("items", next((one["items"] for one in branches if "items" in one), {}))
+            for item in value[:_ITEMS]:
+                yield from self._unknown(items, item, f"{where}[]")
+        elif isinstance(value, dict):
+            described = {name: part for one in (schema, *branches) for name, part in one.get("properties", {}).items()}
+            for name, item in value.items() if described else ():
+                if name in described:
+                    yield from self._unknown(described[name], item, f"{where}.{name}")
+                else:
+                    yield f"{where}.{name}"
 
     def _followed(self, exchange: Exchange) -> Iterator[str]:
         for (source, name, target), offered in self._offered.items():

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.checks import Rules
-from conformance.model import Outcome, Waiver
+from conformance.model import Finding, Outcome, Waiver
 from conformance.reporting.facts import Facts
 from conformance.reporting.result import Circumstances, result_of
 from conformance.run import baseline
-from conformance.run.reach import reached_of
+from conformance.run.reach import additions_of, reached_of
 from conformance.run.release import answers_as_another
 from conformance.run.runner import Runner
 from conformance.run.scope import lacks, only_read, scope_in_words, scope_of, without_partial
@@ -67,12 +67,32 @@ def run(
     return concluded(runner, gate, today)
 
 
+_DESCRIPTION = "api.describes-itself-as-it-is-promised"
+
+
+def _judge_description(facts: Facts, drift: Mapping[str, Any] | None) -> None:
+    """What the description that the instance serves says otherwise than ours, each kind of change once an operation."""
+    if drift is None:
+        return
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for change in drift["changes"]:
+        kinds.setdefault((change["operation"] or "api", change["kind"]), []).append(change["message"])
+    for (operation, kind), messages in kinds.items():
+        expected = f"no {kind} of {operation}"
+        more = f" ({len(messages) - 1} more of the kind)" if len(messages) > 1 else ""
+        facts.broken.append(Finding(_DESCRIPTION, False, expected, f"{messages[0]}{more}", (), "api"))
+        facts.broke[_DESCRIPTION, "api"] += 1
+    if not kinds:
+        facts.held[_DESCRIPTION, "api"] += 1
+
+
 def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any]:
     """The result of a run whose items have run and whose target is closed."""
     settings, rules, facts = runner.settings, runner.rules, runner.facts
     rows, scope = rules.catalogue.rows, scope_of(rules.catalogue, settings.suites, settings.only)
     if settings.allowed == "read":
         rows, scope = only_read(rules, scope)
+    _judge_description(facts, runner.drift)
     seen = {requirement for requirement, _ in [*facts.held, *facts.broke]}
     scope = without_partial(rules.catalogue, scope, facts.partial, seen)
     reached = _reached(rules, facts)
@@ -104,6 +124,7 @@ def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any
             "left_out": _left_out(rules, facts),
             "first_finding": _first_finding(runner.began, facts),
             "command": runner.command,
+            "new": additions_of(facts.marks),
             "notes": [note for note in notes if note],
             "gateway": facts.trouble.as_json(facts.requests),
         },
