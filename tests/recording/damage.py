@@ -167,8 +167,8 @@ def left_in_brotli(entry: Entry, rng: random.Random) -> None:
 
 
 def chunked(entry: Entry, rng: random.Random) -> None:
-    if not entry["response"].get("headers"):
-        return
+    if not any(field["name"].lower() == "date" for field in entry["response"].get("headers", [])):
+        return  # headers that were left out already
     without(entry, "response", "content-length")
     added(entry, "response", "Transfer-Encoding", "chunked")
     entry["response"]["bodySize"] = -1
