@@ -18,6 +18,8 @@ COMMANDS = (
     "emulate",
     "check",
     "record",
+    "repro",
+    "token",
     "redact",
     "leaks",
     "compare",

@@ -15,6 +15,7 @@ from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import read
 from conformance.reporting.facts import Facts
 from conformance.reporting.files import attempted, parse_reports
+from conformance.reporting.reproduction import kept
 from conformance.reporting.result import Circumstances, result_of
 from conformance.reporting.terminal import show
 from conformance.run.verdict import conclude
@@ -31,8 +32,11 @@ _SHOWN = 5
     "--profile", default="2023.4", show_default=True, help="The release whose promises the traffic is held to."
 )
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="Also write the verdict; repeatable.")
+@click.option(
+    "--repro", default="", metavar="DIR", help="Write each finding as a script and a test that show it again."
+)
 @click.option("--strict", is_flag=True, help="Every broken requirement gates, whatever its level and basis.")
-def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict: bool) -> int:
+def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], repro: str, strict: bool) -> int:
     """Judge recorded traffic, sending nothing.
 
     Reads HAR 1.2 files, recordings, archives (.har.gz, .zip) and folders of them. A HAR is judged in order of start,
@@ -60,7 +64,7 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], strict:
         complete=False,
     )
     result = result_of(verdict, run, Facts(reached=tally.reached))
-    failed = attempted(result, files)
+    failed = attempted(result, files) or kept(result, repro)
     show(result, sys.stdout)
     for sentence in strange[:_SHOWN]:
         click.echo(f"Passed over: {sentence}.")

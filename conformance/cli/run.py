@@ -28,6 +28,7 @@ from conformance.errors import NoVerdictError, UsageError
 from conformance.reporting.files import attempted, parse_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.progress import Found, Progress
+from conformance.reporting.reproduction import kept
 from conformance.reporting.terminal import show
 from conformance.run.baseline import read_result, require_comparable
 from conformance.run.options import RUNNER
@@ -68,6 +69,9 @@ _ALLOCATIONS = 50_000
 @click.option("--max-requests", type=click.IntRange(50), default=None, help="Send no more requests than this.")
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
+@click.option(
+    "--repro", default="", metavar="DIR", help="Write each finding as a script and a test that show it again."
+)
 @click.option("--waivers", "waivers_file", default="", metavar="FILE", help="Broken requirements that are excused.")
 @click.option(
     "--baseline", "baseline_file", default="", metavar="RESULT.json", help="An earlier result to compare with."
@@ -92,8 +96,8 @@ _ALLOCATIONS = 50_000
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
-    reports: tuple[str, ...], seed: int | None, listing: bool, verbose: bool, waivers_file: str, baseline_file: str,
-    fail_on: str, pytest_arguments: tuple[str, ...], **options: Any,
+    reports: tuple[str, ...], repro: str, seed: int | None, listing: bool, verbose: bool, waivers_file: str,
+    baseline_file: str, fail_on: str, pytest_arguments: tuple[str, ...], **options: Any,
 ) -> int:  # fmt: skip
     """Run the suites against a target and print a verdict.
 
@@ -116,7 +120,7 @@ def run(
     files = parse_reports(reports)
     runner.settings = replace(runner.settings, witness=bool({"json", "html"} & set(files)))
     result = run_suites(runner, gate, today, pytest_arguments)
-    failed = attempted(result, files)
+    failed = attempted(result, files) or kept(result, repro)
     append_step_summary(result)
     remember(result)
     show(result, sys.stdout, verbose=verbose)

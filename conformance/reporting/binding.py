@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from conformance.api import multipart
 from conformance.api.operations import (
@@ -24,7 +23,7 @@ from conformance.api.operations import (
     with_path_changed,
 )
 from conformance.model import Exchange
-from conformance.reporting.call import PLACEHOLDER, Call, call_of, placeholder
+from conformance.reporting.call import PLACEHOLDER, Call, base_of, call_of, placeholder
 
 _RUN = re.compile(r"(?<=conformance-)[0-9a-f]{8}(?=-)")
 """The run's own part of every name it gives: another run of the same length stands there when the sequence is sent."""
@@ -92,10 +91,8 @@ def steps_of(exchanges: Sequence[Exchange]) -> list[Step]:
 
 
 def origin_of(exchanges: Sequence[Exchange]) -> str:
-    """The base URL of the first request: what stands before the API's own path, else scheme, host and port."""
-    parts = urlsplit(exchanges[0].request.url)
-    before, api, _ = parts.path.partition("/v1/api/")
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{before if api else ''}"
+    """The base URL that the first request was sent to."""
+    return base_of(exchanges[0].request.url)
 
 
 def _without_polls(exchanges: Sequence[Exchange]) -> Iterator[Exchange]:

@@ -110,6 +110,13 @@ def _readable(body: bytes) -> str | None:
     return text if all(character.isprintable() or character in "\n\t" for character in text) else None
 
 
+def base_of(url: str) -> str:
+    """The base URL of an instance: what stands before the API's own path, else scheme, host and port."""
+    parts = urlsplit(url)
+    before, api, _ = parts.path.partition("/v1/api/")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{before if api else ''}"
+
+
 def file_of(part: multipart.Part) -> str:
     """The name under which a form's file must lie beside the command."""
     return "model.onnx" if part.content_type != "text/plain" else "model.txt"

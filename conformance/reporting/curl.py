@@ -13,7 +13,18 @@ from urllib.parse import urlsplit
 from conformance import redaction
 from conformance.api import multipart
 from conformance.model import Exchange
-from conformance.reporting.call import BINARY_LIMIT, CLOSE, OPEN, PLACEHOLDER, Call, alternate, call_of, file_of
+from conformance.reporting.call import (
+    BINARY_LIMIT,
+    CLOSE,
+    OPEN,
+    PLACEHOLDER,
+    Call,
+    alternate,
+    base_of,
+    call_of,
+    file_of,
+    placeholder,
+)
 
 _FILES: ContextVar[tuple[str, ...]] = ContextVar("files", default=())
 _BARE = str.maketrans({OPEN: "$", CLOSE: None})
@@ -34,9 +45,19 @@ def curl_of(exchange: Exchange) -> str:
     """A bash command that sends the request again, status and headers shown.
 
     Bodies of up to 8 KiB of text or 3 KiB of bytes travel in the command; a larger one, and any file of a form that is
-    not tiny, must lie beside it under the name the command gives. Set TOKEN in the environment first.
+    not tiny, must lie beside it under the name the command gives. Set TOKEN in the environment first: a comment behind
+    the command says how.
     """
-    return curl(call_of(exchange.request), options_for(exchange))
+    call = call_of(exchange.request)
+    return "\n".join([curl(call, options_for(exchange)), *token_line(call)])
+
+
+def token_line(call: Call) -> list[str]:
+    """The comment that says where `$TOKEN` comes from, where a call needs one."""
+    if not any(placeholder("TOKEN") in value for _, value in call.headers):
+        return []
+    base = base_of(call.url)
+    return [f'# $TOKEN: eval "$(conformance token --target {base} --export)"']
 
 
 def options_for(exchange: Exchange) -> str:

@@ -10,6 +10,7 @@ from conformance import redaction
 from conformance.api import multipart
 from conformance.model import Exchange
 from conformance.reporting.call import BINARY_LIMIT, PLACEHOLDER, Call, alternate, call_of, file_of
+from conformance.reporting.curl import token_line
 
 
 def python_of(exchange: Exchange) -> str:
@@ -18,6 +19,7 @@ def python_of(exchange: Exchange) -> str:
     shown = "".join((call.url, *(value for _, value in call.headers)))
     imports = ["import os", ""] if PLACEHOLDER.search(shown) else []
     lines = [
+        *token_line(call),
         *imports,
         "import httpx",
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from conformance.reporting.timeline import condensed
 
 _LONGEST = 4_000
 """Characters kept of one expected or actual text."""
+
+_NEEDS = "# Its ids are of that run: the whole sequence makes them anew ({} before it)."
 
 _SEQUENCE = 40
 """Exchanges kept of one finding's sequence; the last ones are those that matter."""
@@ -130,12 +132,13 @@ def _requirement(judgement: Judgement, witnesses: Mapping[str, Exchange]) -> dic
 def _finding(finding: Finding, operation: str) -> dict[str, Any]:
     shown = finding.evidence[-1] if finding.evidence else None
     kept = finding.evidence[-_SEQUENCE:]
+    needed = [_NEEDS.format(len(kept) - 1)] if len(kept) > 1 else []
     entry: dict[str, Any] = {
         "expected": said(finding.expected),
         "actual": said(finding.actual),
         "operation": finding.operation or operation,
-        "curl": curl_of(shown) if shown else "",
-        "python": python_of(shown) if shown else "",
+        "curl": "\n".join([curl_of(shown), *needed]) if shown else "",
+        "python": "\n".join([*needed, python_of(shown)]) if shown else "",
         "fingerprint": finding.fingerprint,
         "requests": _requests(kept),
     }
@@ -143,8 +146,9 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
         entry["request_id"] = said(number)
     if shown and shown.source:
         entry["where"] = said(shown.source)
-    if len(kept) > 1:
-        entry |= {"script": sequences.bash_of(kept), "pytest": sequences.pytest_of(kept, finding)}
+    if shown and sequences.can_be_replayed(kept):
+        told = replace(finding, expected=entry["expected"], actual=entry["actual"])
+        entry |= {"script": sequences.bash_of(kept), "pytest": sequences.pytest_of(kept, told)}
     return entry
 
 

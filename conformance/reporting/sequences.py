@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from conformance.model import Exchange, Finding
-from conformance.reporting.binding import Capture, Step, origin_of, placeholders_in, steps_of
+from conformance.api.operations import Kind, given, row_of
+from conformance.model import Aim, Exchange, Finding, Purpose
+from conformance.reporting.binding import Capture, Step, json_text, origin_of, placeholders_in, steps_of
 from conformance.reporting.call import PLACEHOLDER, placeholder
 from conformance.reporting.curl import bash_quoted, curl, options_for
 from conformance.reporting.python import literal, python_quoted, send_arguments
@@ -41,32 +42,73 @@ await() {  # send until the answer's status is the given word, or its HTTP statu
 """
 
 
+_UNDEPLOY = """\
+DEPLOYED=()
+undeploy() {  # end what this script deployed, however it ends
+  for body in ${DEPLOYED[@]+"${DEPLOYED[@]}"}; do
+    curl -sS -o /dev/null -X POST "$TARGET/v1/api/pipelines/undeploy" \\
+      -H "Authorization: Bearer ${TOKEN-}" -H 'Content-Type: application/json' --data-raw "$body"
+  done
+}
+trap undeploy EXIT
+"""
+
+
 def bash_of(exchanges: Sequence[Exchange]) -> str:
-    """A bash script (curl, and python3 to read ids out of answers); it asks for TARGET and TOKEN in the environment."""
+    """A bash script (curl, and python3 to read ids out of answers); it asks for TARGET and TOKEN in the environment.
+
+    It undeploys what it deployed.
+    """
     steps = steps_of(exchanges)
+    deploys = any(_deploys(step) for step in steps)
     lines = ["#!/usr/bin/env bash", "set -u", f'TARGET="${{TARGET:-{origin_of(exchanges)}}}"']
     if any("TOKEN" in value for step in steps for _, value in step.call.headers):
-        lines.append(': "${TOKEN:?set it to a bearer token}"')
+        lines.append(': "${TOKEN:?run  eval \\"\\$(conformance token --target $TARGET --export)\\"  first}"')
     if any(placeholder("RUN") in placeholders_in(step) for step in steps):
         lines.append("RUN=$(od -An -N4 -tx1 /dev/urandom | tr -d ' \\n')  # part of every name, new each time")
     lines += [""]
-    lines += [_TAKE] if any(step.captures or step.until for step in steps) else []
+    lines += [_TAKE] if deploys or any(step.captures or step.until for step in steps) else []
     lines += [_AWAIT] if any(step.until for step in steps) else []
+    lines += [_UNDEPLOY] if deploys else []
     for number, step in enumerate(steps, 1):
         lines += [f"# {number}. {_about(step)}", *_bash_step(step), ""]
     return "\n".join(lines)
 
 
+def _deploys(step: Step) -> bool:
+    """Whether a step may have deployed something: it asked for it, or was given what it did not ask for."""
+    exchange = step.exchange
+    asked = exchange.question if isinstance(exchange.question, dict) else {}
+    told = any(at.kind is Kind.DEPLOYMENT for at, _, _ in given(exchange))
+    return told or (row_of(exchange.operation).gives_a(Kind.DEPLOYMENT) and (not _is_copy(step) or "deploy" in asked))
+
+
 def _bash_step(step: Step) -> Iterator[str]:
     if step.until:
         yield f"await {step.until} {curl(step.call, '-sS')}"
-    elif step.captures:
+    elif step.captures or _deploys(step):
         yield f"answer=$({curl(step.call, '-sS')})"
         yield "printf '%s\\n' \"$answer\""
         yield from (_bash_capture(capture) for capture in step.captures)
+        if _deploys(step):
+            yield f"DEPLOYED+=({_undeploying(step)})"
     else:
         yield curl(step.call, options_for(step.exchange))
         yield "echo"
+
+
+def _undeploying(step: Step) -> str:
+    """What to ask for to end what a step deployed: its pipeline, since an answer's deployment id may be wrong."""
+    asked = step.call.value if isinstance(step.call.value, dict) else step.exchange.question
+    pipeline = asked.get("pipeline_id") if isinstance(asked, dict) else None
+    if pipeline is not None and not _is_copy(step):
+        return bash_quoted(json_text({"pipeline_id": pipeline}))
+    field, key = ("pipeline_id", "pipeline_pk_id") if _is_copy(step) else ("deployment_id", "id")
+    return f'"{{\\"{field}\\": $(take {key} <<<"$answer")}}"'
+
+
+def _is_copy(step: Step) -> bool:
+    return row_of(step.exchange.operation).gives_a(Kind.PIPELINE)
 
 
 def _bash_capture(capture: Capture) -> str:
@@ -75,23 +117,41 @@ def _bash_capture(capture: Capture) -> str:
     return f'{capture.name}=$(take {" ".join(keys)} <<<"$answer")'
 
 
-def pytest_of(exchanges: Sequence[Exchange], finding: Finding) -> str:
-    """A pytest file that sends the sequence and fails while the requirement is broken; it needs this package.
+def can_be_replayed(exchanges: Sequence[Exchange]) -> bool:
+    """Whether a replay can send the sequence: not where its point is a token that was spoiled or came by a grant."""
+    return not any(
+        isinstance(label, Aim) and label.purpose in (Purpose.IDENTITY, Purpose.GRANT) and label.word != "none"
+        for exchange in exchanges
+        for label in exchange.labels
+    )
 
-    It reads CONFORMANCE_TARGET and the credentials from the environment, and undeploys what it deployed.
+
+def pytest_of(exchanges: Sequence[Exchange], finding: Finding) -> str:
+    """A pytest file, and a script, that sends the sequence and fails while the requirement is broken.
+
+    It needs this package, reads CONFORMANCE_TARGET and the credentials from the environment, and undeploys what it
+    deployed.
     """
     name = re.sub(r"\W+", "_", finding.requirement).strip("_")
     lines = [f'"""{_docstring(finding)}"""', "", "from conformance.run.replay import Replay", "", ""]
     lines += [f"def test_{name}() -> None:", "    with Replay.from_environment() as target:"]
     for number, step in enumerate(steps_of(exchanges), 1):
         lines += [f"        {line}" for line in _python_step(number, step)]
-    lines += [f"        assert target.broken({literal(finding.requirement)}) == []", ""]
+    lines += [f"    broken = target.broken({literal(finding.requirement)})"]
+    lines += ['    assert not broken, "; ".join(broken)', "", ""]
+    lines += ['if __name__ == "__main__":', f"    raise SystemExit(Replay.main(test_{name}))", ""]
     return "\n".join(lines)
 
 
 def _docstring(finding: Finding) -> str:
     expected, actual = (text.replace("\\", "\\\\").replace('"""', "'''") for text in (finding.expected, finding.actual))
-    return f"{finding.requirement}\n\nExpected: {expected}\nSeen:     {actual}\n"
+    return f"{finding.requirement}\n\nExpected: {expected}\nSeen:     {actual}\n\n{_HOW}\n"
+
+
+_HOW = """\
+Set CONFORMANCE_TARGET to an instance's URL, and CONFORMANCE_TOKEN or CONFORMANCE_USERNAME and CONFORMANCE_PASSWORD.
+Then `python FILE` or `pytest FILE` makes what it needs, exits 1 while the finding stands and 0 once it is mended, and
+undeploys what it deployed."""
 
 
 def _python_step(number: int, step: Step) -> Iterator[str]:
@@ -105,11 +165,9 @@ def _python_step(number: int, step: Step) -> Iterator[str]:
     line = f"{answer}target.send({', '.join(arguments)})"
     yield from [line] if len(line) < 100 else [f"{answer}target.send(", *(f"    {a}," for a in arguments), ")"]
     for capture in step.captures:
-        source = f"answer_{number}.answer"
-        if capture.among:
-            source = f'next(row for row in {source} if row["id"] == {capture.among.lower()})'
-        keys = "".join(f"[{key}]" if isinstance(key, int) else f"[{literal(key)}]" for key in capture.path)
-        yield f"{capture.name.lower()} = {source}{keys}"
+        way = [str(key) if isinstance(key, int) else literal(key) for key in capture.path]
+        way += [f"among={capture.among.lower()}"] if capture.among else []
+        yield f"{capture.name.lower()} = target.value(answer_{number}, {', '.join(way)})"
 
 
 def _intent(step: Step) -> Iterator[str]:

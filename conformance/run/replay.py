@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json as json_module
 import os
+import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import IO, Any
 
 from conformance.api import multipart
 from conformance.checks import Rules
-from conformance.errors import UsageError
-from conformance.ledger import Stage
+from conformance.errors import NoVerdictError, SuiteError, UsageError
 from conformance.model import Exchange, Headers, Intent, Mark, Request, label_of
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, Settings, emulator_for, new_run_id, open_target
 from conformance.targets.live import own
-from conformance.targets.safety.guard import RefusedError
+from conformance.targets.safety.cleanup import clean
+from conformance.targets.safety.holdings import Holdings
+from conformance.targets.target import Target
 
 _WAIT_SECONDS = 300.0
 
@@ -52,9 +54,9 @@ class Replay:
         with emulator_for(settings) as url, ExitStack() as stack:
             target = open_target(replace(settings, emulated_url=url), environ, safeguards)
             stack.callback(target.close)
-            replay = cls(Session(target, Rules.of(profile)), settings.run_id)
-            stack.callback(replay._undeploy)
-            yield replay
+            stack.callback(_leave_nothing, target, safeguards.holdings)
+            with suppress(_NotGivenError):
+                yield cls(Session(target, Rules.of(profile)), settings.run_id)
 
     def send(
         self,
@@ -85,10 +87,54 @@ class Replay:
             request, intent=intent, labels=frozenset(map(label_of, labels)), authenticated=authorized
         )
 
+    def value(self, exchange: Exchange, *way: str | int, among: object = None) -> Any:
+        """What an answer holds there, in its row with the id `among` where that is given.
+
+        Where it holds nothing there the replay ends: what was sent until then is what there is to judge.
+        """
+        value = exchange.answer
+        try:
+            if among is not None:
+                value = next(row for row in value if row["id"] == among)
+            for key in way:
+                value = value[key]
+        except (KeyError, IndexError, TypeError, StopIteration) as error:
+            raise _NotGivenError from error
+        return value
+
     def broken(self, requirement: str) -> list[str]:
-        """How a requirement was seen broken so far, one sentence each; empty where it was not."""
+        """How a requirement was seen broken so far, one sentence each; empty where it was not.
+
+        Raises NoVerdictError where the target answered nothing, or refused our credentials, and so showed nothing.
+        """
         found = [finding for finding in self._session.facts.broken if finding.requirement == requirement]
+        answers = {status for _, status in self._session.facts.reached}
+        if not found and not any(kept for (held, _), kept in self._session.facts.held.items() if held == requirement):
+            if not answers:
+                raise NoVerdictError("The target answered no request, so nothing was shown; is it there?")
+            if answers <= {401, 403}:
+                raise NoVerdictError("The target refused our credentials, so nothing was shown; set a good token.")
         return [f"expected {finding.expected}; actual {finding.actual}" for finding in found]
+
+    @staticmethod
+    def main(test: Callable[[], None]) -> int:
+        """Run a generated test as a script and say what came of it: the exit code.
+
+        1 while the finding stands, 0 once it is mended, 2 for wrong usage, 3 where nothing could be shown.
+        """
+        try:
+            test()
+        except AssertionError as error:
+            print(f"The finding stands.\n{error}")
+            return 1
+        except UsageError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            return 2
+        except SuiteError as error:
+            print(f"No verdict: {error}", file=sys.stderr)
+            return 3
+        print("The finding is mended: this sequence no longer shows it.")
+        return 0
 
     def _awaited(self, request: Request, until: str) -> Exchange:
         deadline = time.monotonic() + _WAIT_SECONDS
@@ -101,11 +147,15 @@ class Replay:
                 return exchange
             time.sleep(0.05 if self._session.target.kind == EMULATED else 1.0)
 
-    def _undeploy(self) -> None:
-        for deployment in list(self._session.ledger.deployments.values()):
-            if deployment.stage is Stage.DEPLOYED:
-                with suppress(RefusedError):
-                    self.send("POST", "/v1/api/pipelines/undeploy", json={"deployment_id": deployment.id})
+
+class _NotGivenError(Exception):
+    """An answer did not hold what the next request needs."""
+
+
+def _leave_nothing(target: Target, holdings: Holdings) -> None:
+    cleaned = clean(target, holdings, _WAIT_SECONDS)
+    if cleaned.left:
+        print(cleaned.sentence, file=sys.stderr)
 
 
 def _part(file: FormFile) -> multipart.Part:

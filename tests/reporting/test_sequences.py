@@ -107,7 +107,8 @@ def test_the_bash_script_carries_ids_from_answer_to_request(listener: Listener, 
     environment = {**os.environ, "TOKEN": sample.TOKEN, "TARGET": listener.url, "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
-    workspace, upload, _, _, deploy, *polls, infer = listener.sent
+    workspace, upload, _, _, deploy, *polls, infer, undeploy = listener.sent
+    assert (undeploy.path, json.loads(undeploy.body)) == ("/v1/api/pipelines/undeploy", {"pipeline_id": 1025})
     form = multipart.decode(upload.headers["content-type"], upload.body)
     assert json.loads(form["metadata"].content)["workspace_id"] == 1003
     asked = json.loads(deploy.body)

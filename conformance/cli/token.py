@@ -1,0 +1,48 @@
+"""`conformance token`: a bearer token for what reports print."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from conformance.cli.safety import safety_options
+from conformance.errors import NoVerdictError, UsageError
+from conformance.run.settings import EMULATED, Settings, checked, open_target
+
+
+@click.command()
+@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Whose token it is.")
+@click.option("--profile", default="2023.4", show_default=True, help="The release the target is of.")
+@click.option("--export", is_flag=True, help="Print shell commands that set TARGET and TOKEN, for eval.")
+@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@safety_options
+def token(export: bool, **options: Any) -> int:
+    """Print a bearer token, got with the credentials that `conformance run` reads from the environment.
+
+    It goes to a terminal alone, or with --export to a shell: eval "$(conformance token --target URL --export)".
+    """
+    if not (export or sys.stdout.isatty()):
+        raise UsageError(
+            "A token is printed to a terminal alone, so that it lands in no file or log; "
+            'in a shell use  eval "$(conformance token --target URL --export)".'
+        )
+    settings = Settings(**options)
+    if settings.kind == EMULATED:
+        raise UsageError("--target emulated ends with the command that starts it; start `conformance emulate`.")
+    target = open_target(checked(settings))
+    try:
+        header = target.credentials.authorization() if target.credentials else ""
+    finally:
+        target.close()
+    bearer = header.partition(" ")[2]
+    if not bearer:
+        raise NoVerdictError(f"{target.url} gave no bearer token.")
+    if export:
+        click.echo(f"export TARGET={shlex.quote(target.url)}")
+        click.echo(f"export TOKEN={shlex.quote(bearer)}")
+    else:
+        click.echo(bearer)
+    return 0

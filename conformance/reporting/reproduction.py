@@ -1,0 +1,72 @@
+"""Findings as files: for each a script in bash and a test in Python, which show it again on any instance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance.errors import UsageError
+
+Found = tuple[str, Mapping[str, Any]]
+"""A requirement's id and one finding on it, as a result holds them."""
+
+_JUDGE = """\
+# Judged: exit 1 while the finding stands, 0 once it is mended (python3 must have the package `conformance`).
+[ "${{#DEPLOYED[@]}}" = 0 ] || {{ undeploy; DEPLOYED=(); }}
+CONFORMANCE_TARGET="$TARGET" CONFORMANCE_TOKEN="${{TOKEN-}}" "${{PYTHON:-python3}}" "$(dirname "$0")/{name}"
+"""
+
+
+def findings_of(result: Mapping[str, Any], wanted: str = "") -> list[Found]:
+    """The broken findings of a result, or those of one requirement, or the one of a fingerprint.
+
+    Raises UsageError where a wanted one is not there.
+    """
+    broken = [
+        (str(row["id"]), finding)
+        for row in result.get("requirements", ())
+        if row.get("outcome") in ("broken", "waived")
+        for finding in row.get("findings", ())
+    ]
+    found = [(id_, finding) for id_, finding in broken if wanted in ("", id_, finding.get("fingerprint"))]
+    if wanted and not found:
+        known = ", ".join(sorted({id_ for id_, _ in broken})) or "none"
+        raise UsageError(f"The result has no finding on {wanted}; it has findings on: {known}.")
+    return found
+
+
+def write(folder: Path, findings: Sequence[Found]) -> list[Path]:
+    """Write each finding that can be shown again to a script and a test; the paths. Raises UsageError."""
+    written: list[Path] = []
+    used: dict[str, int] = {}
+    for id_, finding in findings:
+        if not finding.get("pytest"):
+            continue
+        slug = re.sub(r"\W+", "_", id_).strip("_")
+        used[slug] = used.get(slug, 0) + 1
+        name = slug if used[slug] == 1 else f"{slug}_{used[slug]}"
+        test, script = folder / f"test_{name}.py", folder / f"{name}.sh"
+        shell = str(finding["script"]).rstrip("\n") + "\n\n" + _JUDGE.format(name=test.name)
+        if "DEPLOYED=()" not in shell.split("trap undeploy EXIT")[0]:
+            shell = "\n".join(line for line in shell.splitlines() if not line.startswith('[ "${#DEPLOYED')) + "\n"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            test.write_text(str(finding["pytest"]), encoding="utf-8")
+            script.write_text(shell, encoding="utf-8")
+            script.chmod(0o755)
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written to: {error.strerror}.") from error
+        written += [script, test]
+    return written
+
+
+def kept(result: Mapping[str, Any], folder: str) -> str:
+    """Write all findings of a result to a folder, if one is named; what prevented it, empty for nothing."""
+    try:
+        if folder:
+            write(Path(folder), findings_of(result))
+    except UsageError as error:
+        return str(error)
+    return ""
