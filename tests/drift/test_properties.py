@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from conformance.drift.compare import compare
 from conformance.drift.schema.confirmation import Validators
+from conformance.drift.schema.inclusion import SecondOpinion
 from conformance.drift.schema.reading import space_of
 from conformance.drift.schema.references import Description
 from conformance.drift.schema.schemas import Comparer
@@ -102,3 +103,19 @@ WRAPPERS = (
     lambda node: {"type": "array", "prefixItems": [{"type": "boolean"}, node]},
     lambda node: {"oneOf": [{"type": "boolean"}, {"type": "object", "required": ["k"], "properties": {"k": node}}]},
 )
+
+
+@SETTINGS
+@given(SEEDS)
+def test_a_second_engine_never_contradicts_ours(seed: int) -> None:
+    rng = random.Random(seed)
+    base = schema(rng)
+    shared: dict[str, object] = {}
+    revision = mutated(rng, base) if rng.random() < 0.7 else rewritten(rng, base, shared, 2)
+    both = Description({"base": base, "revision": revision, "components": {"schemas": shared}})
+    space = space_of("request")
+    comparer, second = Comparer(space), SecondOpinion(space)
+    terms = space.term(both, base), space.term(both, revision)
+    for first, other in (terms, terms[::-1]):
+        ours, theirs = comparer.strict.ask(first, other).included, second.includes(first, other)
+        assert ours is None or theirs is None or ours is theirs, (base, revision, ours, theirs)
