@@ -343,7 +343,8 @@ class Exchange:
 class Finding:
     """A requirement seen to hold, or not, with the exchanges that show it (the last one is where it showed).
 
-    `shrunk` says that the evidence is the smallest sequence found to show it again, from nothing.
+    `shrunk` says that the evidence is the smallest sequence found to show it again, from nothing. `repeated` is how
+    often it showed again of how many times that sequence was asked, (0, 0) where it was not.
     """
 
     requirement: str
@@ -353,6 +354,7 @@ class Finding:
     evidence: tuple[Exchange, ...] = ()
     operation: str = ""
     shrunk: bool = False
+    repeated: tuple[int, int] = (0, 0)
 
     @property
     def fingerprint(self) -> str:

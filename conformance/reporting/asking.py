@@ -18,6 +18,8 @@ def leads(finding: Mapping[str, Any], row: Mapping[str, Any]) -> str:
         parts += [f"after {earlier} earlier request{'' if earlier == 1 else 's'}"] if earlier else []
     if row.get("broke"):
         parts.append(f"broke in {row['broke']} of {row['evidence']}")
+    if said := repeated(finding):
+        parts.append(said)
     return "; ".join(parts)
 
 
@@ -32,3 +34,12 @@ def how_to_ask(result: Mapping[str, Any]) -> str:
     if target["kind"] == "emulated":
         return f"The instance ended with its run: start one by `conformance emulate`, then set `$TOKEN` by {token}."
     return f"Before you paste a command, set `$TOKEN` by {token}."
+
+
+def repeated(finding: Mapping[str, Any]) -> str:
+    """Whether a finding showed each time its smallest sequence was asked; empty where it was not asked again."""
+    times = str(finding.get("repeated", ""))
+    shown, _, asked = times.partition(" of ")
+    return (
+        "" if not times else f"asked by itself it shows {times}" if shown == asked else f"not repeatable: shown {times}"
+    )

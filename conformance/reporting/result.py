@@ -144,6 +144,8 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
     }
     if shown and (number := shown.request.headers.get("x-request-id")):
         entry["request_id"] = said(number)
+    if finding.repeated[1]:
+        entry["repeated"] = f"{finding.repeated[0]} of {finding.repeated[1]}"
     if shown and shown.source:
         entry["where"] = said(shown.source)
     if shown and sequences.can_be_replayed(kept):

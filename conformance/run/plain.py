@@ -54,6 +54,7 @@ def of_finding(finding: Finding) -> dict[str, Any]:
         "actual": finding.actual,
         "operation": finding.operation,
         "shrunk": finding.shrunk,
+        "repeated": list(finding.repeated),
         "evidence": [of_exchange(exchange) for exchange in finding.evidence],
     }
 
@@ -61,7 +62,7 @@ def of_finding(finding: Finding) -> dict[str, Any]:
 def to_finding(plain: Mapping[str, Any]) -> Finding:
     """The finding that `of_finding` wrote down."""
     evidence = tuple(to_exchange(exchange) for exchange in plain["evidence"])
-    return Finding(**{**plain, "evidence": evidence})
+    return Finding(**{**plain, "evidence": evidence, "repeated": tuple(plain["repeated"])})
 
 
 def of_exchange(exchange: Exchange) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
     from conformance.targets.safety.guard import RefusedError
 
     if isinstance(error, ApiError | RefusedError):
-        return f"This promise could not be exercised: {error}", ""
+        return f"This promise could not be exercised: {error}{_kept_by(item, error)}", ""
     if isinstance(error, SuiteError):
         item.session.shouldstop = str(error)
         return str(error), str(error)
@@ -193,6 +193,14 @@ def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
     where = f"{frame.tb_frame.f_code.co_filename.rpartition('/')[2]}:{frame.tb_lineno}" if frame else "nowhere"
     sentence = f"The suite itself failed in {item.name}: {type(error).__name__} at {where}."
     return f"{sentence} This says nothing about the target. {_safe(error)}", sentence
+
+
+def _kept_by(item: pytest.Item, error: BaseException) -> str:
+    """Which promises were broken by the answer that an item cannot go on with."""
+    exchange, session = getattr(error, "exchange", None), item.config.stash[RUNNER].opened
+    traces = session.traces.values() if session is not None and exchange is not None else ()
+    broken = [one.finding.requirement for one in traces if exchange in one.finding.evidence[-1:]]
+    return f" That answer broke {', '.join(broken)}." if broken else ""
 
 
 def _safe(error: BaseException) -> str:

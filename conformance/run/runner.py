@@ -116,6 +116,11 @@ class Runner:
         return "" if settings.kind == EMULATED or settings.worker else in_advance(settings, cost)
 
     @property
+    def opened(self) -> Session | None:
+        """This process's session, None where it was not opened."""
+        return self._session
+
+    @property
     def session(self) -> Session:
         """This process's session, opened on first use."""
         if self._session is None:

@@ -221,7 +221,7 @@ class Session:
         self.traces.setdefault(key, Trace(finding, len(self.log)))
         self._shown[key] += 1
         self.facts.broke[key] += 1
-        if finding.shrunk or self._shown[key] <= _MOST_SHOWN:
+        if finding.shrunk or finding.repeated[1] or self._shown[key] <= _MOST_SHOWN:
             self.facts.broken.append(finding)
 
     def answers(self) -> bool:

@@ -182,7 +182,7 @@ def _smallest(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         if not finding.shrunk and finding.operation in shrunk:
             continue
         known = best.setdefault(finding.fingerprint, finding)
-        if _length(finding) < _length(known):
+        if (not finding.repeated[1], _length(finding)) < (not known.repeated[1], _length(known)):
             best[finding.fingerprint] = finding
     return tuple(best.values())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.api.client import ApiError, ModelReference, PipelineClient
+from conformance.api.client import ApiError, PipelineClient
 from conformance.api.operations import COPY
 from conformance.errors import NoVerdictError
 from conformance.run.options import runner_of
@@ -19,7 +19,7 @@ from conformance.suites.generation.budget import Budget, budget_of
 from conformance.suites.generation.shrinking import shrink_all
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
-from conformance.suites.plan import Ground, Running, Uploads
+from conformance.suites.plan import Ground, Running, Uploads, reference_of
 from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import undeploy_all
 from conformance.targets.safety.guard import RefusedError
@@ -198,14 +198,3 @@ def lives(
         lifecycles.run(own, made, budget, settings)
 
     return lifecycles.Beside(session, run).result
-
-
-def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelReference:
-    """How to name an uploaded version. Raises ApiError where list_versions does not show it."""
-    reply = client.list_model_versions(model_id=name)
-    for row in reply.value:
-        if isinstance(row, dict) and row.get("id") == version_id:
-            version, sha = row.get("model_version"), row.get("sha")
-            if isinstance(version, str) and isinstance(sha, str):
-                return ModelReference(name, version, sha)
-    raise ApiError(f"list_versions of {name} does not name the uploaded version {version_id}.", reply.exchange)

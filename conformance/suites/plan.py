@@ -36,6 +36,17 @@ class Uploads:
     second_id: int
 
 
+def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelReference:
+    """How to name an uploaded version. Raises ApiError where list_versions does not show it."""
+    reply = client.list_model_versions(model_id=name)
+    for row in reply.value:
+        if isinstance(row, dict) and row.get("id") == version_id:
+            version, sha = row.get("model_version"), row.get("sha")
+            if isinstance(version, str) and isinstance(sha, str):
+                return ModelReference(name, version, sha)
+    raise ApiError(f"list_versions of {name} does not name the uploaded version {version_id}.", reply.exchange)
+
+
 @dataclass(frozen=True)
 class Ground:
     """What deployments stand on: where they are made, under which names, with which models, and whether by copying."""

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from conformance.api.client import PipelineClient, steps_of
 from conformance.checks import Rules
 from conformance.data import FIXTURES
-from conformance.model import Exchange, Mark, Request
+from conformance.model import Exchange, Finding, Mark, Request
 from conformance.run.session import Session
 from conformance.run.settings import Settings, open_target
 from conformance.suites.generation import shrinking
@@ -85,6 +86,44 @@ def test_a_second_deploy_is_shrunk_to_a_pipeline_deployed_twice(planted: tuple[S
     client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations == ["workspaces.create", "pipelines.create", "pipelines.deploy", "pipelines.deploy"]
+
+
+@pytest.mark.parametrize("planted", ["workspaces-id-as-text"], indirect=True)
+@pytest.mark.parametrize(
+    ("answers", "repeated", "evidence"),
+    [([True, True, True], (3, 3), True), ([False, True, False], (1, 3), True), ([False] * 3, (1, 4), False)],
+    ids=["always", "once", "never again"],
+)
+def test_a_finding_says_whether_it_shows_always_or_once(
+    planted: tuple[Session, Settings, Stage],
+    answers: list[bool],
+    repeated: tuple[int, int],
+    evidence: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, settings, _ = planted
+    PipelineClient(session.send).list_workspaces()
+    asked, left = shrinking._Shrinker._asked, list(answers)
+
+    def sometimes(self: Any, sequence: list[Exchange], finding: Finding) -> Finding | None:
+        found = asked(self, sequence, finding)
+        return found if left.pop(0) else None
+
+    monkeypatch.setattr(shrinking._Shrinker, "_asked", sometimes)
+    shrink_all(session, settings)
+    told = next(one for one in session.facts.broken if one.repeated[1])
+    assert (told.repeated, told.shrunk) == (repeated, evidence)
+
+
+@pytest.mark.parametrize("planted", ["workspaces-id-as-text"], indirect=True)
+def test_what_shows_once_and_never_again_is_told_so(
+    planted: tuple[Session, Settings, Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, settings, _ = planted
+    PipelineClient(session.send).list_workspaces()
+    monkeypatch.setattr(shrinking.Replayer, "shows", lambda self, sequence, finding: None)
+    shrink_all(session, settings)
+    assert [one.repeated for one in session.facts.broken if one.repeated[1]] == [(1, 3)]
 
 
 @pytest.mark.parametrize("planted", ["create-again-makes-another-pipeline"], indirect=True)

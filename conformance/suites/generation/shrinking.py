@@ -28,6 +28,8 @@ from conformance.suites.generation.tokens import made_name
 from conformance.targets.safety.guard import RefusedError
 
 _COSTLY = frozenset({"pipelines.deploy"})
+_TIMES = 3
+"""How often a finding is asked in all: what shows once in three is not repeatable, and gates as ever."""
 
 
 def shrink_all(session: Session, settings: Settings) -> None:
@@ -35,7 +37,7 @@ def shrink_all(session: Session, settings: Settings) -> None:
 
     Where the budget ends before a sequence is the smallest, the smallest so far is what is reported.
 
-    Nothing is raised: a finding that does not show itself again stays as it was found. On a live target elsewhere
+    Each is asked again as often as says whether it shows always or once. Nothing is raised. On a live target elsewhere
     nothing is deployed for this.
     """
     budget = budget_of(settings)
@@ -65,10 +67,26 @@ class _Shrinker:
         sequence = self._fewest(trace)
         if sequence is None:
             return None
+        if not sequence:  # it showed once, and neither of two times it was asked again
+            return replace(finding, repeated=(1, _TIMES))
         sequence = self._plainer(sequence, finding)
         smaller = self._smallest_last(sequence, finding)
         if smaller is not sequence[-1]:
             sequence = [*sequence[:-1], smaller]
+        asked = [self._asked(sequence, finding)]
+        try:
+            while len(asked) < _TIMES:
+                self._hurry()
+                asked.append(self._asked(sequence, finding))
+        except (NoVerdictError, RefusedError):
+            pass  # fewer times are better than none
+        shown = [one for one in asked if one is not None]
+        if not shown:
+            return replace(finding, repeated=(1, len(asked) + 1))
+        return replace(shown[0], repeated=(len(shown), len(asked)))
+
+    def _asked(self, sequence: list[Exchange], finding: Finding) -> Finding | None:
+        """The finding that the sequence shows, asked from nothing; None where it shows none."""
         life = self._replayer.life(last=True)
         kept: list[Exchange] = []
         life.session.keep_with(kept.append)
@@ -83,7 +101,10 @@ class _Shrinker:
         return replace(shown, evidence=tuple(collapsed(sent)), shrunk=True) if shown else None
 
     def _fewest(self, trace: Trace) -> list[Exchange] | None:
-        """The givers of what the finding's exchanges use; if that is not enough, what speaks of the same things too."""
+        """The givers of what the finding's exchanges use; if that is not enough, what speaks of the same things too.
+
+        Empty where neither shows the finding again; None where it may not be asked again.
+        """
         finding = trace.finding
         history = collapsed([*self._session.log[: trace.before], *finding.evidence])
         needed = givers(history, finding.evidence)
@@ -92,8 +113,10 @@ class _Shrinker:
         if self._shows(needed, finding):
             return self._without_each(needed, finding, keep={id(e) for e in finding.evidence[-1:]})
         wider = touching(history, needed)
-        if len(wider) == len(needed) or self._cannot(wider) or not self._shows(wider, finding):
+        if self._cannot(wider):
             return None
+        if not self._shows(wider, finding):
+            return []
         return self._without_each(wider, finding, keep={id(e) for e in finding.evidence[-1:]})
 
     def _as_described(self, exchange: Exchange, request: Request) -> bool:
@@ -133,9 +156,12 @@ class _Shrinker:
                 break
         return exchanges
 
-    def _shows(self, exchanges: Sequence[Exchange], finding: Finding) -> bool:
+    def _hurry(self) -> None:
         if time.monotonic() > self._until:
             raise NoVerdictError("No more time to shrink.")
+
+    def _shows(self, exchanges: Sequence[Exchange], finding: Finding) -> bool:
+        self._hurry()
         return self._replayer.shows(exchanges, finding) is not None
 
     def _smallest_last(self, sequence: list[Exchange], finding: Finding) -> Exchange:

@@ -8,6 +8,7 @@ from conformance.api.client import ModelReference, PipelineClient, PipelineVersi
 from conformance.api.operations import Known
 from conformance.run.patience import Patience
 from conformance.suites.model import Model
+from conformance.suites.plan import reference_of
 from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import until_routed, until_running
 
@@ -100,8 +101,7 @@ def stage_of(
     """
     name = names.fresh("model")
     ids = tuple(client.upload_model(name, workspace_id, model.content).value for _ in range(2))
-    listed = {row["id"]: row for row in client.list_model_versions(model_id=name).value}
-    models = tuple(ModelReference(name, str(listed[i]["model_version"]), str(listed[i]["sha"])) for i in ids)
+    models = tuple(reference_of(client, name, number) for number in ids)
     served, empty = names.fresh("served"), names.fresh("empty")
     created = client.create_pipeline(served, workspace_id, steps_of(models[0])).value
     pipelines = ((served, created), (empty, client.create_pipeline(empty, workspace_id, {}).value))
