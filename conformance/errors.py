@@ -23,6 +23,10 @@ class CredentialsRefusedError(NoVerdictError):
     """The token endpoint refused the credentials, or gave nothing that is a token."""
 
 
+class TimeSpentError(NoVerdictError):
+    """The run has taken as long as it may."""
+
+
 class RequestsSpentError(NoVerdictError):
     """The ceiling on requests is reached: nothing more is sent, but for what cleans up."""
 

@@ -67,6 +67,10 @@ _ALLOCATIONS = 50_000
 @click.option("--strict", is_flag=True, help="Everything broken gates, warnings too.")
 @click.option("--seed", type=int, default=None, help="Draw the same requests as a run of that seed did.")
 @click.option("--max-requests", type=click.IntRange(50), default=None, help="Send no more requests than this.")
+@click.option(
+    "--max-seconds", type=click.FloatRange(1), default=None, metavar="S",
+    help="Ask no more after this time; the verdict is of what was reached.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
 @click.option(

@@ -24,6 +24,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--conformance-strict", {"action": "store_true", "help": "everything broken gates"}),
     ("--conformance-seed", {"type": int, "default": 0, "metavar": "N"}),
     ("--conformance-max-requests", {"type": int, "default": None, "metavar": "N"}),
+    ("--conformance-max-seconds", {"type": float, "default": None, "metavar": "S"}),
     ("--conformance-model", {"default": "", "metavar": "FILE.onnx", "help": "the model to upload"}),
     ("--conformance-workspace-id", {"type": int, "default": None, "metavar": "N"}),
     (
@@ -70,6 +71,7 @@ def _settings(config: pytest.Config) -> Settings:
         strict=option.conformance_strict,
         seed=option.conformance_seed,
         max_requests=option.conformance_max_requests,
+        max_seconds=option.conformance_max_seconds,
         model=option.conformance_model,
         workspace_id=option.conformance_workspace_id,
         wait=longest_wait(target) if wait is None else wait,

@@ -141,7 +141,7 @@ def _shortfall(settings: Settings, facts: Facts, reached: Mapping[str, Any]) -> 
     """What a whole run should have reached and did not, as a sentence: green on nothing is worth nothing."""
     short = reached["short"]
     whole = not settings.suites and not settings.only and settings.allowed != "read" and not facts.partial
-    if not short or not whole or not facts.suites.get("generated", {}).get("items"):
+    if facts.incidents or not short or not whole or not facts.suites.get("generated", {}).get("items"):
         return ""
     more = f" and {len(short) - 5} more" if len(short) > 5 else ""
     return f"The run never reached {', '.join(short[:5])}{more}."

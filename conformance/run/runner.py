@@ -49,6 +49,8 @@ class Runner:
         self._stack = ExitStack()
         self._session: Session | None = None
         self.began = time.time()
+        if self.settings.max_seconds is not None and self.settings.ends_at is None:
+            self.settings = replace(self.settings, ends_at=self.began + self.settings.max_seconds)
         self._ended = False
         self.interrupted = False
         self.impatient = False
@@ -133,6 +135,7 @@ class Runner:
             keep = self._recorder.keep if self._recorder else None
             self._session = Session(target, self.rules, keep, Patience(self.settings.wait))
             self._session.witnessing = self.settings.witness
+            self._session.ends_at = self.settings.ends_at
         return self._session
 
     def _opened(self, target: Target) -> Target:

@@ -14,7 +14,7 @@ from typing import Protocol
 from conformance.api.gateway import is_gateways
 from conformance.api.operations import changing
 from conformance.checks import Rules, judge
-from conformance.errors import RequestsSpentError, TargetUnreachableError
+from conformance.errors import RequestsSpentError, TargetUnreachableError, TimeSpentError
 from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding, Headers, Intent, Label, Mark, Request
 from conformance.redaction import redact_text
@@ -84,6 +84,7 @@ class Session:
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
         self.witnessing = False
+        self.ends_at: float | None = None
         self._witnessed: set[str] = set()
         self._told = 0
         self._shown: Counter[tuple[str, str]] = Counter()
@@ -145,7 +146,15 @@ class Session:
         return exchanges
 
     def _spare(self, coming: int = 1) -> None:
-        """Keep enough of the ceiling on requests to undeploy what is deployed; raises RequestsSpentError."""
+        """Keep enough of the ceiling on requests to undeploy what is deployed.
+
+        Raises RequestsSpentError, and TimeSpentError once the run has taken as long as it may.
+        """
+        if self.is_late and Mark.CLEANING not in self._labels:
+            raise TimeSpentError(
+                "The time of --max-seconds is over, and the run ended before all was asked: the verdict is of what was "
+                "reached."
+            )
         ceiling = getattr(self.target, "ceiling", None)
         if ceiling is None or Mark.CLEANING in self._labels:
             return
@@ -155,6 +164,11 @@ class Session:
                 f"{self.target.requests} requests are sent and {left} are kept to undeploy what this run deployed. "
                 "Raise --max-requests."
             )
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the run has taken as long as it may."""
+        return self.ends_at is not None and time.time() > self.ends_at
 
     def _sent(self, exchange: Exchange, intent: Intent, labels: frozenset[Label]) -> Exchange:
         exchange = replace(exchange, intent=intent, labels=exchange.labels | labels | self._labels)

@@ -60,6 +60,8 @@ class Settings:
     signing_key: str = ""
     worker: str = ""
     max_requests: int | None = None
+    max_seconds: float | None = None
+    ends_at: float | None = None
     allow_hosts: tuple[str, ...] = ()
     witness: bool = False
     shrink: bool = True

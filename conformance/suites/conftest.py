@@ -62,7 +62,8 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     runner = runner_of(request.config)
     yield runner.session
-    if runner.interrupted:
+    runner.impatient = runner.session.is_late
+    if runner.interrupted or runner.session.is_late:
         return  # what is deployed is undeployed as the runner closes
     left = undeploy_all(runner.session)
     runner.impatient = bool(left)

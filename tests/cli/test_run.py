@@ -189,6 +189,14 @@ def test_a_narrowed_run_says_its_scope(conformance: Run) -> None:
     assert "suite identity" in outcome.stdout.strip().splitlines()[-1]
 
 
+def test_a_run_whose_time_is_over_ends_with_the_verdict_of_what_was_reached(conformance: Run) -> None:
+    outcome = conformance("run", "--target", "emulated", *QUICK, "--max-seconds", "4", "--report", "json=result.json")
+    assert outcome.returncode == 3, outcome.stdout
+    said = " ".join(outcome.stdout.split())
+    assert "The time of --max-seconds is over" in said
+    assert "The run never reached" not in said
+
+
 def test_a_list_sends_nothing(conformance: Run) -> None:
     outcome = conformance("run", "--list")
     assert outcome.returncode == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from conformance.checks import Rules
-from conformance.errors import TargetUnreachableError
+from conformance.errors import TargetUnreachableError, TimeSpentError
 from conformance.model import Exchange, Headers, Mark, Request, Response
 from conformance.run.session import Session
 from conformance.spec.document import Document
@@ -100,3 +101,13 @@ def test_labels_hold_inside_their_block_only() -> None:
     with run.labelled(Mark.DESCRIBED):
         assert run.send(CREATE).labels == {Mark.DESCRIBED}
     assert run.send(CREATE).labels == frozenset()
+
+
+def test_once_its_time_is_over_a_session_sends_nothing_but_what_cleans_up() -> None:
+    run = session(lambda request: ok(CREATED))
+    run.send(CREATE)
+    run.ends_at = time.time() - 1
+    with pytest.raises(TimeSpentError, match="--max-seconds"):
+        run.send(CREATE)
+    with run.labelled(Mark.CLEANING):
+        assert run.send(CREATE).ok
