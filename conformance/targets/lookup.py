@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from hashlib import sha256
 
 from conformance.api import multipart
-from conformance.api.gateway import is_gateways
 from conformance.api.operations import fields_of
 from conformance.model import Exchange, Request
 from conformance.targets.safety.holdings import Holdings
@@ -27,9 +26,7 @@ def was_done(operation: str, request: Request, ask: Ask, holdings: Holdings | No
     if operation == "models.upload-and-convert":
         body = json.dumps({"model_id": fields.get("name")}).encode()
         return _listed(ask("models/list_versions", body), request, _of(holdings, "models"))
-    if operation in ("pipelines.create", "pipelines.copy", "pipelines.deploy"):
-        return _has_pipeline(operation, fields, ask, holdings)
-    return None
+    return None  # no read tells of a pipeline that is not deployed
 
 
 def _of(holdings: Holdings | None, kind: str) -> dict[int, str]:
@@ -51,20 +48,3 @@ def _listed(listed: Exchange, request: Request, known: Collection[int]) -> bool 
     return any(
         isinstance(row, dict) and row.get("sha") == digest and row.get("id") not in known for row in listed.answer
     )
-
-
-def _has_pipeline(operation: str, fields: dict[str, object], ask: Ask, holdings: Holdings | None) -> bool | None:
-    pipelines = holdings.pipelines if holdings else {}
-    name, workspace = fields.get("pipeline_id"), fields.get("workspace_id")
-    if operation == "pipelines.copy":
-        name = fields.get("name")
-    elif operation == "pipelines.deploy":
-        pipeline = pipelines.get(name) if isinstance(name, int) else None
-        name, workspace = (pipeline.name, pipeline.workspace_id) if pipeline else (None, None)
-    elif name in [one.name for one in pipelines.values()]:
-        return None  # it was there before, and a version more does not show
-    if not isinstance(name, str) or not isinstance(workspace, int):
-        return None
-    body = json.dumps({"workspace_id": workspace, "pipeline_name": name}).encode()
-    answered = ask("admin/get_pipeline_external_url", body)
-    return False if answered.status == 404 and not is_gateways(answered) else None

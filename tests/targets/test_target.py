@@ -365,3 +365,9 @@ def test_a_base_path_is_kept_and_nothing_is_asked_beside_it() -> None:
     with pytest.raises(RefusedError, match="beneath"):
         one.send(replace(LIST, url="https://a.example/v1/api/workspaces/list"))
     assert len(asked) == 1
+
+
+def test_a_copy_that_was_lost_is_unknown_where_it_is_refused_then(unhurried: list[float]) -> None:
+    copy = b'{"name": "conformance-1-c", "workspace_id": 1, "source_pipeline": 1}'
+    exchange = target(Before(LOST, 400)).send(Request("POST", "/v1/api/pipelines/copy", LIST.headers, copy))
+    assert (exchange.status, Mark.UNKNOWN in exchange.labels) == (400, True)
