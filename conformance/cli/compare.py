@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from conformance.cli.safety import safety_options
+from conformance.cli.transport import transport_options
 from conformance.compare.comparison import compare as compare_sides
 from conformance.compare.kept import drawn, read_kept
 from conformance.compare.opening import opened
@@ -54,7 +55,7 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
 @click.option(
     "--timeout", "wait", type=float, default=None, metavar="S", help="Longest wait for a deployment, in seconds."
 )
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@transport_options
 @click.option("-v", "--verbose", is_flag=True, help="Also say what could not be asked of one side.")
 @safety_options
 def compare(

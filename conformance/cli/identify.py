@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from typing import Any
 
 import click
 
+from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError
 from conformance.run.identity import identify as identified_by
 from conformance.run.settings import Settings, checked, emulator_for, open_target
@@ -17,13 +19,13 @@ from conformance.run.settings import Settings, checked, emulator_for, open_targe
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="The instance.")
 @click.option("--profile", default="2023.4", show_default=True, help="The release that `--target emulated` starts.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
-def identify(target: str, profile: str, form: str, ca_file: str) -> int:
+@transport_options
+def identify(target: str, profile: str, form: str, **transport: Any) -> int:
     """Say which release an instance speaks, from at most five requests that only read; exit 3 where nothing tells.
 
     Each piece of evidence is printed with the releases that answer so.
     """
-    settings = checked(Settings(target=target, profile=profile, ca_file=ca_file, effects="read"))
+    settings = checked(Settings(target=target, profile=profile, effects="read", **transport))
     with emulator_for(settings) as url:
         opened = open_target(replace(settings, emulated_url=url), os.environ)
         try:
