@@ -110,7 +110,8 @@ def run_of(*arguments: str, folder: Path, **environ: str) -> str:
         [sys.executable, "-P", "-m", "conformance", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, cwd=folder, env=clean, check=False,
     )  # fmt: skip
-    return f"```text\n{done.stdout.strip()}\n```"
+    printed = re.sub(r"\n\n+", "\n", done.stdout.strip())  # blank lines are for a screen
+    return f"```text\n{printed}\n```"
 
 
 def conformant_run(folder: Path) -> str:
