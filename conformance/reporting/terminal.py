@@ -44,7 +44,7 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     gating = [row for row in broken if row["gates"]]
     untested = [row for row in requirements if row["outcome"] == "untested"]
     shown = len(untested) if verbose else _IDS
-    brief = not verbose and bool(gating)  # beside what is broken, what is not known is a matter of counts
+    brief = not verbose and _counted_only(result)
     _untested(console, [row for row in untested if verbose or not (brief or row.get("untestable"))], shown)
     _left_out(console, [group for group in result.get("left_out", ()) if verbose or group["requirements"]])
     _waivers(console, requirements, result.get("waivers", ()))
@@ -129,9 +129,15 @@ def _kept_back(result: Mapping[str, Any]) -> Iterator[str]:
     if parts:
         yield f"Left out (-v says why): {'; '.join(parts)}."
     untested = [row for row in result["requirements"] if row["outcome"] == "untested" and not row.get("untestable")]
-    if untested and result["counts"]["broken"]:
+    if untested and _counted_only(result):
         gating = sum(row["gates"] for row in untested)
-        yield f"Untested (-v says why): {len(untested)}, of which {gating} would gate."
+        yield f"Untested (-v says why): {len(untested)}{f', of which {gating} would gate' if gating else ''}."
+
+
+def _counted_only(result: Mapping[str, Any]) -> bool:
+    """Whether the untested are a matter of counts: where they keep a verdict from being reached they are listed, and
+    where nothing was asked, for then what traffic happens not to show is the better half of what it says."""
+    return result["verdict"] != "none" and result["target"]["kind"] != "recorded"
 
 
 def _broken(console: Console, heading: str, requirements: Sequence[Mapping[str, Any]], colour: str) -> None:
