@@ -137,7 +137,7 @@ def _kept_back(result: Mapping[str, Any]) -> Iterator[str]:
 def _counted_only(result: Mapping[str, Any]) -> bool:
     """Whether the untested are a matter of counts: where they keep a verdict from being reached they are listed, and
     where nothing was asked, for then what traffic happens not to show is the better half of what it says."""
-    return result["verdict"] != "none" and result["target"]["kind"] != "recorded"
+    return bool(result["verdict"] != "none" and result["target"]["kind"] != "recorded")
 
 
 def _broken(console: Console, heading: str, requirements: Sequence[Mapping[str, Any]], colour: str) -> None:
