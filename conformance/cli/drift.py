@@ -79,23 +79,37 @@ class _Found:
 @click.command(cls=_Command)
 @click.argument("base", required=False)
 @click.argument("revision", required=False)
-@click.option("--target", envvar="CONFORMANCE_DRIFT_TARGET", default="", metavar="URL|emulated", help="An instance.")
+@click.option(
+    "--target",
+    envvar="CONFORMANCE_DRIFT_TARGET",
+    default="",
+    metavar="URL|emulated",
+    help="Compare this instance, and what it serves, with our description.",
+)
 @click.option("--document", "place", default="", metavar="PATH|URL", help="Where the instance serves its description.")
-@click.option("--no-run", is_flag=True, help="Send the instance nothing but the question for its description.")
+@click.option("--no-run", is_flag=True, help="Only ask the instance for its description; run nothing against it.")
 @click.option(
-    "--traffic", multiple=True, type=click.Path(path_type=Path), metavar="FILE…", help="HAR files, recordings."
+    "--traffic",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE…",
+    help="Compare recorded traffic: HAR files, recordings.",
 )
 @click.option(
-    "--sdk", default="", metavar="DIR|installed", help="An unpacked wheel of the vendor's SDK, or a .whl file."
+    "--sdk", default="", metavar="DIR|installed", help="Compare the vendor's SDK: an unpacked wheel or a .whl file."
 )
-@click.option("--from", "old", default="", metavar="RELEASE", help="The release a user leaves.")
-@click.option("--to", "new", default="", metavar="RELEASE", help="The release a user goes to.")
+@click.option("--from", "old", default="", metavar="RELEASE", help="The release to upgrade from.")
+@click.option("--to", "new", default="", metavar="RELEASE", help="The release to upgrade to.")
 @click.option(
-    "--used-in", multiple=True, type=click.Path(path_type=Path), metavar="PATH…", help="What a user's files touch."
+    "--used-in",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH…",
+    help="Show only changes that affect these files: notebooks, scripts, HAR files.",
 )
 @click.option("--profile", default="2023.4", show_default=True, help="The release other sources are compared with.")
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="How to say it."
+    "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="The output format."
 )
 @click.option(
     "--fail-on",
@@ -104,16 +118,18 @@ class _Found:
     show_default=True,
     help="Which changes make the exit code 1.",
 )
-@click.option("--ignore", "ignored", type=click.Path(path_type=Path), metavar="FILE", help="TOML of accepted changes.")
+@click.option(
+    "--ignore", "ignored", type=click.Path(path_type=Path), metavar="FILE", help="TOML file of accepted changes."
+)
 @click.option("--allow-remote", is_flag=True, help="Fetch what the descriptions refer to on other hosts.")
 @click.option(
-    "--strict-documents", is_flag=True, help="Refuse a description that is not valid, in place of listing why."
+    "--strict-documents", is_flag=True, help="Refuse an invalid description instead of comparing the rest of it."
 )
 @click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait of a run, in seconds."
 )
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
-@click.option("--all", "whole", is_flag=True, help="Name every place of every change, however many there are.")
+@click.option("--all", "whole", is_flag=True, help="List every place of every change.")
 def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], whole: bool, **options: Any) -> int:
     """Compare descriptions: what changed, and whose client breaks.
 

@@ -36,16 +36,16 @@ def _file(tmp_path: Path, text: str, name: str = "d.yaml") -> Path:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "holds no object|0 YAML documents"),
-        ("[]", "holds no object"),
+        ("", "is not an object|0 YAML documents"),
+        ("[]", "is not an object"),
         ("a: [", "neither JSON nor YAML"),
         ("a: 1\n---\na: 2\n", "2 YAML documents"),
         ("title: x\n", "has no `openapi` member"),
-        ("openapi: 4.0.0\n", "is no OpenAPI description of version 2.0, 3.0, 3.1 or 3.2"),
-        (HEAD, "is no valid OpenAPI description"),
-        (HEAD + "paths: []\n", "is no valid OpenAPI description"),
+        ("openapi: 4.0.0\n", "is not an OpenAPI description of version 2.0, 3.0, 3.1 or 3.2"),
+        (HEAD, "is not a valid OpenAPI description"),
+        (HEAD + "paths: []\n", "is not a valid OpenAPI description"),
         ("openapi: 3.1.0\npaths: {}\n", "info"),
-        (HEAD + "paths: {/a: {get: {responses: nope}}}\n", "is no valid OpenAPI description"),
+        (HEAD + "paths: {/a: {get: {responses: nope}}}\n", "is not a valid OpenAPI description"),
         (HEAD + "paths: {}\ncomponents: {schemas: {A: {type: strnig}}}\n", "strnig"),
         (HEAD + "paths: {}\ncomponents: {schemas: {A: {$ref: '#/components/schemas/B'}}}\n", "leads nowhere"),
         (
@@ -102,7 +102,7 @@ def test_an_endless_file_is_refused() -> None:
 
 def test_a_file_that_is_no_part_of_a_description_is_not_taken_for_one(tmp_path: Path) -> None:
     _file(tmp_path, "root:x:0:0\n", "other.txt")
-    with pytest.raises(UsageError, match="which holds no object"):
+    with pytest.raises(UsageError, match="which is not an object"):
         load(_file(tmp_path, HEAD + "paths: {/a: {$ref: other.txt}}\n"))
 
 

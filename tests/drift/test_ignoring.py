@@ -55,13 +55,13 @@ def test_a_change_can_be_named_by_its_id(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[[ignore]", "is no TOML"),
+        ("[[ignore]", "is not valid TOML"),
         ("[[waiver]]\n", "not 'waiver'"),
         (f"[[ignore]]\n{WHY}", "selects every change"),
         ('[[ignore]]\noperation = "do"\nowner = "o"\nlast_day = 2026-12-31', "has no reason"),
-        (f'[[ignore]]\nkind = "no-such-kind"\n{WHY}', "which there is not"),
+        (f'[[ignore]]\nkind = "no-such-kind"\n{WHY}', "which does not exist"),
         (f'[[ignore]]\nkinds = "x"\n{WHY}', "has 'kinds'"),
-        ('[[ignore]]\noperation = "do"\nreason = "r"\nowner = "o"\nlast_day = "soon"', "which is no date"),
+        ('[[ignore]]\noperation = "do"\nreason = "r"\nowner = "o"\nlast_day = "soon"', "which is not a date"),
         ("ignore = 3", "may hold [[ignore]] entries only"),
     ],
 )

@@ -119,7 +119,7 @@ def test_what_is_served_but_cannot_be_used_is_said_and_the_search_goes_on():
     served = served_document(BASE, instance)
     assert served.document == DOCUMENT
     tried = {url.removeprefix(BASE): reason for url, reason in served.tried}
-    assert "no OpenAPI description" in tried["/openapi.json"]
+    assert "not an OpenAPI description" in tried["/openapi.json"]
     for place in ("/v1/api/openapi.json", "/v1/api/swagger.json", "/swagger.json"):
         assert tried[place].startswith("no description that can be used")
 

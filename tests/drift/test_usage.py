@@ -410,7 +410,7 @@ def test_code_that_is_not_python_is_said_and_the_rest_is_read(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```python\nCopy a pipeline.\n```\n```python\nrequests.post(b + '/v1/api/pipelines/copy')\n```\n")
     usage = read_usage([page], DOCUMENT, nothing)
-    assert usage.notes == (f"{page}:2 is not Python that can be read, and was passed over.",)
+    assert usage.notes == (f"{page}:2 is not valid Python and was skipped.",)
     assert usage.operations == ("pipelines.copy",)
 
 
@@ -419,7 +419,7 @@ def test_code_nested_beyond_reading_is_passed_over_with_a_note(tmp_path, text):
     file = tmp_path / "deep.py"
     file.write_text(text)
     (note,) = read_usage([file], DOCUMENT, nothing).notes
-    assert "passed over" in note
+    assert "was skipped" in note
 
 
 SEED = Path(__file__).parents[3] / "shared" / "seed-tutorial.md"

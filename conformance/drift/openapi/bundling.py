@@ -271,7 +271,7 @@ class Bundle:
     def _lead(self, pointer: str, node: Node, role: str, base: str) -> None:
         reference = node["$ref"]
         if not isinstance(reference, str):
-            self._nowhere(pointer, node, role, "A `$ref` is no text.")
+            self._nowhere(pointer, node, role, "The `$ref` is not a string.")
             return
         try:
             if (base, reference) not in self._known:
@@ -296,7 +296,7 @@ class Bundle:
         if document is self.root:
             return fragment
         if not isinstance(target, (dict, bool)):
-            raise UsageError(f"It refers to {reference!r}, which holds no object.")
+            raise UsageError(f"It refers to {reference!r}, which is not an object.")
         if role == PATH_ITEM and isinstance(target, dict):
             node.pop("$ref")
             if isinstance(target.get("$ref"), str):
@@ -340,7 +340,7 @@ class Bundle:
         for value, target in list(mapping.items()):
             here = f"{pointer}/discriminator/mapping/{escape(value)}"
             if not isinstance(target, str):
-                self.slips.append((here, "A discriminator's target is no text."))
+                self.slips.append((here, "The discriminator's target is not a string."))
                 del mapping[value]
                 continue
             named = re.fullmatch(r"[A-Za-z0-9._-]+", target) is not None

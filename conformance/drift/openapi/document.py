@@ -95,7 +95,7 @@ class Loaded:
         if not self.slips:
             return self
         more = f" {len(self.slips) - 1} more such places." if len(self.slips) > 1 else ""
-        raise UsageError(f"{self.name} is no valid OpenAPI description: {self.slips[0]}{more}")
+        raise UsageError(f"{self.name} is not a valid OpenAPI description: {self.slips[0]}{more}")
 
 
 def _led(pointer: str, converted: Mapping[str, str]) -> str:
@@ -214,15 +214,15 @@ def _slips(found: Loaded, told: Iterable[tuple[str, str]]) -> Iterator[Slip]:
 def _version(root: Any, name: str) -> str:
     """The version of the specification that the description follows. Raises UsageError for what is none."""
     if not isinstance(root, dict):
-        raise UsageError(f"{name} is no OpenAPI description: it holds no object.")
+        raise UsageError(f"{name} is not an OpenAPI description: it is not an object.")
     version = root.get("openapi", root.get("swagger"))
     if "openapi" not in root and str(version) in ("2.0", "2"):
         return "2.0"
     if not isinstance(version, str) or not version.startswith(("3.0", "3.1", "3.2")):
         told = f"its version is {version!r}" if version is not None else "it has no `openapi` member"
-        raise UsageError(f"{name} is no OpenAPI description of version 2.0, 3.0, 3.1 or 3.2: {told}.")
+        raise UsageError(f"{name} is not an OpenAPI description of version 2.0, 3.0, 3.1 or 3.2: {told}.")
     if not any(isinstance(root.get(word), dict) for word in ("paths", "webhooks", "components")):
-        raise UsageError(f"{name} is no valid OpenAPI description: it has no `paths`, `webhooks` or `components`.")
+        raise UsageError(f"{name} is not a valid OpenAPI description: it has no `paths`, `webhooks` or `components`.")
     return version
 
 
@@ -249,11 +249,11 @@ class _Files:
         left = LARGEST - sum(map(len, self.texts.values()))
         text = self._text(uri, reference, left)
         if len(text) > left:
-            raise UsageError(f"It refers to {reference!r}; with it, it is larger than {LARGEST >> 20} MiB.")
+            raise UsageError(f"With {reference!r}, which it refers to, it is larger than {LARGEST >> 20} MiB.")
         self.texts[uri] = text
         other = self.parsed(text, uri, _named(uri))
         if not isinstance(other, (dict, list)):
-            raise UsageError(f"It refers to {reference!r}, which holds no object.")
+            raise UsageError(f"It refers to {reference!r}, which is not an object.")
         return other
 
     def _text(self, uri: str, reference: str, left: int) -> str:
@@ -322,7 +322,7 @@ def _mended(root: dict[str, Any], name: str) -> list[tuple[str, str]]:
         for pointer, error in _innermost(errors):
             said, mend = _mending(pointer, error)
             if mend is None:
-                raise UsageError(f"{name} is no valid OpenAPI description: {_short(error)} (at {pointer or '/'}).")
+                raise UsageError(f"{name} is not a valid OpenAPI description: {_short(error)} (at {pointer or '/'}).")
             raw = _raw_pointer(root, pointer)
             if said:
                 told.extend((_raw_pointer(root, one), said) for one in (mend if isinstance(mend, list) else [pointer]))
@@ -333,7 +333,7 @@ def _mended(root: dict[str, Any], name: str) -> list[tuple[str, str]]:
                 dropped.extend(mend)
         remove(current, dropped)
         remove(root, [_raw_pointer(root, pointer) for pointer in dropped])
-    raise UsageError(f"{name} is no valid OpenAPI description: {_short(errors[0])}.")
+    raise UsageError(f"{name} is not a valid OpenAPI description: {_short(errors[0])}.")
 
 
 def _node(document: Any, pointer: str) -> Any:
@@ -376,7 +376,7 @@ def _mending(pointer: str, error: Any) -> tuple[str, Any]:
     kind = error.kind
     if isinstance(kind, Kind.UnevaluatedProperties | Kind.AdditionalProperties):
         names = list(kind.unexpected)
-        return "This is not known here.", [f"{pointer}/{escape(name)}" for name in names]
+        return "This member is not allowed here.", [f"{pointer}/{escape(name)}" for name in names]
     if isinstance(kind, Kind.Required):
         missing = str(kind.property).strip('"')
         if missing == "required":  # of a path's variable, which always is

@@ -191,7 +191,7 @@ class _Builder:
             for source in value if isinstance(value, list) else [value]:
                 if not isinstance(source, dict):
                     raise UsageError(
-                        f"{self.name} merges (`<<`) what is no mapping at line {event.start_mark.line + 1}."
+                        f"{self.name} merges (`<<`) what is not a mapping at line {event.start_mark.line + 1}."
                     )
                 merged.update(source.keys() - container.keys())
                 for name, one in source.items():

@@ -42,7 +42,7 @@ def read_ignored(path: str | Path) -> tuple[Ignored, ...]:
     try:
         entries = tomllib.loads(read_text(Path(path)))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from None
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
     unknown = sorted(entries.keys() - {"ignore"})
     if unknown or not isinstance(entries.get("ignore", []), list):
         raise UsageError(f"{path} may hold [[ignore]] entries only{f', not {unknown[0]!r}' if unknown else ''}.")
@@ -52,7 +52,7 @@ def read_ignored(path: str | Path) -> tuple[Ignored, ...]:
 def _entry(entry: Any, number: int, path: str | Path) -> Ignored:
     where = f"Entry {number} of {path}"
     if not isinstance(entry, dict):
-        raise UsageError(f"{where} is no [[ignore]] table.")
+        raise UsageError(f"{where} is not an [[ignore]] table.")
     unknown = sorted(entry.keys() - {*_SELECTORS, *_NEEDED})
     if unknown:
         raise UsageError(f"{where} has {unknown[0]!r}; it may have {', '.join((*_SELECTORS, *_NEEDED))}.")
@@ -66,14 +66,14 @@ def _entry(entry: Any, number: int, path: str | Path) -> Ignored:
         try:
             last_day = datetime.date.fromisoformat(last_day)
         except ValueError:
-            raise UsageError(f"{where} has the last_day {last_day!r}, which is no date (2026-12-31).") from None
+            raise UsageError(f"{where} has the last_day {last_day!r}, which is not a date (2026-12-31).") from None
     if not isinstance(last_day, datetime.date) or isinstance(last_day, datetime.datetime):
-        raise UsageError(f"{where} has the last_day {last_day!r}, which is no date (2026-12-31).")
+        raise UsageError(f"{where} has the last_day {last_day!r}, which is not a date (2026-12-31).")
     selectors = tuple((name, str(entry[name])) for name in _SELECTORS if name in entry)
     if not selectors:
         raise UsageError(f"{where} selects every change; name a {', a '.join(_SELECTORS)}.")
     if entry.get("kind", "operation-added") not in KINDS:
-        raise UsageError(f"{where} names the kind {entry['kind']!r}, which there is not.")
+        raise UsageError(f"{where} names the kind {entry['kind']!r}, which does not exist.")
     return Ignored(str(entry["reason"]).strip(), str(entry["owner"]).strip(), last_day, selectors)
 
 

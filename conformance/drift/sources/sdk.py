@@ -94,7 +94,7 @@ def _root(place: Path | None) -> Any:
         raise UsageError(f"{place} is neither a folder nor a wheel: {error}.") from None
     largest = max(archive.infolist(), key=lambda member: member.file_size, default=None)
     if largest is not None and largest.file_size > _WHEEL_MEMBER:
-        raise UsageError(f"{place} holds a file of {largest.file_size:,} bytes; that is no SDK this can read.")
+        raise UsageError(f"{place} holds a file of {largest.file_size:,} bytes; that is not an SDK that can be read.")
     return zipfile.Path(archive)
 
 
@@ -218,7 +218,7 @@ def _walk(node: Any, repair: _Repair) -> Any:
 def _type_in_lower_case(node: dict[str, Any], repair: _Repair) -> dict[str, Any]:
     given = node.get("type")
     if isinstance(given, str) and given not in _TYPES and given.lower() in _TYPES:
-        repair.note(f"the type {given} is no type of JSON Schema; read as {given.lower()}")
+        repair.note(f"the type {given} is not a type of JSON Schema; read as {given.lower()}")
         return node | {"type": given.lower()}
     return node
 

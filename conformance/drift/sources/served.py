@@ -233,12 +233,10 @@ class Web:
                 for piece in answer.iter_bytes():
                     body += piece
                     if len(body) > LARGEST:
-                        raise UsageError(
-                            f"What stands at {_shown(url)} is larger than {LARGEST >> 20} MiB; it is not read."
-                        )
+                        raise UsageError(f"{_shown(url)} is larger than {LARGEST >> 20} MiB and was not read.")
                 return Response(answer.status_code, Headers(answer.headers.multi_items()), bytes(body))
         except httpx.InvalidURL:
-            raise UsageError(f"{url!r} is no URL.") from None
+            raise UsageError(f"{url!r} is not a URL.") from None
         except httpx.HTTPError as error:
             raise NoVerdictError(f"No answer came from {_shown(url)} ({type(error).__name__}).") from None
 

@@ -67,13 +67,15 @@ def files_of(paths: tuple[Path, ...]) -> tuple[Path, ...]:
             inside = (one for one in sorted(path.rglob("*")) if one.suffix in ENDINGS and one.is_file())
             found.update(dict.fromkeys(one for one in inside if not _hidden(one.relative_to(path))))
         elif not path.is_file():
-            raise UsageError(f"There is no file {path} to look for use in.")
+            raise UsageError(f"There is no file {path}.")
         elif path.suffix not in ENDINGS:
-            raise UsageError(f"{path} is no file use is looked for in; known are {', '.join(ENDINGS)}.")
+            raise UsageError(f"{path} cannot be searched for API calls; supported are {', '.join(ENDINGS)}.")
         else:
             found[path] = None
     if not found:
-        raise UsageError(f"No file under {', '.join(map(str, paths))} ends in {', '.join(ENDINGS)}.")
+        raise UsageError(
+            f"No file under {', '.join(map(str, paths))} can be searched; supported are {', '.join(ENDINGS)}."
+        )
     return tuple(found)
 
 
@@ -96,7 +98,7 @@ def _hidden(relative: Path) -> bool:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LIMIT:
-            raise UsageError(f"{path} is larger than {_LIMIT >> 20} MiB, too large to look for use in.")
+            raise UsageError(f"{path} is larger than {_LIMIT >> 20} MiB, too large to search.")
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as text: {error}.") from None
@@ -107,7 +109,7 @@ def _notebook(path: Path, text: str) -> Iterator[Cell]:
         notebook = json.loads(text)
         cells = notebook["cells"] if "cells" in notebook else notebook["worksheets"][0]["cells"]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        raise UsageError(f"{path} is not a Jupyter notebook: it is no JSON object with cells.") from None
+        raise UsageError(f"{path} is not a Jupyter notebook: it is not a JSON object with cells.") from None
     for number, cell in enumerate(cells, 1):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             yield _cell(_source(cell), Place(str(path), 1, number))

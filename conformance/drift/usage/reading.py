@@ -66,7 +66,7 @@ def _code_uses(cells: tuple[Cell, ...], document: Document, notes: list[str]) ->
             program.read(ast.parse(text).body, cell.at)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
-            notes.append(f"{cell.at(line)} is not Python that can be read, and was passed over.")
+            notes.append(f"{cell.at(line)} is not valid Python and was skipped.")
     with suppress(RecursionError):
         program.finish()
     return program.uses
