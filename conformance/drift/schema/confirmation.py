@@ -129,7 +129,7 @@ class Copier:
 
     def _with_format(self, copied: dict[str, Any]) -> dict[str, Any]:
         parts = []
-        if copied.get("format") in formats.RANGES:
+        if isinstance(copied.get("format"), str) and copied["format"] in formats.RANGES:
             low, high, step = formats.RANGES[copied.pop("format")]
             bounds = {"minimum": int(low), "maximum": int(high), **({"multipleOf": 1} if step else {})}
             parts.append({"if": {"type": "number"}, "then": bounds})
