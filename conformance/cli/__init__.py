@@ -13,28 +13,29 @@ import click
 from conformance.cli.streams import unfailing
 from conformance.errors import SuiteError, UsageError
 
-COMMANDS = (
-    "run",
-    "emulate",
-    "check",
-    "record",
-    "repro",
-    "token",
-    "redact",
-    "leaks",
-    "compare",
-    "identify",
-    "matrix",
-    "drift",
-    "clean",
-    "report",
-    "waivers",
-    "validate",
-    "requirements",
-    "faults",
-    "explain",
-)
-"""Each is a module of this package that holds a click command of the same name, returning its exit code."""
+COMMANDS = {
+    "run": "Run the suites against a target and print a verdict.",
+    "emulate": "Serve an emulated instance of the API.",
+    "check": "Judge recorded traffic, sending nothing.",
+    "record": "Run the lifecycle and keep its exchanges, redacted.",
+    "repro": "Write the findings on a requirement as a script and a test, which show them again on any instance.",
+    "token": "Print a bearer token, got with the credentials that `conformance run` reads from the environment.",
+    "redact": "Write a copy of a capture without its secrets.",
+    "leaks": "Look for secrets in files, folders and archives.",
+    "compare": "Ask two instances the same, and tell every difference.",
+    "identify": "Say which release an instance speaks, from at most five requests that only read; exit 3 "
+    "where nothing tells.",
+    "matrix": "Print a table of RESULT.json files: releases and instances against groups of requirements.",
+    "drift": "Compare descriptions: what changed, and whose client breaks.",
+    "clean": "Undeploy what interrupted runs left behind.",
+    "report": "Print a result again, or write its reports.",
+    "waivers": "Check waiver files, or propose entries for what a run found broken.",
+    "validate": "Check that OpenAPI files are valid.",
+    "requirements": "List every requirement, with the last run's evidence.",
+    "faults": "List the defects that an emulated instance can have.",
+    "explain": "Print one requirement in full.",
+}
+"""Each is a module of this package with a click command of that name, which returns its exit code; and what it does."""
 
 HELD, BROKEN, USAGE, NO_VERDICT = 0, 1, 2, 3
 
@@ -44,6 +45,10 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
