@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+EXTRAS = {
+    "emulated": ("graphql", "httptools", "multipart", "onnxruntime", "starlette", "uvicorn", "uvloop"),
+    "generated": ("hypothesis", "schemathesis"),
+}
+"""What each extra of the package brings, by the names that are imported."""
+
 
 class SuiteError(Exception):
     """Base of everything that keeps the suite from reaching a verdict; the command line turns it into one sentence."""
@@ -9,6 +17,15 @@ class SuiteError(Exception):
 
 class UsageError(SuiteError):
     """What the caller gave cannot be used (exit 2): a file, an option, a name."""
+
+
+def require(what: str, extra: str) -> None:
+    """Raises UsageError, with the command that mends it, where something of an extra is missing that `what` needs."""
+    missing = [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"{what} needs {missing[0]}, which is not installed: pip install 'wallaroo-conformance[{extra}]'."
+        )
 
 
 class NoVerdictError(SuiteError):

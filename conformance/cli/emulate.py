@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.emulator.settings import PROFILES, Settings
+from conformance.errors import require
 
 if TYPE_CHECKING:
     from conformance.emulator.server import Server
@@ -54,6 +55,7 @@ def emulate(
 
     The API, its token endpoint and its documentation are on one address.
     """
+    require("An emulated instance", "emulated")
     from conformance.emulator.app import create_app
     from conformance.emulator.faults import find, middleware_of
     from conformance.emulator.server import Server, listening_socket, url_of

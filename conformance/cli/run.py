@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from importlib import import_module
 from io import StringIO
@@ -24,7 +24,7 @@ from conformance import suites as suites_package
 from conformance.cli.requirements import remember
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
-from conformance.errors import NoVerdictError, UsageError
+from conformance.errors import NoVerdictError, UsageError, require
 from conformance.reporting.files import attempted, parse_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.progress import Found, Progress
@@ -114,11 +114,13 @@ def run(
     options |= {"verbose": verbose}
     settings = Settings(seed=secrets.randbelow(2**31) if seed is None else seed, **options)
     runner = Runner(settings)
-    suites_needed(runner.rules.catalogue, settings.suites, settings.only)
+    needed = suites_needed(runner.rules.catalogue, settings.suites, settings.only)
     runner.command = _again(click.get_current_context(), settings.seed, pytest_arguments)
     if listing:
         return _listed(runner, pytest_arguments)
     Model.read(model_file(checked(settings)))
+    if needed is None or (settings.suites and "generated" in needed):
+        require("The suite generated", "generated")
     today = datetime.datetime.now(datetime.UTC).date()
     gate = _gate(settings.profile, waivers_file, baseline_file, fail_on, today)
     files = parse_reports(reports)
@@ -152,7 +154,8 @@ def _again(context: click.Context, seed: int, pytest_arguments: Sequence[str]) -
 def _read_ahead() -> None:
     """Import what a run will need; and since nothing of it goes away again, leave it out of every later collection."""
     for name in _NEEDED:
-        import_module(name)
+        with suppress(ModuleNotFoundError):  # what an extra would bring, and this run does without
+            import_module(name)
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS)
 

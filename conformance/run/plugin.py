@@ -124,10 +124,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not needing or session.config.option.collectonly:
         return
     cost = sum(mark.args[0] for item in needing if (mark := item.get_closest_marker("live_cost")))
-    from conformance.errors import SuiteError
+    from conformance.errors import SuiteError, require
     from conformance.run.settings import checked
 
     try:
+        if any(suite_name(item) == "generated" for item in needing):
+            require("The suite generated", "generated")
         checked(runner_of(session.config).settings)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from None

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from conformance.errors import NoVerdictError
+from conformance.errors import NoVerdictError, require
 from conformance.spec.document import Document
 from conformance.targets.credentials import FetchedToken, grant_from
 from conformance.targets.reception import BOUNDS, Bounds
@@ -30,8 +30,9 @@ def emulator_process(
 
     While it starts, this process does what it has to do `meanwhile`.
     The child holds the read end of a pipe from us: however this process dies, the pipe closes and the child ends.
-    Raises NoVerdictError where it does not start.
+    Raises UsageError where what it is made of is not installed, NoVerdictError where it does not start.
     """
+    require("An emulated instance", "emulated")
     # -P keeps a `conformance` folder in the caller's working directory from being imported instead of ours.
     command = [sys.executable, "-P", "-m", "conformance", "emulate", "--port", "0", "--exit-with-parent", *options]
     process = subprocess.Popen(  # noqa: S603  our own command

@@ -46,10 +46,12 @@ def wallaroo_session_settings() -> dict[str, object]:
 
 
 def _running(folders: pytest.TempPathFactory, settings: dict[str, object]) -> Iterator[WallarooInstance]:
-    from conformance.errors import UsageError
-    from conformance.targets.instance import running
+    from conformance.errors import UsageError, require
 
     try:
+        require("wallaroo_instance", "emulated")
+        from conformance.targets.instance import running
+
         with pytest.MonkeyPatch.context() as patch, running(folders.mktemp("wallaroo"), **settings) as instance:  # type: ignore[arg-type]
             for name, value in instance.environment.items():
                 patch.setenv(name, value)
