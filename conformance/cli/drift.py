@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from conformance.cli.exercise import exchanges_of, exercised
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
 from conformance.drift.openapi.document import Slip
@@ -144,6 +143,8 @@ def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ..
     found = _found(**options)
     comparison, sections = found.comparison, found.sections
     if used_in:
+        from conformance.cli.exercise import exchanges_of  # what runs the suites takes longer to load than to compare
+
         usage = read_usage(used_in, found.spec, lambda file: exchanges_of([file], found.spec))
         narrow = narrowed(comparison, usage, found.unless)
         becomes = {one.id: found.becomes.get(one.id) or advice_for(one, {}) for one in comparison.changes}
@@ -215,6 +216,8 @@ def _of_sources(
     target: str, place: str, no_run: bool, traffic: tuple[Path, ...], sdk: str, profile: str, wait: float, ca_file: str,
     allow_remote: bool,
 ) -> _Found:  # fmt: skip
+    from conformance.cli.exercise import exchanges_of, exercised  # see above
+
     spec = Document.load(profile)
     notes: list[str] = []
     exchanges = exchanges_of(traffic, spec) if traffic else None
