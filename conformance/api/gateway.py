@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from conformance.model import Exchange, Response
 
+_UNAUTHORIZED = 401
+"""Who may call is asked by the token filter before the API, which is part of it."""
+
 _TOO_MANY = 429
 _BETWEEN = frozenset({502, 504})
 _STANDING_BEFORE = frozenset({403, 405, 407, 408, 411, 413, 414, 421, 431, 503, *range(494, 500), *range(520, 531)})
@@ -51,7 +54,7 @@ def is_gateways(exchange: Exchange) -> bool:
 def writer_of(response: Response, operation: str | None = None) -> str:
     """Who wrote an answer that the API did not write (`nginx`, `a gateway`), empty where it is the API's own."""
     status = response.status
-    if status is None or status < 300 or not response.body_known:
+    if status is None or status < 300 or status == _UNAUTHORIZED or not response.body_known:
         return ""
     if status == _TOO_MANY:
         return _named(response) or "a rate limiter"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from conformance.targets.target import GATEWAY, HASTE, LOST
+from conformance.targets.target import GATEWAY, HASTE, LOST, UNKNOWN
 
 _MOST_SHARE = 0.05
 """The share of a run's answers that a gateway may have written; beyond, the rest says too little of the API."""
@@ -31,7 +31,7 @@ class Troubles:
             self._examples.setdefault((kind, what), example)
 
     def count(self, kind: str) -> int:
-        """How often there was trouble of a kind: `gateway`, `haste` or `lost`."""
+        """How often there was trouble of a kind: `gateway`, `haste`, `lost` or `unknown`."""
         return sum(count for (one, _), count in self._counts.items() if one == kind)
 
     def as_json(self, requests: int) -> dict[str, Any]:
@@ -43,6 +43,7 @@ class Troubles:
             "kinds": kinds,
             "throttled": self.count(HASTE),
             "lost": self.count(LOST),
+            "unknown": self.count(UNKNOWN),
         }
 
     def notes(self, requests: int) -> list[str]:
@@ -62,6 +63,11 @@ class Troubles:
             notes.append(
                 f"{_times(count, 'answer was', 'answers were')} lost on the way ({self._shown(LOST)}); what does no "
                 "harm was asked again."
+            )
+        if count := self.count(UNKNOWN):
+            notes.append(
+                f"What came of {_times(count, 'request', 'requests')} is not known ({self._shown(UNKNOWN)}): the "
+                "answer was lost, and what was asked may have been done. Nothing is concluded from it."
             )
         return notes
 

@@ -29,8 +29,9 @@ USER_AGENT = "wallaroo-conformance"
 _MOST_WAITING, _WEARY_WAITING = 60.0, 2.0
 """Seconds that one request waits in all because the target says it is too much; fewer once that was in vain."""
 
-HASTE, GATEWAY, LOST = "haste", "gateway", "lost"
-"""What may keep the API's own answer from us: we ask too fast, a gateway answers, or it is lost on the way."""
+HASTE, GATEWAY, LOST, UNKNOWN = "haste", "gateway", "lost", "unknown"
+"""What may keep the API's own answer from us: we ask too fast, a gateway answers, or it is lost on the way. What may
+have been done before it was refused stays unknown."""
 
 _TIMES_LOST, _TIMES_A_GATEWAYS = 2, 1
 """How often a request is sent again whose answer was lost, or was written by a gateway."""
@@ -144,7 +145,10 @@ class Target:
             waited += max(seconds, 1.0)
             tries[trouble] += 1
             exchange = self._once(request, authenticated)
-        return replace(exchange, labels=exchange.labels | {Mark.UNKNOWN}) if perhaps and not exchange.ok else exchange
+        if exchange.ok or not perhaps:
+            return exchange
+        self._count(UNKNOWN, exchange.operation or exchange.request.path, exchange)
+        return replace(exchange, labels=exchange.labels | {Mark.UNKNOWN})
 
     def _pause(self, trouble: str, exchange: Exchange, tries: Counter[str], waited: float) -> float | None:
         """Seconds until a request is sent again; None where it is not."""
@@ -187,11 +191,14 @@ class Target:
             return
         writer = writer_of(exchange.response, exchange.operation) if exchange.response else ""
         what = f"{exchange.status} by {writer}" if writer else exchange.failure
+        self._count(trouble, what, exchange)
+
+    def _count(self, kind: str, what: str, exchange: Exchange) -> None:
         number = exchange.request.headers.get("x-request-id", "")
         example = f"{exchange.request.method} {exchange.request.path} (request id {number})"
         with self._lock:
-            self._trouble[trouble, what] += 1
-            self._examples.setdefault((trouble, what), example)
+            self._trouble[kind, what] += 1
+            self._examples.setdefault((kind, what), example)
 
     def _reads(self) -> bool:
         """Whether any of the harmless reads is answered without a server error."""
