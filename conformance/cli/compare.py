@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from conformance.checks import Rules
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
 from conformance.compare.comparison import compare as compare_sides
@@ -21,7 +22,6 @@ from conformance.compare.result import Compare, read_accepted, result_of
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.custody import terminations_interrupt
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait
-from conformance.spec.requirements import load
 from conformance.targets.address import base_url
 
 _PASSES = {"quick": 2, "standard": 3, "thorough": 6}
@@ -94,9 +94,9 @@ def compare(
             old_side.require_answer()
         times = _PASSES[budget]
         click.echo(f"Asking {len(plan.steps)} requests, {times} times each, of both sides at the same time …", err=True)
-        compared = compare_sides(plan, old_side or passes or [], new_side, times, seed)
+        compared = compare_sides(plan, old_side or passes or [], new_side, times, seed, Rules.of(profile))
         asked = Compare(_shown(old, old_side), _shown(new, new_side), profile, budget, seed, fail_on, accepted)
-    result = result_of(asked, compared, load(profile), datetime.datetime.now(datetime.UTC).date())
+    result = result_of(asked, compared, datetime.datetime.now(datetime.UTC).date())
     write_reports(result, files)
     click.echo(text(result, verbose=verbose), nl=False)
     return int(result["exit_code"])

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from conformance.checks import Rules, judge
 from conformance.compare.answers import Answer, Reader, type_of
 from conformance.compare.noise import Deviation, Learned
 from conformance.compare.plan import Plan
 from conformance.compare.side import Pass, Side
 from conformance.errors import NoVerdictError
+from conformance.ledger import Ledger
 from conformance.model import Exchange
 from conformance.suites.generation.history import givers
 
@@ -36,11 +38,15 @@ class Difference:
     breaking: bool
     old: str
     new: str
+    step: int = 0
     seen: int = 0
     of: int = 0
     old_exchange: Exchange | None = None
     new_exchange: Exchange | None = None
     sequence: tuple[Exchange, ...] = ()
+    kept_by_old: frozenset[str] = frozenset()
+    kept_by_new: frozenset[str] = frozenset()
+    """Requirements that speak of it: those which one side's answer breaks and the other's does not."""
 
     @property
     def id(self) -> str:
@@ -70,23 +76,25 @@ class Compared:
     seconds: Mapping[str, tuple[list[float], list[float]]] = field(default_factory=dict)
 
 
-def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed: int) -> Compared:
+def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed: int, rules: Rules) -> Compared:
     """Ask both sides the plan, each `passes` times, both at the same time; `old` may be the passes of a recording.
+
+    `rules` say which requirement speaks of a difference; whether there is one is found without them.
 
     Raises NoVerdictError where nothing was answered by both.
     """
     before, after = _played(plan, old, new, passes)
     _require_two(before, after)
-    judge = Judge(plan, before, after)
-    differences = judge.differences()
-    if not judge.shared:
+    held = Judge(plan, before, after)
+    differences = held.with_requirements(held.differences(), rules)
+    if not held.shared:
         raise NoVerdictError("No request of the plan was answered by both sides: there is nothing to compare.")
-    canary = judge.canary(random.Random(seed))  # noqa: S311  a difference to plant, no secret
+    canary = held.canary(random.Random(seed))  # noqa: S311  a difference to plant, no secret
     if isinstance(old, Side):
-        differences = [*_confirmed(judge, old, new, differences[:_CONFIRMED]), *differences[_CONFIRMED:]]
+        differences = [*_confirmed(held, old, new, differences[:_CONFIRMED]), *differences[_CONFIRMED:]]
     return Compared(
         tuple(sorted(differences, key=lambda one: (not one.breaking, not one.always))),
-        asked=len(judge.shared),
+        asked=len(held.shared),
         left_out=_reasons(before, after),
         canary="found" if canary else "missed",
         left=tuple(filter(None, (one.left for one in (*before, *after)))),
@@ -172,6 +180,30 @@ class Judge:
                 places.setdefault((self._operation(one.step), one.location, one.kind), []).append((number, one))
         return [self._difference(key, sightings) for key, sightings in places.items()]
 
+    def with_requirements(self, differences: Sequence[Difference], rules: Rules) -> list[Difference]:
+        """The differences with the requirements that one side's answer breaks, and the other's does not."""
+        if not differences:
+            return []
+        old, new = (self._broken(one[0], rules) for one in (self._before, self._after))
+        return [
+            replace(
+                one,
+                kept_by_old=frozenset(new.get(one.step, set()) - old.get(one.step, set())),
+                kept_by_new=frozenset(old.get(one.step, set()) - new.get(one.step, set())),
+            )
+            for one in differences
+        ]
+
+    def _broken(self, one: Pass, rules: Rules) -> dict[int, set[str]]:
+        ledger, found = Ledger(), {}
+        for step in self.plan.steps:
+            exchange = one.answers.get(step.number)
+            if exchange is not None:
+                meant = replace(exchange, intent=step.exchange.intent, labels=exchange.labels | step.exchange.labels)
+                found[step.number] = {row.requirement for row in judge(meant, ledger, rules) if not row.held}
+                ledger = ledger.after(meant)
+        return found
+
     def _operation(self, step: int) -> str:
         return self._steps[step].operation
 
@@ -182,7 +214,7 @@ class Judge:
         asked = sum(1 for answers in self._new for step in steps if step in answers)
         return Difference(
             operation, location, kind, is_breaking(kind, location, shown), shown.old, shown.new,
-            seen=len({(number, one.step) for number, one in sightings}), of=asked,
+            step=shown.step, seen=len({(number, one.step) for number, one in sightings}), of=asked,
             old_exchange=self._before[0].answers.get(shown.step), new_exchange=self._after[0].answers.get(shown.step),
             sequence=self.sequence(shown.step),
         )  # fmt: skip
@@ -246,14 +278,14 @@ def is_breaking(kind: str, location: str, shown: Deviation) -> bool:
     return kind in _BREAKING_IN_BODIES
 
 
-def _confirmed(judge: Judge, old: Side, new: Side, differences: Sequence[Difference]) -> Iterator[Difference]:
+def _confirmed(held: Judge, old: Side, new: Side, differences: Sequence[Difference]) -> Iterator[Difference]:
     """Each difference with its smallest sequence asked again of both sides, and counted anew where that shows it."""
     for one in differences:
-        steps = [step for step in judge.plan.steps if any(step.exchange is exchange for exchange in one.sequence)]
+        steps = [step for step in held.plan.steps if any(step.exchange is exchange for exchange in one.sequence)]
         if not steps or len(steps) > 40:
             yield one
             continue
-        plan = replace(judge.plan, steps=tuple(steps))
+        plan = replace(held.plan, steps=tuple(steps))
         try:
             before, after = _played(plan, old, new, _ASKED_AGAIN)
         except NoVerdictError:

@@ -63,8 +63,8 @@ def text(result: Mapping[str, Any], *, verbose: bool = False) -> str:
             mark = "✗" if one["breaking"] else "!"
             lines.append(f"  {mark} {one['location']}: {_SIGNS.get(one['kind'], one['kind'])}, seen {one['seen']}")
             lines += [f"      old  {_short(one['old'])}", f"      new  {_short(one['new'])}"]
-            if one["requirements"]:
-                lines.append(f"      see  conformance explain {one['requirements'][0]}")
+            for row in one["requirements"][:2]:
+                lines.append(f"      {row['id']}: the {row['kept_by']} side keeps it")
     slower = [row for row in result["latency"] if row["p"] < 0.001 and row["new_ms"] > 2 * row["old_ms"]]
     for row in slower:
         lines.append(f"Slower, for information: {row['operation']} {row['old_ms']} ms → {row['new_ms']} ms (median)")

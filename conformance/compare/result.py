@@ -17,7 +17,6 @@ from conformance.model import Exchange
 from conformance.redaction import redact_text
 from conformance.reporting.curl import curl_of
 from conformance.reporting.sequences import bash_of
-from conformance.spec.requirements import Catalogue
 
 SAME, NON_BREAKING, BREAKING, NONE = "same", "non-breaking", "breaking", "none"
 _LONGEST_BODY = 2000
@@ -80,7 +79,7 @@ class Compare:
     accepted: tuple[Accepted, ...] = ()
 
 
-def result_of(asked: Compare, compared: Compared, catalogue: Catalogue, today: datetime.date) -> dict[str, Any]:
+def result_of(asked: Compare, compared: Compared, today: datetime.date) -> dict[str, Any]:
     """The result as plain data. The exit code is 3 where the comparison could not see, else what `fail_on` says."""
     open_entries = {entry.difference: entry for entry in asked.accepted if entry.last_day >= today}
     counted = [one for one in compared.differences if one.id not in open_entries]
@@ -97,8 +96,8 @@ def result_of(asked: Compare, compared: Compared, catalogue: Catalogue, today: d
         "budget": asked.budget,
         "seed": asked.seed,
         "asked": compared.asked,
-        "differences": [_plain(one, catalogue) for one in counted],
-        "accepted": [_plain(one, catalogue) | {"reason": open_entries[one.id].reason} for one in accepted],
+        "differences": [_plain(one) for one in counted],
+        "accepted": [_plain(one) | {"reason": open_entries[one.id].reason} for one in accepted],
         "stale": [_stale(entry, today) for entry in asked.accepted if entry.difference not in used],
         "canary": compared.canary,
         "left_out": [{"reason": reason, "requests": count} for reason, count in sorted(compared.left_out.items())],
@@ -135,7 +134,7 @@ def _stale(entry: Accepted, today: datetime.date) -> dict[str, str]:
     return {"difference": entry.difference, "owner": entry.owner, "why": why}
 
 
-def _plain(one: Difference, catalogue: Catalogue) -> dict[str, Any]:
+def _plain(one: Difference) -> dict[str, Any]:
     new = one.new_exchange
     return {
         "id": one.id,
@@ -147,18 +146,17 @@ def _plain(one: Difference, catalogue: Catalogue) -> dict[str, Any]:
         "old": redact_text(one.old),
         "new": redact_text(one.new),
         "curl": curl_of(new) if new else "",
+        "old_curl": curl_of(one.old_exchange) if one.old_exchange else "",
         "request": f"{new.request.method} {new.request.path}" if new else "",
         "old_answer": _answer(one.old_exchange),
         "new_answer": _answer(new),
         "script": bash_of(one.sequence) if one.sequence else "",
-        "requirements": [row.id for row in catalogue.rows if _speaks_of(row.id, row.notes, one)],
+        "requirements": [
+            {"id": identifier, "kept_by": side}
+            for side, rows in (("old", one.kept_by_old), ("new", one.kept_by_new))
+            for identifier in sorted(rows)
+        ],
     }
-
-
-def _speaks_of(identifier: str, notes: Mapping[str, Any], one: Difference) -> bool:
-    """Whether a row of the catalogue is about the field that differs. No row is consulted for the verdict."""
-    field = str(notes.get("field", ""))
-    return bool(field) and identifier.startswith(f"{one.operation}.") and one.location.endswith(field.strip("$"))
 
 
 def _answer(exchange: Exchange | None) -> dict[str, Any] | None:
