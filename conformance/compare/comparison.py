@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from conformance.api.operations import changing
 from conformance.checks import Rules, judge
 from conformance.compare.answers import Answer, Reader, type_of
 from conformance.compare.noise import Deviation, Learned
@@ -85,6 +86,8 @@ def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed
     """
     before, after = _played(plan, old, new, passes)
     _require_two(before, after)
+    for side, turns in (("old", before), ("new", after)):
+        _require_answers(side, plan, turns)
     held = Judge(plan, before, after)
     differences = held.with_requirements(held.differences(), rules)
     if not held.shared:
@@ -129,6 +132,22 @@ def _require_two(before: Sequence[Pass], after: Sequence[Pass]) -> None:
                 raise NoVerdictError(
                     "Both addresses lead to one instance: the new side lists a workspace that was made at the old one."
                 )
+
+
+def _require_answers(side: str, plan: Plan, passes: Sequence[Pass]) -> None:
+    """Raises NoVerdictError where a connection was lost while something may have been made: nobody knows what is there.
+
+    A request that is never answered is a difference, or none where the other side does not answer it either.
+    """
+    for step in plan.steps:
+        if step.exchange.operation not in changing():
+            continue
+        lost = [one for one in passes if step.number in one.answers and one.answers[step.number].response is None]
+        if lost and len(lost) < len(passes):
+            raise NoVerdictError(
+                f"The {side} side lost the connection in {step.operation}, which it answers otherwise "
+                f"({lost[0].answers[step.number].failure}): what it holds is unknown. Run again."
+            )
 
 
 def _reasons(before: Sequence[Pass], after: Sequence[Pass]) -> dict[str, int]:
@@ -178,7 +197,8 @@ class Judge:
         for number, answers in enumerate(self._new):
             for one in self.deviations(answers):
                 places.setdefault((self._operation(one.step), one.location, one.kind), []).append((number, one))
-        return [self._difference(key, sightings) for key, sightings in places.items()]
+        found = [self._difference(key, sightings) for key, sightings in places.items()]
+        return [one for one in found if one.kind != "no-answer" or one.always]
 
     def with_requirements(self, differences: Sequence[Difference], rules: Rules) -> list[Difference]:
         """The differences with the requirements that one side's answer breaks, and the other's does not."""
