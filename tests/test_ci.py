@@ -162,6 +162,13 @@ def test_the_action_passes_on_where_and_how_to_ask(action: Any) -> None:
     assert "--verbose" in arguments
 
 
+def test_the_action_also_compares_with_the_release_in_production(action: Any) -> None:
+    arguments, outputs, _ = action(1, COMPARE_WITH="https://production.example", TARGET="https://candidate.example")
+    sides = ["--old", "https://production.example", "--new", "https://candidate.example"]
+    assert arguments[:5] == ["compare", *sides]
+    assert outputs["exit-code"] == "1"
+
+
 def test_the_samples_name_what_there_is() -> None:
     job = loaded("tests/sample-project/.gitlab-ci.yml")["conformance"]
     (install,) = job["before_script"]

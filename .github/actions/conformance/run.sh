@@ -6,7 +6,7 @@ set -uo pipefail
 
 conformance="${CONFORMANCE_COMMAND:-$RUNNER_TEMP/conformance/bin/conformance}"
 mkdir -p "$REPORTS"
-rm -f "$REPORTS"/conformance.{json,html,xml,md,sarif,log}
+rm -f "$REPORTS"/{conformance,comparison}.{json,html,xml,md,sarif,log}
 
 arguments=(--target "$TARGET" --budget "$BUDGET" --workers "$WORKERS" --fail-on "$FAIL_ON")
 given() { [ -z "$2" ] || arguments+=("$1" "$2"); }
@@ -46,6 +46,24 @@ done
 "$conformance" run "${arguments[@]}" 2> >(tee "$REPORTS/conformance.log" >&2)
 code=$?
 wait
+
+if [ -n "${COMPARE_WITH:-}" ]; then
+  arguments=(--old "$COMPARE_WITH" --new "$TARGET")
+  given --profile "$PROFILE"
+  given --seed "$SEED"
+  given --ca-file "$CA_FILE"
+  given --timeout "$TIMEOUT"
+  for report in json=json html=html junit=xml markdown=md; do
+    arguments+=(--report "${report%%=*}=$REPORTS/comparison.${report##*=}")
+  done
+  "$conformance" compare "${arguments[@]}"
+  compared=$?
+  # 2 before 1 before 3, as within one command.
+  for worst in 2 1 3; do
+    if [ "$compared" = "$worst" ] || [ "$code" = "$worst" ]; then code=$worst; break; fi
+  done
+  cat "$REPORTS/comparison.md" >>"${GITHUB_STEP_SUMMARY:-/dev/null}" 2>/dev/null
+fi
 
 output() { printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 output exit-code "$code"
