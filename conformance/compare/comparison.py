@@ -198,7 +198,11 @@ class Judge:
             for one in self.deviations(answers):
                 places.setdefault((self._operation(one.step), one.location, one.kind), []).append((number, one))
         found = [self._difference(key, sightings) for key, sightings in places.items()]
-        return [one for one in found if one.kind != "no-answer" or one.always]
+        return [one for one in found if one.always or not (one.kind == "no-answer" or self._of_a_wait(one))]
+
+    def _of_a_wait(self, one: Difference) -> bool:
+        """Whether it is how a wait ended: that depends on time, and says something where it always ends so."""
+        return one.kind in ("status", "value") and bool(self._steps[one.step].awaits)
 
     def with_requirements(self, differences: Sequence[Difference], rules: Rules) -> list[Difference]:
         """The differences with the requirements that one side's answer breaks, and the other's does not."""
