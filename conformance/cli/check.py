@@ -19,6 +19,7 @@ from conformance.reporting.reproduction import kept
 from conformance.reporting.result import Circumstances, result_of
 from conformance.reporting.terminal import show
 from conformance.run.verdict import conclude
+from conformance.spec.second import SecondJudge
 
 _SHOWN = 5
 """Files named that were passed over."""
@@ -49,7 +50,8 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], repro: 
     files = parse_reports(reports)
     rules = Rules.of(profile)
     strange: list[str] = []
-    tally = judge_traffic(read(traffic, rules.document, strange.append), rules)
+    second = SecondJudge(rules.document, rules.validator)
+    tally = judge_traffic(read(traffic, rules.document, strange.append), rules, second)
     run = _circumstances(tally, profile, began, strict=strict)
     verdict = conclude(
         rules.catalogue.rows,

@@ -10,6 +10,7 @@ from conformance.checks import Rules, judge
 from conformance.model import Finding
 from conformance.recording.sequence import in_order
 from conformance.recording.traffic import Series
+from conformance.spec.second import SecondJudge
 
 MOST = 1_000
 """Broken findings kept; more unlike ones than these tell nobody more, and each holds its exchanges."""
@@ -22,7 +23,7 @@ class Tally:
     `broken` holds one finding per requirement, operation and expectation, that with the least evidence; `held` counts
     every sighting that is not in `broken`, by requirement and operation. `reached` counts answers by operation and
     status, where the status was recorded. `passed_over` counts exchanges that are of no operation, `answered` those of
-    an operation to which the traffic holds an answer.
+    an operation to which the traffic holds an answer. `contradictions` are the sentences of a second judge.
     """
 
     exchanges: int = 0
@@ -31,6 +32,7 @@ class Tally:
     broken: dict[str, Finding] = field(default_factory=dict)
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
     reached: Counter[tuple[str, int]] = field(default_factory=Counter)
+    contradictions: list[str] = field(default_factory=list)
 
     @property
     def judged(self) -> int:
@@ -42,6 +44,8 @@ class Tally:
         """Why nothing can be said of the target, as a sentence; empty where a promise was judged."""
         if not self.judged:
             return f"None of {self.exchanges} exchanges is of an operation of this API, so nothing can be said."
+        if self.contradictions:
+            return self.contradictions[0]
         if self.held or self.broken:
             return ""
         of_this_api = f"No promise was judged: {self.judged} of {self.exchanges} exchanges are of this API"
@@ -61,8 +65,8 @@ class Tally:
         self.held[finding.requirement, finding.operation] += 1
 
 
-def judge_traffic(traffic: Iterable[Series], rules: Rules) -> Tally:
-    """Judge every series by a ledger of its own. Sends nothing."""
+def judge_traffic(traffic: Iterable[Series], rules: Rules, second: SecondJudge | None = None) -> Tally:
+    """Judge every series by a ledger of its own, the first message of each kind by `second` too. Sends nothing."""
     tally = Tally()
     for _, exchanges in traffic:
         for exchange, before in in_order(exchanges):
@@ -75,4 +79,6 @@ def judge_traffic(traffic: Iterable[Series], rules: Rules) -> Tally:
                 tally.reached[exchange.operation, exchange.status] += 1
             for finding in judge(exchange, before, rules):
                 tally.add(finding)
+            if second is not None:
+                tally.contradictions += second.contradictions(exchange)
     return tally

@@ -29,6 +29,7 @@ from conformance.run.settings import (
     own_hosts,
     require_answer,
 )
+from conformance.spec.second import SecondJudge
 from conformance.targets.address import is_beneath
 from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
@@ -136,6 +137,8 @@ class Runner:
             self._session = Session(target, self.rules, keep, Patience(self.settings.wait))
             self._session.witnessing = self.settings.witness
             self._session.ends_at = self.settings.ends_at
+            if self.settings.budget != "quick":
+                self._session.second = SecondJudge(self.rules.document, self.rules.validator)
         return self._session
 
     def _opened(self, target: Target) -> Target:

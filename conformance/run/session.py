@@ -22,6 +22,7 @@ from conformance.reporting.facts import Facts
 from conformance.reporting.timeline import event_of
 from conformance.run.patience import Patience
 from conformance.run.reach import Reach
+from conformance.spec.second import SecondJudge
 from conformance.targets.target import PROBES
 
 _MOST_EVENTS = 500
@@ -84,6 +85,7 @@ class Session:
         self.log: list[Exchange] = []
         self.traces: dict[tuple[str, str], Trace] = {}
         self.witnessing = False
+        self.second: SecondJudge | None = None
         self.ends_at: float | None = None
         self._witnessed: set[str] = set()
         self._told = 0
@@ -190,6 +192,8 @@ class Session:
                 found = judge(exchange, self.ledger, self.rules)
             for finding in found:
                 self._count(finding)
+            if self.second is not None and not is_gateways(exchange):
+                self.facts.incidents += self.second.contradictions(exchange)
             before, self.ledger = self.ledger, self.ledger.after(exchange)
             if (exchange.ok and exchange.operation in _GIVING) or _moved(exchange, before, self.ledger):
                 self.log.append(exchange)
