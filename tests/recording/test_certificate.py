@@ -14,12 +14,12 @@ from conformance.checks import Rules
 from conformance.data import FIXTURES
 from conformance.model import Response
 from conformance.recording import folder
-from conformance.recording.certificate import Reproduction, certificate, reproduce
-from conformance.recording.comparison import Aspect
-from conformance.recording.identities import Identities
 from conformance.recording.traffic import ordered
 from conformance.run.session import Session
 from conformance.targets.emulated import emulated_at, emulator_process
+from tests.oracles.certificate import Reproduction, certificate, reproduce
+from tests.oracles.comparison import Aspect
+from tests.oracles.identities import Identities
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models" / "ccfraud.onnx"
 MODELS = [FIXTURES / "models" / "fraud.onnx", SHARED]
@@ -41,7 +41,7 @@ def reproductions(request: pytest.FixtureRequest) -> Iterator[tuple[Reproduction
         content = request.param.read_bytes()
         version_id = client.upload_model(NAME, 10, content).value
         row = next(row for row in client.list_model_versions(model_id=NAME).value if row["id"] == version_id)
-        identities = Identities().learn("model version", VERSION, row["model_version"])
+        identities = Identities().learn("model_version", VERSION, row["model_version"])
         identities = identities.learn("sha", SHA, hashlib.sha256(content).hexdigest())
         others = (recording for recording in recordings if not recording.session)
         yield reproduce([*told, *others], target.send, url, identities)

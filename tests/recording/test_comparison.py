@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from conformance.model import Exchange, Headers, Request, Response
-from conformance.recording.comparison import Aspect, compare
-from conformance.recording.identities import ContradictionError, Identities, readdressed, translated
+from tests.oracles.comparison import Aspect, compare
+from tests.oracles.identities import ContradictionError, Identities, readdressed, translated
 
 
 def answered(
@@ -108,7 +108,7 @@ def test_names_and_urls_of_deployments_carry_ids() -> None:
 
 
 def test_requests_are_translated_by_what_was_learned() -> None:
-    identities = Identities().learn("pipeline", 28, 3).learn("deployment", 14, 1).learn("model version", "u", "v")
+    identities = Identities().learn("pipeline", 28, 3).learn("deployment", 14, 1).learn("model_version", "u", "v")
     question = {"deploy_id": "p", "pipeline_id": 28, "models": [{"name": "m", "version": "u", "sha": "s"}], "other": 28}
     assert translated("pipelines.deploy", question, identities) == {
         "deploy_id": "p", "pipeline_id": 3, "models": [{"name": "m", "version": "v", "sha": "s"}], "other": 28,

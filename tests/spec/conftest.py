@@ -16,7 +16,6 @@ from conformance.spec.crosscheck import DocumentValidator
 from conformance.spec.document import Document
 from conformance.spec.validation import FastValidator
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 BASE = "https://api.example.test"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.spec.prose import normalised, sentences
+from tests.oracles.prose import normalised, sentences
 
 TEXT = """# Title
 

@@ -3,80 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from conformance.api.operations import OPERATIONS, At, OperationRow
 from conformance.model import Request
 
 _API = "/v1/api/"
-_MODELS = {"name": "", "version": "model version", "sha": "sha"}
-_DEFINITION = {f"$.definition.steps[].ModelInference.models[].{name}": kind for name, kind in _MODELS.items() if kind}
 
-QUESTIONS: Mapping[str, Mapping[str, str]] = {
-    "pipelines.create": {"$.workspace_id": "workspace", **_DEFINITION},
-    "pipelines.deploy": {
-        "$.pipeline_id": "pipeline",
-        "$.pipeline_version_pk_id": "pipeline version",
-        "$.models[].version": "model version",
-        "$.models[].sha": "sha",
-        "$.model_ids[]": "model",
-    },
-    "pipelines.undeploy": {"$.pipeline_id": "pipeline", "$.deployment_id": "deployment"},
-    "pipelines.copy": {
-        "$.workspace_id": "workspace",
-        "$.source_pipeline": "pipeline",
-        "$.pipeline_version": "pipeline version uuid",
-    },
-    "status.get-deployment": {"$.name": "deployment name"},
-    "admin.get-pipeline-external-url": {"$.workspace_id": "workspace"},
-    "models.upload-and-convert": {"$.metadata.workspace_id": "workspace"},
-    "models.list-versions": {"$.models_pk_id": "model"},
-}
+
+def _places(row: OperationRow, places: Iterable[At]) -> dict[str, str]:
+    """Places as `$.models[].version`, with the kind of identity there; names are the caller's own, the same twice."""
+    start = f"$.{row.part}." if row.part else "$."
+    return {f"{start}{at.place}".replace("$.[]", "$[]"): str(at.kind) for at in places if not at.kind.is_name}
+
+
+QUESTIONS: Mapping[str, Mapping[str, str]] = {row.id: _places(row, row.takes) for row in OPERATIONS}
 """The kind of identity at each place of a request's body, by operation."""
 
-_PODS = ("engines", "engine_lbs", "sidekicks")
 ANSWERS: Mapping[str, Mapping[str, str]] = {
-    "pipelines.create": {
-        "$.pipeline_pk_id": "pipeline",
-        "$.pipeline_variant_pk_id": "pipeline version",
-        "$.pipeline_variant_version": "pipeline version uuid",
-    },
-    "pipelines.deploy": {"$.id": "deployment"},
-    "pipelines.copy": {
-        "$.pipeline_pk_id": "pipeline",
-        "$.pipeline_variant_pk_id": "pipeline version",
-        "$.pipeline_version": "pipeline version uuid",
-        "$.deployment.id": "deployment",
-    },
-    "status.get-deployment": {
-        **{f"$.{group}[].{name}": name for group in _PODS for name in ("name", "ip")},
-        "$.engines[].model_statuses.models[].version": "model version",
-        "$.engines[].model_statuses.models[].sha": "sha",
-    },
-    "admin.get-pipeline-external-url": {"$.url": "url"},
-    "pipelines.infer": {
-        "$[].metadata.partition": "name",
-        "$[].metadata.last_model.model_sha": "sha",
-        "$[].metadata.pipeline_version": "pipeline version uuid",
-    },
-    "models.upload-and-convert": {"$.insert_models.returning[].models[].id": "model version pk"},
-    "models.list-versions": {
-        "$[].id": "model version pk",
-        "$[].models_pk_id": "model",
-        "$[].model_version": "model version",
-        "$[].sha": "sha",
-        "$[].owner_id": "owner",
-    },
-    "workspaces.create": {"$.workspace_id": "workspace"},
-    "workspaces.list": {"$.workspaces[].id": "workspace", "$.workspaces[].created_by": "owner"},
+    row.id: _places(replace(row, part=""), (*row.gives, *row.shows)) for row in OPERATIONS
 }
 """The kind of identity at each place of an answer's body, by operation."""
 
 TIMES: Mapping[str, frozenset[str]] = {
-    "pipelines.infer": frozenset({"$[].time", "$[].metadata.elapsed[]"}),
-    "workspaces.list": frozenset({"$.workspaces[].created_at"}),
+    row.id: frozenset(f"$.{place}".replace("$.[]", "$[]") for place in row.times) for row in OPERATIONS
 }
 """Places that hold moments and durations: their values are never compared."""
 

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from conformance.model import Exchange, Response
-from conformance.recording.identities import ANSWERS, TIMES, ContradictionError, Identities, paired
 from conformance.spec.content import normalised
+from tests.oracles.identities import ANSWERS, TIMES, ContradictionError, Identities, paired
 
 TOLERANCE = 1e-6
 """Numbers a model computes are equal within this, absolute: engines differ by less (1.1e-7 measured)."""

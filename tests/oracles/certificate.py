@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.model import Exchange, Request
-from conformance.recording.comparison import Aspect, Difference, compare
-from conformance.recording.identities import Identities, readdressed, translated
 from conformance.recording.recording import Recording
+from tests.oracles.comparison import Aspect, Difference, compare
+from tests.oracles.identities import Identities, readdressed, translated
 
 PATIENCE_SECONDS = 10.0
 """How long a deployment may take to reach the status that was recorded."""
