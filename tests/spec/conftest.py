@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance.api import multipart
+from conformance.data import FIXTURES
 from conformance.model import Exchange, Headers, Request, Response
+from conformance.recording.traffic import read
 from conformance.spec.content import is_json
 from conformance.spec.crosscheck import DocumentValidator
 from conformance.spec.document import Document
@@ -42,10 +43,8 @@ def described(document: Document) -> list[Exchange]:
 
 @pytest.fixture(scope="session")
 def recorded() -> list[Exchange]:
-    """The tutorial's recordings; skips where they are not at hand."""
-    if not RECORDINGS.is_dir():
-        pytest.skip("the tutorial's recordings are not here")
-    return [_recorded(path) for path in sorted(RECORDINGS.glob("*.json"))]
+    """The tutorial's recordings."""
+    return [exchange for _, series in read([FIXTURES / "recordings"], Document.load()) for exchange in series]
 
 
 def _described(document: Document) -> Iterator[Exchange]:
@@ -82,13 +81,3 @@ def _request(document: Document, path: str, raw: dict[str, Any]) -> Request:
 def _examples(document: Document, media: dict[str, Any]) -> Iterator[Any]:
     for example in media.get("examples", {}).values():
         yield document.resolved(example)["value"]
-
-
-def _recorded(path: Path) -> Exchange:
-    raw = json.loads(path.read_text())
-    asked, answered = raw["request"], raw["response"]
-    fields = {**asked["headers"], "Content-Type": asked["content_type"]}
-    request = Request(asked["method"], asked["url"], Headers(fields), json.dumps(asked["body"]).encode())
-    body = json.dumps(answered["body"]).encode()
-    response = Response(answered["status"], Headers(), body, headers_known=False)
-    return Exchange(request, response, source=path.name)
