@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from conformance.api.client import PipelineClient
+from conformance.api.operations import IDS as OPERATIONS
 from conformance.checks import Rules, judge
 from conformance.data import FIXTURES
 from conformance.ledger import Ledger
@@ -28,7 +29,6 @@ from conformance.suites.generation import asking, lifecycles, refusing, serving
 from conformance.suites.generation.budget import Budget
 from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
-from conformance.suites.test_generated import OPERATIONS
 from conformance.targets.emulated import emulator_process
 from tests.benchmarks.mutations import Change, mutations
 
