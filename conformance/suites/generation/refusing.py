@@ -47,19 +47,25 @@ def invalid(session: Session, stage: Stage, budget: Budget, seed: int, operation
     reader.answers()
 
 
+_REFUSALS_A_READ = 3
+"""Refusals of one operation between two reads: what one of them has changed, the next read shows all the same."""
+
+
 class _Reader:
     """Sends, and reads afterwards: a refusal is clean if the target still answers, and answers what it did before."""
 
     def __init__(self, session: Session, stage: Stage, operation: Operation) -> None:
         self._session, self._stage, self._operation = session, stage, operation
         self._client = PipelineClient(session.send, intent="valid")
+        self._sent = 0
 
     def send(self, request: Request, intent: Intent = "invalid") -> None:
         try:
             self._session.send(request, intent=intent, labels=frozenset({Mark.GENERATED}))
         except RefusedError:
             return
-        if self._operation.effect != "read" and self._operation.effect != "compute":
+        self._sent += 1
+        if self._operation.effect not in ("read", "compute") and self._sent % _REFUSALS_A_READ == 0:
             self.read()
 
     def read(self) -> None:
@@ -71,7 +77,9 @@ class _Reader:
             self._client.list_workspaces()
 
     def answers(self) -> None:
-        """The deployment that runs throughout still does, and still computes."""
+        """The deployment that runs throughout still does, and still computes; and a last read."""
+        if self._operation.effect not in ("read", "compute"):
+            self.read()
         self._client.deployment_status(self._stage.deployment[0])
         if not self._stage.served:
             return
