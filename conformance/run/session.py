@@ -31,6 +31,9 @@ _MOST_EVENTS = 500
 _WAIT_SECONDS = 300.0
 
 _GATEWAY_DOWN = frozenset({502, 503, 504})
+_SLOW_SECONDS, _SLOW_AFTER = 1.0, 3
+"""Seconds an answer takes, over this many answers, from which on an operation is asked less."""
+
 _MOST_SHOWN = 5
 """Findings of one requirement and operation that are kept whole: the same defect is not told a thousand times."""
 
@@ -89,6 +92,8 @@ class Session:
         self.ends_at: float | None = None
         self._witnessed: set[str] = set()
         self._told = 0
+        self._taken: dict[str, tuple[int, float]] = {}
+        self._spared: set[str] = set()
         self._shown: Counter[tuple[str, str]] = Counter()
         self._reach = Reach(rules.document, rules.validator)
         self._keep = keep
@@ -182,9 +187,22 @@ class Session:
             )
         return exchange
 
+    def is_slow(self, operation: str) -> bool:
+        """Whether an operation takes so long that fewer requests are sent to it; the verdict then says so."""
+        count, seconds = self._taken.get(operation, (0, 0.0))
+        if count < _SLOW_AFTER or seconds < _SLOW_SECONDS * count:
+            return False
+        if operation not in self._spared:
+            self._spared.add(operation)
+            self.note(f"Fewer requests were drawn of {operation}: it took {seconds / count:.1f} s an answer.")
+        return True
+
     def take(self, exchange: Exchange) -> None:
         """Judge an exchange and fold it in, however it came about."""
         with self._lock:
+            if exchange.operation and exchange.started is not None and exchange.ended is not None:
+                count, seconds = self._taken.get(exchange.operation, (0, 0.0))
+                self._taken[exchange.operation] = (count + 1, seconds + exchange.ended - exchange.started)
             try:
                 found = judge(exchange, self.ledger, self.rules)
             except RecursionError:  # JSON may nest as deep as its parser goes, and deeper than those who read it

@@ -60,6 +60,8 @@ class _Reader:
         self._sent = 0
 
     def send(self, request: Request, intent: Intent = "invalid") -> None:
+        if self._session.is_slow(self._operation.id):
+            return
         try:
             self._session.send(request, intent=intent, labels=frozenset({Mark.GENERATED}))
         except RefusedError:
@@ -69,6 +71,8 @@ class _Reader:
             self.read()
 
     def read(self) -> None:
+        if any(map(self._session.is_slow, ("models.list-versions", "status.get-deployment", "workspaces.list"))):
+            return
         if self._operation.id in _LISTING:
             self._client.list_model_versions(model_id=self._stage.models[0].name)
         elif self._operation.effect in ("mutate", "destroy"):

@@ -42,7 +42,11 @@ def valid(session: Session, stage: Stage, budget: Budget, seed: int, operation_i
 
 
 def attempt(session: Session, request: Request, intent: Intent, labels: frozenset[Label] = frozenset()) -> None:
-    """Send one request, unless the guard of a live target forbids it: then it counts as not drawn."""
+    """Send one request, unless the guard of a live target forbids it, or its operation is slow: then it counts as not
+    drawn."""
+    matched = session.rules.document.match(request.method, request.path)
+    if matched and session.is_slow(matched[0].id):
+        return
     try:
         session.send(request, intent=intent, labels=labels | {Mark.GENERATED})
     except RefusedError:
@@ -105,10 +109,14 @@ def _inferences(session: Session, stage: Stage, budget: Budget, seed: int) -> No
     dice = random.Random(number(seed, "pipelines.infer", "valid"))  # noqa: S311  test data
     column, model = stage.model.column, stage.model
     for index, count in enumerate(budget.rows):
+        if index and session.is_slow("pipelines.infer"):
+            return
         rows = model.rows(count, dice.getrandbits(32))
         client.infer(stage.url, column, rows)
         if count <= 300 or index == len(budget.rows) - 1:
             client.infer_arrow(stage.url, column, rows, accept=(ARROW_FILE, "application/json")[index % 2])
+    if session.is_slow("pipelines.infer"):
+        return
     for rows in _notable(model.width):
         client.infer(stage.url, column, rows)
     for _ in range(budget.drawn):
