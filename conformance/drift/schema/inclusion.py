@@ -125,7 +125,7 @@ class Inclusion:
         mark = len(self._leant)
         try:
             answer = self._ask(first, second)
-        except GivenUpError:
+        except (GivenUpError, RecursionError):
             if not outermost:
                 raise
             answer = GIVEN_UP
