@@ -21,7 +21,7 @@ from conformance.redaction import redact_text
 from conformance.reporting.facts import Facts
 from conformance.reporting.timeline import event_of
 from conformance.run.patience import Patience
-from conformance.run.reach import Reach
+from conformance.run.reach import SPARED, Reach
 from conformance.spec.second import SecondJudge
 from conformance.targets.target import PROBES
 
@@ -194,6 +194,7 @@ class Session:
             return False
         if operation not in self._spared:
             self._spared.add(operation)
+            self.facts.marks[f"{SPARED}|{operation}"] += 1
             self.note(f"Fewer requests were drawn of {operation}: it took {seconds / count:.1f} s an answer.")
         return True
 
