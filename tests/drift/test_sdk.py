@@ -282,7 +282,7 @@ def test_what_is_invalid_in_the_template_is_said(older):
     (older / "wallaroo" / "openapi_tmpl.py").write_text(TEMPLATE)
     notes = read_sdk(older, ["/v1/api/yard/cart"], INFER, WHERE).notes
     assert [note.split(": ", 1)[0] for note in notes] == ["openapi_tmpl.py"] * 3
-    assert "Object is no type" in " ".join(notes)
+    assert "Object is not a type" in " ".join(notes)
     assert "refers to the response Trouble" in " ".join(notes)
     assert "description" in " ".join(notes)
 
