@@ -38,6 +38,8 @@ given --max-deployments "$MAX_DEPLOYMENTS"
 given --max-minutes "$MAX_MINUTES"
 given --journal "$JOURNAL"
 given --har "$HAR"
+given --max-seconds "$MAX_SECONDS"
+given --repro "$REPRO"
 flag --verbose "$VERBOSE"
 for report in json=json html=html junit=xml markdown=md sarif=sarif; do
   arguments+=(--report "${report%%=*}=$REPORTS/conformance.${report##*=}")
