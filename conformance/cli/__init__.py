@@ -62,7 +62,11 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version("wallaroo-conformance"), prog_name="conformance")
 def group() -> None:
-    """Judge a Wallaroo MLOps API's pipeline operations against what they promise."""
+    """Judge a Wallaroo MLOps API's pipeline operations against what they promise.
+
+    For completion in bash: eval "$(_CONFORMANCE_COMPLETE=bash_source conformance)"; zsh_source and fish_source in
+    zsh and fish.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conformance.cli import completion
 from conformance.emulator.settings import PROFILES, Settings
 from conformance.errors import require
 
@@ -34,7 +35,14 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     "--signing-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), hidden=True,
     help="PEM file with the RSA key that signs tokens, in place of a new one.",
 )  # fmt: skip
-@click.option("--fault", "faults", multiple=True, metavar="ID", help="A deliberate defect; may be repeated.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="ID",
+    help="A deliberate defect; may be repeated.",
+    shell_complete=completion.faults,
+)
 @click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Differ in everything that no promise forbids.")
 @click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 def emulate(

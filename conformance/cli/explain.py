@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import click
 
+from conformance.cli import completion
 from conformance.cli.requirements import evidence
 from conformance.model import Requirement
 
@@ -15,8 +16,14 @@ _WIDTH = 100
 
 
 @click.command()
-@click.argument("requirement_id", metavar="ID")
-@click.option("--profile", default="2023.4", show_default=True, help="The release it is a requirement of.")
+@click.argument("requirement_id", metavar="ID", shell_complete=completion.requirements)
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release it is a requirement of.",
+    shell_complete=completion.releases,
+)
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")
 def explain(requirement_id: str, profile: str, result_file: str) -> int:
     """Print one requirement in full.

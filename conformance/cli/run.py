@@ -21,6 +21,7 @@ import click
 import pytest
 
 from conformance import suites as suites_package
+from conformance.cli import completion
 from conformance.cli.requirements import remember
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
@@ -57,9 +58,28 @@ _ALLOCATIONS = 50_000
 
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to judge.")
-@click.option("--profile", default="2023.4", show_default=True, help="The release it should conform to.")
-@click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; repeatable.")
-@click.option("--only", multiple=True, metavar="ID", help="Only this requirement or operation; repeatable.")
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release it should conform to.",
+    shell_complete=completion.releases,
+)
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="NAME",
+    help="Only this suite; repeatable.",
+    shell_complete=completion.suites,
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="ID",
+    help="Only this requirement or operation; repeatable.",
+    shell_complete=completion.requirements,
+)
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,
     help="How much is drawn: quick for a look, standard for a gate, thorough for a night.",

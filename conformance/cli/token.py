@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from conformance.cli import completion
 from conformance.cli.safety import safety_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target
@@ -15,7 +16,13 @@ from conformance.run.settings import EMULATED, Settings, checked, open_target
 
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Whose token it is.")
-@click.option("--profile", default="2023.4", show_default=True, help="The release the target is of.")
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release the target is of.",
+    shell_complete=completion.releases,
+)
 @click.option("--export", is_flag=True, help="Print shell commands that set TARGET and TOKEN, for eval.")
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
 @safety_options

@@ -60,7 +60,9 @@ def base_url(target: str, called: str = "target") -> str:
         origin = None
     if origin is None:
         otherwise = ", or 'emulated'" if called == "target" else ""
-        raise UsageError(f"The {called} '{target}' is not a URL. Give http(s)://HOST[:PORT]{otherwise}.")
+        scheme, separator, _ = target.partition("://")
+        why = f"is spoken to by {scheme}, not by HTTP" if separator and scheme.isalnum() else "is not a URL"
+        raise UsageError(f"The {called} '{target}' {why}. Give http(s)://HOST[:PORT]{otherwise}.")
     if parts.username or parts.password:
         raise UsageError(
             f"The {called}'s URL holds a user or password. Set CONFORMANCE_USERNAME and _PASSWORD instead."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -184,5 +185,6 @@ def _shown(where: str, value: Any) -> str:
 
 
 def names_of(exchanges: Sequence[Exchange]) -> str:
-    """The recordings' names in a line, for a sentence."""
-    return ", ".join(exchange.source or exchange.request.path for exchange in exchanges)
+    """The recordings' names in a line, for a sentence; one that stands for many is counted."""
+    names = Counter(exchange.source or exchange.request.path for exchange in exchanges)
+    return ", ".join(name if count == 1 else f"{name} ({count} of them)" for name, count in names.items())
