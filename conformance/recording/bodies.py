@@ -53,7 +53,7 @@ def bytes_of(kept: Kept) -> bytes | None:
         return None  # which characters were which bytes is told by the length alone
     for reading, as_said in _readings(kept.text, kept.packed):
         body = _unpacked(reading, kept)
-        if body is not None and (as_said or not _is_json(kept.media_type) or _is_utf8(body)):
+        if body is not None and (as_said or not _is_json(kept.media_type) or _is_whole(body, kept.media_type)):
             return body
     return None
 
