@@ -229,6 +229,8 @@ def by_pytest(
         said = " ".join(output.strip().splitlines()[-3:])
         if code == pytest.ExitCode.USAGE_ERROR:
             raise UsageError(said or "pytest refused its arguments.")
+        if code == pytest.ExitCode.INTERRUPTED:
+            raise NoVerdictError("The run was interrupted.")
         raise NoVerdictError(f"pytest ended with code {code} before an item had run: {said}")
 
     return items

@@ -16,17 +16,21 @@ _FEWEST_OPERATIONS = 2
 
 def served_as_another(profile: str, title: str, served: Mapping[str, Any]) -> str:
     """A sentence where a served description breaks with the profile's and not with another release's; else empty."""
+    fits: dict[str, list[str]] = {}
     for other in _others(profile):
         try:
             apart = comparison_of(release_source(other), Source(title, dict(served)))
         except UsageError:
             continue
-        if apart.verdict != "breaking":
-            return (
-                f"The description that this instance serves is of release {other}, and it is judged as {profile}. "
-                f"Where it runs {other}, judge it with --profile {other}."
-            )
-    return ""
+        fits.setdefault(apart.verdict, []).append(other)
+    # The release that says the same, else the newest that it does not break with.
+    other = next(iter([*fits.get("none", []), *reversed(fits.get("non-breaking", []))]), "")
+    if not other or fits.get("breaking", []) == _others(profile):
+        return ""
+    return (
+        f"The description that this instance serves is of release {other}, and it is judged as {profile}. "
+        f"Where it runs {other}, judge it with --profile {other}."
+    )
 
 
 def answers_as_another(profile: str, broken: Collection[str]) -> str:
@@ -36,9 +40,10 @@ def answers_as_another(profile: str, broken: Collection[str]) -> str:
     """
     rows = load(profile).by_id
     operations = {rows[name].operation for name in broken if name in rows}
-    for other in _others(profile):
-        gone = [name for name in broken if name not in load(other)]
-        if gone and len(operations) >= _FEWEST_OPERATIONS and operations <= set(_changed(profile, other)):
+    lacking = {other: sum(name not in load(other) for name in broken) for other in _others(profile)}
+    # The release that lacks most of what is broken; of several the newest.
+    for other in sorted(lacking, key=lambda name: (lacking[name], name), reverse=True):
+        if lacking[other] and len(operations) >= _FEWEST_OPERATIONS and operations <= set(_changed(profile, other)):
             return (
                 f"Everything that is broken is about operations that release {other} changed, and this instance is "
                 f"judged as {profile}. Where it runs {other}, judge it with --profile {other}."

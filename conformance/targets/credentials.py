@@ -221,6 +221,8 @@ class FetchedToken:
         return response, failure
 
     def _refusal(self, answer: Response) -> str:
+        if answer.status == 400 and b"ssl certificate" in answer.body.lower():  # nginx's own page
+            return f"{self._url} asks for a client certificate: give --client-cert FILE and --client-key FILE."
         code = _oauth_error(answer)
         if answer.status in (400, 401, 403) and code:
             return (

@@ -41,7 +41,8 @@ def test_the_table_counts_what_each_budget_found_and_names_what_none_did() -> No
         "standard",
     )
     assert table.splitlines()[0] == (
-        "| class | faults | found in quick | found in standard | exit 1 | first finding (median s) |"
+        "| class | faults | found in quick | found in standard | exit 1 | first finding (median s) "
+        "| requirements seen (least) |"
     )
     assert "| all | 3 | 1 (33 %) | 2 (66 %) | 2 | 2.0 |" in table
     assert f"Missed: {third.id}." in table

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.emulator.beyond import PATHS
+from conformance.emulator.beyond import PATHS, offered
 from tests.emulator.conftest import MODEL, SHA
 
 
@@ -87,7 +87,8 @@ def test_an_upload_without_conversion_is_answered_by_200(instance: Any) -> None:
     assert made in [version["id"] for version in instance.ok("models/list_versions", {"model_id": "plain"})]
 
 
-def test_pipelines_are_listed_and_found_by_name_and_version(instance: Any) -> None:
+def test_pipelines_are_listed_and_found_by_name_and_version(start: Any) -> None:
+    instance = start(profile="2026.1")
     made = instance.pipeline(name="found-by-name")
     listed = instance.ok("pipelines/list_pipelines", {"workspace_id": 10})["pipelines"]
     assert listed[0]["pipeline"]["name"] == "found-by-name"
@@ -119,8 +120,14 @@ def test_the_configuration_is_read_without_a_token(instance: Any) -> None:
     assert instance.http.get("/v1/api/config").json() == {"default_arch": "x86"}
 
 
+@pytest.fixture
+def newest(start: Any) -> Any:
+    return start(profile="2026.1")
+
+
 @pytest.mark.parametrize("path", PATHS)
-def test_what_is_beyond_says_so_and_names_the_operation(instance: Any, path: str) -> None:
+def test_what_is_beyond_says_so_and_names_the_operation(instance: Any, newest: Any, path: str) -> None:
+    instance = instance if offered(path, "2023.4") else newest
     response = instance.http.post(path, json={}, headers=instance.headers)
     assert response.status_code == 501
     assert response.json()["code"] == 501

@@ -64,7 +64,7 @@ def test_nothing_is_found_on_an_instance_without_faults(first: tuple[list[tuple[
 def test_requests_reach_a_success_a_refusal_and_a_running_deployment(
     first: tuple[list[tuple[str, str, bytes]], Session],
 ) -> None:
-    reached = first[1].reached
+    reached = first[1].facts.reached
     assert reached["pipelines.infer", 200] > 5
     assert reached["pipelines.create", 400] > 5
     assert any(deployment.running for deployment in first[1].ledger.deployments.values())
