@@ -128,7 +128,8 @@ def broken_run(folder: Path) -> str:
 _OF_THE_RUN = (
     (r"\d+\.\d s", "N s"), (r"127\.0\.0\.1:\d+", "HOST"), (r"\bconformance-[0-9a-f]{8}", "conformance-RUN"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"), (r"\b[0-9a-f]{64}\b", "SHA"),
-    (r"\bid [0-9a-f]{8}-[0-9a-f]{6}-\d+", "id REQUEST"), (r"\bid \d+", "id N"), (r"(actual +)\d+", r"\1N"), (r'(_id": )\d+', r"\1N"),
+    (r"\bid [0-9a-f]{8}-[0-9a-f]{6}-\d+", "id REQUEST"),
+    (r"\bid \d+", "id N"), (r"(actual +)\d+", r"\1N"), (r'(_id": )\d+', r"\1N"),
     (r"broke in \d+ of \d+", "broke in N of N"),
     (r"after \d+ earlier requests?", "after N earlier requests"),
     (r"-s\d+-", "-sN-"), (r'"conformance-RUN[^"]*"', '"NAME"'),
