@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import conformance
 from conformance.errors import UsageError
 from conformance.recording.leaks import Leak, scan
 from conformance.redaction import Redaction
@@ -27,6 +28,8 @@ HARMLESS = (
     "password: str, token: str = field(repr=False), secret=secret, api_key=os.environ['KEY']",
     "The token endpoint refused the password grant. Set CONFORMANCE_PASSWORD, or give a token.",
     """{"email": "^.+@.+$", "mail": "an e-mail address", "TOKEN": "os.environ['TOKEN']", "cookie": "form"}""",
+    '{"token": "Print a bearer token, got with what the environment names."}',
+    "def placeholder(redaction: Redaction, cookie: dict[str, Any]) -> str:",
     "pip install wallaroo-conformance==0.1.0; see also https://docs.example.org/a?page=2&sort=name",
     '{"integrity": "sha512-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGhIj=="}',
 )
@@ -34,6 +37,10 @@ HARMLESS = (
 
 def found(path: Path) -> list[Leak]:
     return list(scan([path]))
+
+
+def test_the_package_itself_has_no_leak() -> None:
+    assert found(Path(conformance.__file__).parent) == []
 
 
 def test_there_are_thirty_secrets_of_ten_kinds() -> None:

