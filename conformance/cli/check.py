@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from conformance.checks import Rules
+from conformance.cli import completion
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import read
 from conformance.reporting.facts import Facts
@@ -30,7 +31,11 @@ _SHOWN = 5
     "traffic", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.har|RECORDING.json|DIR …"
 )
 @click.option(
-    "--profile", default="2023.4", show_default=True, help="The release whose promises the traffic is held to."
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release whose promises the traffic is held to.",
+    shell_complete=completion.releases,
 )
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="Also write the verdict; repeatable.")
 @click.option(

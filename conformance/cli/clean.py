@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from conformance.cli import completion
 from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target, require_answer
@@ -22,7 +23,13 @@ from conformance.targets.target import Safeguards
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Where the runs took place.")
 @click.option("--run", "run_id", default="", metavar="ID", help="Only this run; otherwise every one of this target.")
 @click.option("--journal", default="", metavar="DIR", help="Where the journals are, if not in the user's state folder.")
-@click.option("--profile", default="2023.4", show_default=True, help="The release the target is of.")
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release the target is of.",
+    shell_complete=completion.releases,
+)
 @click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds, for each run."
 )

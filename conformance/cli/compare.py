@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from conformance.checks import Rules
+from conformance.cli import completion
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
 from conformance.compare.comparison import compare as compare_sides
@@ -37,7 +38,13 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
     help="The release in production, or what was recorded of it.",
 )
 @click.option("--new", required=True, metavar="URL|emulated", help="The candidate.")
-@click.option("--profile", default="2023.4", show_default=True, help="The release whose operations are asked.")
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release whose operations are asked.",
+    shell_complete=completion.releases,
+)
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="quick", show_default=True,
     help="How much is asked, and how often.",

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from conformance.cli import completion
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
 from conformance.drift.openapi.document import Slip
@@ -97,8 +98,17 @@ class _Found:
 @click.option(
     "--sdk", default="", metavar="DIR|installed", help="Compare the vendor's SDK: an unpacked wheel or a .whl file."
 )
-@click.option("--from", "old", default="", metavar="RELEASE", help="The release to upgrade from.")
-@click.option("--to", "new", default="", metavar="RELEASE", help="The release to upgrade to.")
+@click.option(
+    "--from",
+    "old",
+    default="",
+    metavar="RELEASE",
+    help="The release to upgrade from.",
+    shell_complete=completion.releases,
+)
+@click.option(
+    "--to", "new", default="", metavar="RELEASE", help="The release to upgrade to.", shell_complete=completion.releases
+)
 @click.option(
     "--used-in",
     multiple=True,
@@ -106,7 +116,13 @@ class _Found:
     metavar="PATH…",
     help="Show only changes that affect these files: notebooks, scripts, HAR files.",
 )
-@click.option("--profile", default="2023.4", show_default=True, help="The release other sources are compared with.")
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release other sources are compared with.",
+    shell_complete=completion.releases,
+)
 @click.option(
     "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="The output format."
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conformance.cli import completion
 from conformance.errors import UsageError
 from conformance.run.settings import BUDGETS
 
@@ -24,7 +25,9 @@ _WIDTH = 240
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--measure", is_flag=True, help="Run the suites against each and print how many they find, as Markdown.")
-@click.option("--only", multiple=True, metavar="ID", help="Measure this fault; repeatable.")
+@click.option(
+    "--only", multiple=True, metavar="ID", help="Measure this fault; repeatable.", shell_complete=completion.faults
+)
 @click.option(
     "--proxy", type=click.Path(path_type=Path), metavar="DIR",
     help="Measure the faults in this folder, one Python file each, by a proxy before an instance without faults.",

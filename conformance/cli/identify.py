@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from conformance.cli import completion
 from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError
 from conformance.run.identity import identify as identified_by
@@ -17,7 +18,13 @@ from conformance.run.settings import Settings, checked, emulator_for, open_targe
 
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="The instance.")
-@click.option("--profile", default="2023.4", show_default=True, help="The release that `--target emulated` starts.")
+@click.option(
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release that `--target emulated` starts.",
+    shell_complete=completion.releases,
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @transport_options
 def identify(target: str, profile: str, form: str, **transport: Any) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from conformance.cli import completion
 from conformance.cli.run import run_suites
 from conformance.cli.safety import safety_options
 from conformance.cli.transport import transport_options
@@ -22,10 +23,12 @@ from conformance.run.settings import BUDGETS, Settings, checked
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to record.")
 @click.option("--output", required=True, metavar="DIR|FILE.har", help="A new or empty folder of recordings, or a HAR.")
-@click.option("--profile", default="2023.4", show_default=True, help="The release it is of.")
+@click.option(
+    "--profile", default="2023.4", show_default=True, help="The release it is of.", shell_complete=completion.releases
+)
 @click.option(
     "--suite", "suites", multiple=True, default=("lifecycle",), metavar="NAME",
-    help="The suite to run; repeatable. [default: lifecycle]",
+    help="The suite to run; repeatable. [default: lifecycle]", shell_complete=completion.suites
 )  # fmt: skip
 @click.option("--everything", is_flag=True, help="Run every suite.")
 @click.option(
