@@ -329,6 +329,11 @@ class Exchange:
         return self.response is not None and self.response.ok
 
     @property
+    def refusable(self) -> bool:
+        """Whether it names what cannot be or is known to be invalid: nothing is promised of what a success says."""
+        return self.intent == "invalid" or Mark.IMPOSSIBLE_ID in self.labels
+
+    @property
     def answer(self) -> Any:
         """The response's JSON, None where it is none."""
         return self.response.json if self.response and self.response.is_json else None

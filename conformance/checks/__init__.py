@@ -113,6 +113,7 @@ BESIDE: tuple[Check, ...] = (
 SERVED_WRONGLY: tuple[Check, ...] = (
     status.invalid_is_refused,
     status.success_is_documented,
+    status.id_is_answered,
     leaks.insides_shown,
     auth.stranger_is_refused,
 )
@@ -128,7 +129,7 @@ def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
     if is_gateways(exchange) or Mark.UNKNOWN in exchange.labels:
         return []
     checks = CHECKS if exchange.operation is not None else BESIDE
-    if exchange.ok and (exchange.intent == "invalid" or auth.REPEATED in exchange.labels):
+    if exchange.ok and (exchange.refusable or auth.REPEATED in exchange.labels):
         checks = SERVED_WRONGLY
     found = [finding for check in checks for finding in check(exchange, ledger, rules)]
     return [finding for finding in found if rules.holds(finding.requirement)]

@@ -70,7 +70,7 @@ def version_swapped(exchange: Exchange, ledger: Ledger, rules: Rules) -> Finding
         return
     operation, slug, due = "pipelines.deploy", "serves-the-version-deployed-last", sorted(set(deployment.due))
     answer = exchange.answer
-    if exchange.operation == "status.get-deployment" and isinstance(answer, dict):
+    if exchange.operation == "status.get-deployment" and exchange.ok and isinstance(answer, dict):
         shas = sorted({str(row.get("sha")) for engine in objects(answer.get("engines")) for row in _models(engine)})
         yield elsewhere(exchange, operation, slug, shas == due, f"models of sha {due}", shas)
     elif exchange.operation == "pipelines.infer":
@@ -102,13 +102,11 @@ def _served(exchange: Exchange, ledger: Ledger, deployment: Deployment, rows: li
     if deployment.copied:
         yield elsewhere(exchange, "pipelines.copy", "copies-the-definition", right, expected, sorted(shas))
     others = shas_of_other_versions(ledger, deployment)
-    # Of a pipeline with two deployments nobody knows which serves what: that there are two is told by its own row.
-    alone = sum(other.pipeline_pk == deployment.pipeline_pk for other in ledger.live()) == 1
-    if others and alone and not deployment.copied:
-        mistaken = bool(shas) and not right and shas <= others
-        yield elsewhere(
-            exchange, "pipelines.deploy", "serves-the-version-deployed", not mistaken, expected, sorted(shas)
-        )
+    mistaken = bool(shas) and not right and shas <= others
+    if others and not deployment.copied:
+        if is_alone(ledger, deployment):
+            slug = "serves-the-version-deployed"
+            yield elsewhere(exchange, "pipelines.deploy", slug, not mistaken, expected, sorted(shas))
         if mistaken:
             return
     if right or not deployment.copied:
@@ -127,6 +125,12 @@ def _fields(exchange: Exchange, deployment: Deployment, rows: list[dict[str, Any
         held = versions == set(deployment.versions)
         expected = f"version {sorted(set(deployment.versions))}"
         yield seen(exchange, "model-version-is-the-deployed", held, expected, sorted(versions))
+
+
+def is_alone(ledger: Ledger, deployment: Deployment) -> bool:
+    """Whether it is the only live deployment of its pipeline. Of two nobody knows which serves what: that there are two
+    is told by its own row."""
+    return sum(other.pipeline_pk == deployment.pipeline_pk for other in ledger.live()) == 1
 
 
 def shas_of_other_versions(ledger: Ledger, deployment: Deployment) -> set[str]:

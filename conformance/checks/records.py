@@ -9,7 +9,7 @@ from typing import Any
 from conformance.api.tensors import records_answered
 from conformance.checks.inference import served_by
 from conformance.checks.pipelines import is_uuid
-from conformance.checks.pods import elsewhere, shas_of_other_versions
+from conformance.checks.pods import elsewhere, is_alone, shas_of_other_versions
 from conformance.checks.rules import Findings, Rules, is_id, seen, told
 from conformance.ledger import Ledger
 from conformance.ledger.memory import EARLIEST_MS, LATEST_MS, engine_of
@@ -37,7 +37,9 @@ def last_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     if deployment.shown and sha not in deployment.shown:
         return  # status has said already that another model is served
     if others and set(others) <= shas_of_other_versions(ledger, deployment):
-        yield elsewhere(exchange, "pipelines.deploy", "serves-the-version-deployed", False, f"model_sha {sha}", others)
+        if is_alone(ledger, deployment):
+            slug = "serves-the-version-deployed"
+            yield elsewhere(exchange, "pipelines.deploy", slug, False, f"model_sha {sha}", others)
         return
     if texts:
         yield seen(exchange, "last-model-has-the-models-sha", not others, f"model_sha {sha}", others[:1])

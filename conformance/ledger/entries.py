@@ -73,7 +73,8 @@ class Deployment:
     `models`, `versions` and `shas` are of the models it should serve, in their order, empty where unknown; `shown`
     are the shas that a Running status last listed; `due` those of another version that was deployed over the first.
     `copied` says that copying a pipeline made it. `engines` are the names of engines any status has listed;
-    `confirmed` says that a status of 200 was seen, and `undeploys` how many undeploys the ledger knew then.
+    `confirmed` says that a status of 200 was seen, `undeploys` how many undeploys the ledger knew then, and `missed`
+    how many statuses in a row have not found it since, though nobody undeployed it.
     """
 
     id: int
@@ -88,6 +89,7 @@ class Deployment:
     due: tuple[str, ...] = ()
     copied: bool = False
     undeploys: int = 0
+    missed: int = 0
     engines: frozenset[str] = frozenset()
     status: str = ""
     confirmed: bool = False

@@ -93,7 +93,7 @@ class Ledger:
         fold = _FOLDS.get(exchange.operation or "")
         if fold is None or exchange.response is None:
             return self
-        if exchange.intent == "invalid" and exchange.operation not in deploying():
+        if exchange.refusable and exchange.operation not in deploying():
             return self  # what costs money counts, even where it should have been refused
         told = exchange.ok or (exchange.status is None and exchange.answer is not None)
         if not told and exchange.operation != STATUS:
@@ -268,7 +268,7 @@ def _deployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     variant = pipeline.version(variant_pk) if pipeline and isinstance(variant_pk, int) else None
     made = Deployment(new, question["deploy_id"], pk, variant_pk, pipeline_name=pipeline.name if pipeline else "")
     models = models_named(variant.definition) if variant else ()
-    if exchange.intent == "invalid":
+    if exchange.refusable:
         return _with_deployment(ledger, made)
     return _with_deployment(ledger, _serving(made, models or _models_asked_for(ledger, question)))
 
@@ -318,7 +318,7 @@ def _undeployed(ledger: Ledger, exchange: Exchange) -> Ledger:
     else:
         ending = [one for one in ledger.live() if one.pipeline_pk == pipeline]
     # Whether what should have been refused has ended anything is told by nothing: its status is no longer known.
-    doubtful = exchange.intent == "invalid"
+    doubtful = exchange.refusable
     deployments = ledger.deployments
     for one in ending:
         after = replace(one, confirmed=False) if doubtful else replace(one, stage=Stage.STOPPING)
@@ -331,9 +331,11 @@ def _status_seen(ledger: Ledger, exchange: Exchange) -> Ledger:
     if deployment is None:
         return ledger
     if exchange.status == 404:
-        if deployment.stage is not Stage.STOPPING:
+        if deployment.stage is Stage.GONE:
             return ledger
-        seen = replace(deployment, stage=Stage.GONE, status="")
+        ended = deployment.stage is Stage.STOPPING
+        missed = replace(deployment, missed=deployment.missed + deployment.confirmed)
+        seen = replace(deployment, stage=Stage.GONE, status="") if ended else missed
     elif exchange.ok or exchange.status is None:
         answer = exchange.answer
         engines = {engine["name"] for engine in answer.get("engines") or [] if isinstance(engine.get("name"), str)}
@@ -344,6 +346,7 @@ def _status_seen(ledger: Ledger, exchange: Exchange) -> Ledger:
             status=answer["status"],
             confirmed=True,
             undeploys=ledger.undeploys,
+            missed=0,
             running=deployment.running or running,
             shown=_shas_shown(answer) if running else deployment.shown,
         )

@@ -218,7 +218,7 @@ CASES = (
          deployed(14, pk=26, variant=27, name="q"), (*MADE, created(26, 27, UUIDS[2], name="q"))),
     Case("status.get-deployment.finds-what-is-deployed", status(), gone(), SERVING),
     Case("pipelines.undeploy.ends-nothing-but-what-it-names", status(), gone(),
-         (*SERVING, deployed(15, pk=26, name="q"), undeployed(15))),
+         (*SERVING, deployed(15, pk=26, name="q"), undeployed(15), gone())),
     Case("status.get-deployment.ends-in-404-after-undeploy",
          gone(), status(labels=["deadline"]), (*SERVING, undeployed())),
     Case("status.get-deployment.stays-gone-once-undeployed", gone(), status(), ENDED),

@@ -245,8 +245,6 @@ FAULTS = (
         "An undeploy ends every deployment of the workspace.",
         _undeploys_its_neighbours,
         "pipelines.undeploy.ends-nothing-but-what-it-names",
-        "pipelines.deploy.again-returns-the-same-id",
-        "status.get-deployment.reaches-running",
     ),
     fault(
         "undeploy-needs-the-pipeline",
@@ -270,7 +268,6 @@ FAULTS = (
         "A deploy of what never was deploys the first pipeline.",
         _deploying_anyway(_unknown_pipeline),
         "pipelines.deploy.refuses-an-unknown-pipeline",
-        "pipelines.deploy.a-new-deployment-has-its-own-id",
     ),
     fault(
         "deploy-of-an-unknown-version",

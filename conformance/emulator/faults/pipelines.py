@@ -310,7 +310,6 @@ FAULTS = (
         "A pipeline for a workspace that never was is made in the first one.",
         _unknown_workspace_is_the_first,
         "pipelines.create.refuses-an-unknown-workspace",
-        "pipelines.create.the-same-name-elsewhere-is-another-pipeline",
     ),
     fault(
         "copy-of-an-unknown-source",

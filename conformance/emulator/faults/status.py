@@ -255,7 +255,6 @@ FAULTS = (
         "Every second status is a 404.",
         _forgotten,
         "status.get-deployment.finds-what-is-deployed",
-        "pipelines.undeploy.ends-nothing-but-what-it-names",
     ),
     fault(
         "status-never-ends",
@@ -361,7 +360,6 @@ FAULTS = (
         "A status that was Running is a 500 after.",
         _fails_once_running,
         "status.get-deployment.serves-valid-requests",
-        "status.get-deployment.reaches-running",
     ),
     fault(
         "url-is-told-once",
