@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from conformance.checks import Rules
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import read
 from conformance.reporting.facts import Facts
@@ -20,7 +20,6 @@ from conformance.reporting.reproduction import kept
 from conformance.reporting.result import Circumstances, result_of
 from conformance.reporting.terminal import show
 from conformance.run.verdict import conclude
-from conformance.spec.second import SecondJudge
 
 _SHOWN = 5
 """Files named that were passed over."""
@@ -35,7 +34,7 @@ _SHOWN = 5
     default="2023.4",
     show_default=True,
     help="The release whose promises the traffic is held to.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="Also write the verdict; repeatable.")
 @click.option(
@@ -51,6 +50,8 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], repro: 
 
     Exits 3 where no promise could be judged: no answer was kept, or none is of this API.
     """
+    from conformance.spec.crosscheck import SecondJudge  # importing openapi-core takes a second
+
     began = time.time()
     files = parse_reports(reports)
     rules = Rules.of(profile)

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from conformance.cli import completion
-from conformance.cli.transport import transport_options
+from conformance.cli import options as shared
+from conformance.cli.options import transport_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target, require_answer
 from conformance.targets.address import base_url
@@ -28,7 +28,7 @@ from conformance.targets.target import Safeguards
     default="2023.4",
     show_default=True,
     help="The release the target is of.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds, for each run."

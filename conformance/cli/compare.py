@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from conformance.checks import Rules
-from conformance.cli import completion
-from conformance.cli.safety import safety_options
-from conformance.cli.transport import transport_options
+from conformance.cli import options as shared
+from conformance.cli.options import safety_options, transport_options
 from conformance.compare.comparison import compare as compare_sides
 from conformance.compare.kept import drawn, read_kept
 from conformance.compare.opening import opened
@@ -43,7 +42,7 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
     default="2023.4",
     show_default=True,
     help="The release whose operations are asked.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="quick", show_default=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
 from conformance.drift.openapi.document import Slip
@@ -104,10 +104,15 @@ class _Found:
     default="",
     metavar="RELEASE",
     help="The release to upgrade from.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option(
-    "--to", "new", default="", metavar="RELEASE", help="The release to upgrade to.", shell_complete=completion.releases
+    "--to",
+    "new",
+    default="",
+    metavar="RELEASE",
+    help="The release to upgrade to.",
+    shell_complete=shared.complete_releases,
 )
 @click.option(
     "--used-in",
@@ -121,7 +126,7 @@ class _Found:
     default="2023.4",
     show_default=True,
     help="The release other sources are compared with.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option(
     "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="The output format."

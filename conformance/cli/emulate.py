@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.emulator.settings import PROFILES, Settings
 from conformance.errors import require
 
@@ -41,7 +41,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     multiple=True,
     metavar="ID",
     help="A deliberate defect; may be repeated.",
-    shell_complete=completion.faults,
+    shell_complete=shared.complete_faults,
 )
 @click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Differ in everything that no promise forbids.")
 @click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.cli.requirements import evidence
 from conformance.model import Requirement
 
@@ -16,13 +16,13 @@ _WIDTH = 100
 
 
 @click.command()
-@click.argument("requirement_id", metavar="ID", shell_complete=completion.requirements)
+@click.argument("requirement_id", metavar="ID", shell_complete=shared.complete_requirements)
 @click.option(
     "--profile",
     default="2023.4",
     show_default=True,
     help="The release it is a requirement of.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")
 def explain(requirement_id: str, profile: str, result_file: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.errors import UsageError
 from conformance.run.settings import BUDGETS
 
@@ -26,7 +26,7 @@ _WIDTH = 240
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--measure", is_flag=True, help="Run the suites against each and print how many they find, as Markdown.")
 @click.option(
-    "--only", multiple=True, metavar="ID", help="Measure this fault; repeatable.", shell_complete=completion.faults
+    "--only", multiple=True, metavar="ID", help="Measure this fault; repeatable.", shell_complete=shared.complete_faults
 )
 @click.option(
     "--proxy", type=click.Path(path_type=Path), metavar="DIR",

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from conformance.cli import completion
-from conformance.cli.transport import transport_options
+from conformance.cli import options as shared
+from conformance.cli.options import transport_options
 from conformance.errors import NoVerdictError
-from conformance.run.identity import identify as identified_by
+from conformance.run.release import identify as identified_by
 from conformance.run.settings import Settings, checked, emulator_for, open_target
 
 
@@ -23,7 +23,7 @@ from conformance.run.settings import Settings, checked, emulator_for, open_targe
     default="2023.4",
     show_default=True,
     help="The release that `--target emulated` starts.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @transport_options

@@ -10,10 +10,9 @@ from typing import Any
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
+from conformance.cli.options import safety_options, transport_options
 from conformance.cli.run import run_suites
-from conformance.cli.safety import safety_options
-from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
 from conformance.run.runner import Runner
@@ -24,11 +23,15 @@ from conformance.run.settings import BUDGETS, Settings, checked
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to record.")
 @click.option("--output", required=True, metavar="DIR|FILE.har", help="A new or empty folder of recordings, or a HAR.")
 @click.option(
-    "--profile", default="2023.4", show_default=True, help="The release it is of.", shell_complete=completion.releases
+    "--profile",
+    default="2023.4",
+    show_default=True,
+    help="The release it is of.",
+    shell_complete=shared.complete_releases,
 )
 @click.option(
     "--suite", "suites", multiple=True, default=("lifecycle",), metavar="NAME",
-    help="The suite to run; repeatable. [default: lifecycle]", shell_complete=completion.suites
+    help="The suite to run; repeatable. [default: lifecycle]", shell_complete=shared.complete_suites
 )  # fmt: skip
 @click.option("--everything", is_flag=True, help="Run every suite.")
 @click.option(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.errors import UsageError
 from conformance.reporting.reproduction import findings_of, write
 from conformance.run.baseline import read_result
@@ -14,7 +14,7 @@ from conformance.run.baseline import read_result
 
 @click.command()
 @click.argument("result_file", type=click.Path(path_type=Path), metavar="RESULT.json")
-@click.argument("requirement", metavar="ID", shell_complete=completion.requirements)
+@click.argument("requirement", metavar="ID", shell_complete=shared.complete_requirements)
 @click.option(
     "--output", type=click.Path(path_type=Path), default=Path("repro"), show_default=True, metavar="DIR",
     help="The folder to write to.",

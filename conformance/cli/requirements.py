@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from conformance.cli import completion
+from conformance.cli import options as shared
 from conformance.model import Requirement
 from conformance.run.baseline import read_result
 from conformance.targets.safety.journal import default_folder
@@ -25,7 +25,7 @@ LAST_RESULT = "last-result.json"
     default="2023.4",
     show_default=True,
     help="The release whose requirements to list.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")

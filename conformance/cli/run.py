@@ -21,10 +21,9 @@ import click
 import pytest
 
 from conformance import suites as suites_package
-from conformance.cli import completion
+from conformance.cli import options as shared
+from conformance.cli.options import safety_options, transport_options
 from conformance.cli.requirements import remember
-from conformance.cli.safety import safety_options
-from conformance.cli.transport import transport_options
 from conformance.errors import NoVerdictError, UsageError, require
 from conformance.reporting.files import attempted, parse_reports
 from conformance.reporting.markdown import append_step_summary
@@ -32,8 +31,7 @@ from conformance.reporting.progress import Found, Progress
 from conformance.reporting.reproduction import kept
 from conformance.reporting.terminal import show
 from conformance.run.baseline import read_result, require_comparable
-from conformance.run.options import RUNNER
-from conformance.run.plugin import suite_name
+from conformance.run.plugin import RUNNER, suite_name
 from conformance.run.run import Gate, Items
 from conformance.run.run import run as whole_run
 from conformance.run.runner import Runner
@@ -63,7 +61,7 @@ _ALLOCATIONS = 50_000
     default="2023.4",
     show_default=True,
     help="The release it should conform to.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option(
     "--suite",
@@ -71,14 +69,14 @@ _ALLOCATIONS = 50_000
     multiple=True,
     metavar="NAME",
     help="Only this suite; repeatable.",
-    shell_complete=completion.suites,
+    shell_complete=shared.complete_suites,
 )
 @click.option(
     "--only",
     multiple=True,
     metavar="ID",
     help="Only this requirement or operation; repeatable.",
-    shell_complete=completion.requirements,
+    shell_complete=shared.complete_requirements,
 )
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,

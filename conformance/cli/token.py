@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from conformance.cli import completion
-from conformance.cli.safety import safety_options
+from conformance.cli import options as shared
+from conformance.cli.options import safety_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target
 
@@ -21,7 +21,7 @@ from conformance.run.settings import EMULATED, Settings, checked, open_target
     default="2023.4",
     show_default=True,
     help="The release the target is of.",
-    shell_complete=completion.releases,
+    shell_complete=shared.complete_releases,
 )
 @click.option("--export", is_flag=True, help="Print shell commands that set TARGET and TOKEN, for eval.")
 @click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from conformance.checks import Rules, judge
 from conformance.model import Finding
 from conformance.recording.sequence import in_order
 from conformance.recording.traffic import Series
-from conformance.spec.second import SecondJudge
+
+if TYPE_CHECKING:
+    from conformance.spec.crosscheck import SecondJudge
 
 MOST = 1_000
 """Broken findings kept; more unlike ones than these tell nobody more, and each holds its exchanges."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from conformance.model import Exchange, Finding
-from conformance.reporting.troubles import Troubles
+from conformance.model import Exchange, Finding, Headers, Request, Response, label_of
+from conformance.targets.target import GATEWAY, HASTE, LOST, UNKNOWN
 
 
 @dataclass
@@ -67,3 +68,192 @@ class Facts:
         for (operation, status), count in sorted(self.reached.items()):
             told.setdefault(operation, {})[str(status)] = count
         return told
+
+
+_MOST_SHARE = 0.05
+"""The share of a run's answers that a gateway may have written; beyond, the rest says too little of the API."""
+
+_FEW = 10
+"""So few answers of a gateway are a passing trouble, however short the run."""
+
+_KINDS_SHOWN = 3
+
+
+class Troubles:
+    """They are counted by kind and by what each was, with the first request of each for instance."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._examples: dict[tuple[str, str], str] = {}
+
+    def add(self, seen: Iterable[Sequence[Any]]) -> None:
+        """Take in what a target told of (`Target.troubles`)."""
+        for kind, what, count, example in seen:
+            self._counts[kind, what] += count
+            self._examples.setdefault((kind, what), example)
+
+    def count(self, kind: str) -> int:
+        """How often there was trouble of a kind: `gateway`, `haste`, `lost` or `unknown`."""
+        return sum(count for (one, _), count in self._counts.items() if one == kind)
+
+    def as_json(self, requests: int) -> dict[str, Any]:
+        """For the result: counts, and the gateway's answers by status and writer."""
+        kinds = {what: count for (kind, what), count in self._counts.items() if kind == GATEWAY}
+        return {
+            "answers": self.count(GATEWAY),
+            "share": round(self.count(GATEWAY) / requests, 4) if requests else 0.0,
+            "kinds": kinds,
+            "throttled": self.count(HASTE),
+            "lost": self.count(LOST),
+            "unknown": self.count(UNKNOWN),
+        }
+
+    def notes(self, requests: int) -> list[str]:
+        """A sentence for each kind of trouble there was, for the verdict."""
+        notes = []
+        if count := self.count(GATEWAY):
+            notes.append(
+                f"{count} of {requests} answers ({_percent(count, requests)}) were a gateway's and not the API's "
+                f"({self._shown(GATEWAY)}); nothing is concluded from them."
+            )
+        if count := self.count(HASTE):
+            notes.append(
+                f"{_times(count, 'request was', 'requests were')} refused for haste ({self._shown(HASTE)}), and sent "
+                "again more slowly. --rate N sends N a second from the start."
+            )
+        if count := self.count(LOST):
+            notes.append(
+                f"{_times(count, 'answer was', 'answers were')} lost on the way ({self._shown(LOST)}); what does no "
+                "harm was asked again."
+            )
+        if count := self.count(UNKNOWN):
+            notes.append(
+                f"What came of {_times(count, 'request', 'requests')} is not known ({self._shown(UNKNOWN)}): the "
+                "answer was lost, and what was asked may have been done. Nothing is concluded from it."
+            )
+        return notes
+
+    def incident(self, requests: int) -> str:
+        """Why there can be no verdict for so many answers of a gateway; empty where they are few."""
+        count = self.count(GATEWAY)
+        if count <= _FEW or count <= _MOST_SHARE * requests:
+            return ""
+        return (
+            f"{count} of {requests} answers ({_percent(count, requests)}) were a gateway's and not the API's "
+            f"({self._shown(GATEWAY)}): too many to judge it by the rest. Ask it where no gateway refuses the suite."
+        )
+
+    def _shown(self, kind: str) -> str:
+        found = [(count, what) for (one, what), count in self._counts.items() if one == kind]
+        found.sort(key=lambda pair: (-pair[0], pair[1]))
+        shown = [f"{count} × {what}, first to {self._examples[kind, what]}" for count, what in found[:_KINDS_SHOWN]]
+        return "; ".join([*shown, *([f"and {len(found) - _KINDS_SHOWN} kinds more"] if found[_KINDS_SHOWN:] else [])])
+
+
+def _percent(count: int, whole: int) -> str:
+    return f"{100 * count / max(1, whole):.1f} %"
+
+
+def _times(count: int, one: str, many: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count} {many}"
+
+
+_LARGEST_BODY = 1024 * 1024
+"""Bytes of a body that travel; what is larger is evidence nobody reads, and its report says so by a length."""
+
+
+def of_facts(facts: Facts) -> dict[str, Any]:
+    """Facts as texts, numbers, lists and mappings."""
+    told = {one.name: getattr(facts, one.name) for one in fields(facts)}
+    counts = {name: [[*_key(key), count] for key, count in value.items()] for name, value in told.items()
+              if isinstance(value, Counter)}  # fmt: skip
+    kept = {
+        "broken": [of_finding(finding) for finding in facts.broken],
+        "witnesses": {name: of_exchange(exchange) for name, exchange in facts.witnesses.items()},
+        "troubles": [list(one) for one in facts.troubles],
+    }
+    return told | counts | kept
+
+
+def to_facts(plain: Mapping[str, Any]) -> Facts:
+    """The facts that `of_facts` wrote down."""
+    facts = Facts()
+    for one in fields(facts):
+        value = plain[one.name]
+        if isinstance(getattr(facts, one.name), Counter):
+            value = Counter({key[0] if len(key) == 1 else tuple(key): count for *key, count in value})
+        setattr(facts, one.name, value)
+    facts.broken = [to_finding(finding) for finding in plain["broken"]]
+    facts.witnesses = {name: to_exchange(exchange) for name, exchange in plain["witnesses"].items()}
+    facts.troubles = [(kind, what, count, example) for kind, what, count, example in plain["troubles"]]
+    return facts
+
+
+def _key(key: str | tuple[Any, ...]) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def of_finding(finding: Finding) -> dict[str, Any]:
+    """A finding as texts, numbers, lists and mappings; bodies as latin-1 text."""
+    return {
+        "requirement": finding.requirement,
+        "held": finding.held,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "operation": finding.operation,
+        "shrunk": finding.shrunk,
+        "repeated": list(finding.repeated),
+        "evidence": [of_exchange(exchange) for exchange in finding.evidence],
+    }
+
+
+def to_finding(plain: Mapping[str, Any]) -> Finding:
+    """The finding that `of_finding` wrote down."""
+    evidence = tuple(to_exchange(exchange) for exchange in plain["evidence"])
+    return Finding(**{**plain, "evidence": evidence, "repeated": tuple(plain["repeated"])})
+
+
+def of_exchange(exchange: Exchange) -> dict[str, Any]:
+    """An exchange as texts, numbers, lists and mappings; bodies as latin-1 text."""
+    request, response = exchange.request, exchange.response
+    return {
+        "request": [request.method, request.url, [list(pair) for pair in request.headers.fields], _of(request.body)],
+        "response": None
+        if response is None
+        else [response.status, [list(pair) for pair in response.headers.fields], _of(response.body), response.elapsed],
+        "operation": exchange.operation,
+        "parameters": dict(exchange.parameters),
+        "started": exchange.started,
+        "ended": exchange.ended,
+        "failure": exchange.failure,
+        "intent": exchange.intent,
+        "labels": sorted(map(str, exchange.labels)),
+    }
+
+
+def to_exchange(plain: Mapping[str, Any]) -> Exchange:
+    """The exchange that `of_exchange` wrote down."""
+    method, url, fields, body = plain["request"]
+    answer = plain["response"]
+    response = None
+    if answer is not None:
+        response = Response(answer[0], _headers(answer[1]), answer[2].encode("latin-1"), answer[3])
+    return Exchange(
+        request=Request(method, url, _headers(fields), body.encode("latin-1")),
+        response=response,
+        operation=plain["operation"],
+        parameters=plain["parameters"],
+        started=plain["started"],
+        ended=plain["ended"],
+        failure=plain["failure"],
+        intent=plain["intent"],
+        labels=frozenset(map(label_of, plain["labels"])),
+    )
+
+
+def _headers(fields: list[list[str]]) -> Headers:
+    return Headers([(name, value) for name, value in fields])
+
+
+def _of(body: bytes) -> str:
+    return body[:_LARGEST_BODY].decode("latin-1")

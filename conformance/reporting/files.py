@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,8 @@ from conformance.errors import UsageError
 from conformance.spec.requirements import nearest
 
 KINDS = ("json", "junit", "html", "markdown", "sarif")
-"""Each is a module of this package with a pure `render(result) -> str`."""
+"""`json` is the result itself, what every other report can be made from again; each other kind is a module of this
+package with a pure `render(result) -> str`."""
 
 
 def parse_reports(specs: Iterable[str]) -> dict[str, Path]:
@@ -77,6 +79,8 @@ def render(kind: str, result: Mapping[str, Any]) -> str:
     """One report's text. `kind` is one of KINDS."""
     if kind not in KINDS:
         raise UsageError(f"There is no report kind '{kind}'{nearest(kind, KINDS)}; the kinds are {', '.join(KINDS)}.")
+    if kind == "json":
+        return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     text: str = importlib.import_module(f"conformance.reporting.{kind}").render(result)
     return text
 

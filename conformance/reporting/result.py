@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import conformance
 from conformance import data, redaction
 from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
 from conformance.reporting import sequences
 from conformance.reporting.curl import curl_of, trusting
-from conformance.reporting.digests import digests_of
 from conformance.reporting.facts import Facts
+from conformance.reporting.lifecycle import condensed
 from conformance.reporting.python import python_of
-from conformance.reporting.timeline import condensed
+from conformance.spec.document import BASE_PROFILE, Document, profiles
+from conformance.spec.requirements import load
 
 _LONGEST = 4_000
 """Characters kept of one expected or actual text."""
@@ -229,3 +234,27 @@ def _plain(value: Any) -> Any:
 def _address(url: str) -> str:
     parts = urlsplit(url)
     return said(urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")))
+
+
+@cache
+def digests_of(profile: str) -> dict[str, str]:
+    """`spec`: the composed description; `catalogue`: its requirements; `suite`: the sources of this package."""
+    known = profile if profile in profiles() else BASE_PROFILE
+    rows = [
+        [row.id, row.text, row.level, row.basis, row.check, {name: str(note) for name, note in row.notes.items()}]
+        for row in load(known).rows
+    ]
+    return {"spec": _of(Document.load(known).raw), "catalogue": _of(rows), "suite": _of_sources()}
+
+
+def _of(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@cache
+def _of_sources() -> str:
+    root = Path(conformance.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -13,10 +13,9 @@ from types import FrameType
 from conformance.run.settings import EMULATED, WORKSPACE, Settings, open_target
 from conformance.targets.address import base_url
 from conformance.targets.safety.cleanup import Cleaned, clean
-from conformance.targets.safety.guard import Effects, Guard
+from conformance.targets.safety.guard import Breaker, Effects, Guard, Limits
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.safety.journal import Journal, default_folder, read
-from conformance.targets.safety.limits import Breaker, Limits
 from conformance.targets.target import Safeguards, Target
 
 

@@ -15,9 +15,8 @@ from conformance.checks import Rules
 from conformance.model import Exchange
 from conformance.recording.recorder import Recorder
 from conformance.reporting.facts import Facts
-from conformance.run.aloud import said_aloud
+from conformance.reporting.progress import said_aloud
 from conformance.run.custody import Custody, in_advance, terminations_interrupt
-from conformance.run.patience import Patience
 from conformance.run.session import Session
 from conformance.run.settings import (
     EMULATED,
@@ -29,10 +28,10 @@ from conformance.run.settings import (
     own_hosts,
     require_answer,
 )
-from conformance.spec.second import SecondJudge
 from conformance.targets.address import is_beneath
 from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
+from conformance.targets.waits import Patience
 
 _SHORT_WAIT = 15.0
 
@@ -138,6 +137,8 @@ class Runner:
             self._session.witnessing = self.settings.witness
             self._session.ends_at = self.settings.ends_at
             if self.settings.budget != "quick":
+                from conformance.spec.crosscheck import SecondJudge  # importing openapi-core takes a second
+
                 self._session.second = SecondJudge(self.rules.document, self.rules.validator)
         return self._session
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from conformance.api.gateway import is_gateways
 from conformance.api.operations import changing
@@ -19,11 +19,13 @@ from conformance.ledger import Ledger
 from conformance.model import Exchange, Finding, Headers, Intent, Label, Mark, Request
 from conformance.redaction import redact_text
 from conformance.reporting.facts import Facts
-from conformance.reporting.timeline import event_of
-from conformance.run.patience import Patience
+from conformance.reporting.lifecycle import event_of
 from conformance.run.reach import SPARED, Reach
-from conformance.spec.second import SecondJudge
 from conformance.targets.target import PROBES
+from conformance.targets.waits import Patience
+
+if TYPE_CHECKING:
+    from conformance.spec.crosscheck import SecondJudge
 
 _MOST_EVENTS = 500
 """Events kept between two drains: more than that nobody looks at."""

@@ -6,7 +6,7 @@ Only what openapi-core leaves out is done here: media types are normalised befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from functools import partial
@@ -46,8 +46,7 @@ from conformance.spec.problems import (
     undeclared_type,
     unknown_operation,
 )
-from conformance.spec.schema import embedded_problems
-from conformance.spec.validation import operation_of
+from conformance.spec.validation import FastValidator, embedded_problems, operation_of
 
 _Media = Mapping[str, Mapping[str, Any]]
 _REPRESENTATIVE = "99"
@@ -238,3 +237,62 @@ def _shown_type(message: Request | Response, declared: tuple[str, ...]) -> str:
     if bare.startswith("multipart/"):
         return f"{bare}; boundary={content.boundary(sent).encode().hex()}"
     return bare if content.is_undeclared(declared, message) else content.falls_under(declared, message) or bare
+
+
+_Message = tuple[str, str, int | None, str]
+"""Operation, direction, status (None for a request) and media type."""
+
+
+class SecondJudge:
+    """Compares our validator with openapi-core's reading of the same document, once for each kind of message.
+
+    Two libraries that read one description unlike each other say that one of them is wrong, and not which: that is
+    told with both answers, and nothing is held against the target for it.
+    """
+
+    def __init__(self, document: Document, first: FastValidator) -> None:
+        self._first, self._second = first, DocumentValidator(document)
+        self._asked: set[_Message] = set()
+
+    def contradictions(self, exchange: Exchange) -> Iterator[str]:
+        """A sentence for each direction in which the two disagree on this exchange; nothing of a kind asked before."""
+        if exchange.operation is None:
+            return
+        if self._is_new((exchange.operation, "request", None, exchange.request.media_type)):
+            yield from self._compared(exchange, "request")
+        answered = exchange.response is not None and exchange.response.body_known and exchange.status is not None
+        if answered and exchange.response is not None:
+            kind = (exchange.operation, "response", exchange.status, exchange.response.media_type)
+            if self._is_new(kind):
+                yield from self._compared(exchange, "response")
+
+    def _is_new(self, kind: _Message) -> bool:
+        new = kind not in self._asked
+        self._asked.add(kind)
+        return new
+
+    def _compared(self, exchange: Exchange, direction: str) -> Iterator[str]:
+        asked = "request_problems" if direction == "request" else "response_problems"
+        ours: Sequence[Problem] = getattr(self._first, asked)(exchange)
+        try:
+            theirs: Sequence[Problem] = getattr(self._second, asked)(exchange)
+        except Exception as error:  # another library's own fault says nothing of either answer
+            yield (
+                f"openapi-core could not judge a {direction} of {exchange.operation} ({type(error).__name__}); "
+                f"our validator says {_said(ours)}."
+            )
+            return
+        if bool(ours) != bool(theirs):
+            status = f" with status {exchange.status}" if direction == "response" else ""
+            yield (
+                f"Two validators disagree on a {direction} of {exchange.operation}{status}: ours says {_said(ours)}, "
+                f"openapi-core says {_said(theirs)}. One of them is wrong; nothing is held against the target for it."
+            )
+
+
+def _said(problems: Sequence[Problem]) -> str:
+    return (
+        "it is as described"
+        if not problems
+        else f"not as described ({problems[0].kind} at {problems[0].where or 'it'})"
+    )

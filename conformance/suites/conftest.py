@@ -11,7 +11,7 @@ import pytest
 from conformance.api.client import ApiError, PipelineClient
 from conformance.api.operations import COPY
 from conformance.errors import NoVerdictError
-from conformance.run.options import runner_of
+from conformance.run.plugin import runner_of
 from conformance.run.session import Session
 from conformance.run.settings import DEFAULT_MODEL, EMULATED, Settings
 from conformance.suites.deployments import Deployments

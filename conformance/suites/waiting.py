@@ -10,9 +10,8 @@ from conformance.api.client import ApiError, PipelineClient, Reply
 from conformance.api.gateway import is_gateways
 from conformance.ledger import Stage
 from conformance.model import Mark
-from conformance.run.patience import Patience
 from conformance.run.session import Session
-from conformance.targets.waits import awaiting
+from conformance.targets.waits import Patience, awaiting
 
 ERROR_SECONDS = 60.0
 """How long `Error` may last before the wait gives up: recorded while a cluster has no room, and the vendor's client

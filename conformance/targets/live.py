@@ -8,9 +8,8 @@ from conformance.spec.document import Document
 from conformance.targets.address import base_url
 from conformance.targets.credentials import Credentials, from_environment
 from conformance.targets.reception import BOUNDS, Bounds
-from conformance.targets.safety.guard import Guard
+from conformance.targets.safety.guard import Breaker, Guard
 from conformance.targets.safety.holdings import Holdings
-from conformance.targets.safety.limits import Breaker
 from conformance.targets.target import Safeguards, Target
 from conformance.targets.transport import Trust, http_client
 

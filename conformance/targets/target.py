@@ -17,12 +17,10 @@ from conformance.errors import CredentialsRefusedError, RequestsSpentError
 from conformance.model import Effect, Exchange, Headers, Mark, Operation, Request
 from conformance.targets.address import Origin, beneath, is_beneath, path_within, token_may_go
 from conformance.targets.credentials import Credentials
-from conformance.targets.lookup import was_done
-from conformance.targets.manners import Pace, pause, retry_after
+from conformance.targets.manners import Pace, pause, retry_after, was_done
 from conformance.targets.reception import BOUNDS, BROKE_OFF, NO_CONNECTION, Bounds, proxy_of, receive
-from conformance.targets.safety.guard import Guard, RefusedError, plain_path
+from conformance.targets.safety.guard import UNLIMITED, Breaker, Guard, Limits, RefusedError, plain_path
 from conformance.targets.safety.holdings import Holdings
-from conformance.targets.safety.limits import UNLIMITED, Breaker, Limits
 
 USER_AGENT = "wallaroo-conformance"
 

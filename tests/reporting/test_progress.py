@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.reporting.progress import Found, Progress
+from conformance.model import Exchange, Headers, Request, Response
+from conformance.reporting.progress import Found, Progress, line_of
 from conformance.targets import waits
 
 NOTHING, TWO = Found(), Found(broken=2)
@@ -181,3 +182,22 @@ def test_the_oldest_of_several_waits_is_the_one_that_is_told() -> None:
     with waits.awaiting("a", 9.0, began=5.0), waits.awaiting("b", 9.0, began=4.0):
         assert waits.oldest() == waits.Wait("b", 4.0, 9.0)
     assert waits.oldest() is None
+
+
+SENT = Request("POST", "https://a.example/v1/api/pipelines/create", Headers({"X-Request-Id": "r-7"}), b"{}")
+
+
+def test_a_line_says_what_was_asked_what_came_and_by_which_id_it_is_found() -> None:
+    line = line_of(Exchange(SENT, Response(200), started=1000.0, ended=1000.25), "gw1")
+    assert line.partition(" ")[2] == "gw1 POST /v1/api/pipelines/create 200 250 ms r-7"
+
+
+def test_a_gateways_answer_and_a_lost_one_are_told_apart() -> None:
+    page = Response(502, Headers({"Content-Type": "text/html"}), b"<center>nginx</center>")
+    assert "502 by nginx" in line_of(Exchange(SENT, page))
+    assert "the answer broke off" in line_of(Exchange(SENT, None, failure="the answer broke off"))
+
+
+def test_nothing_in_a_line_steers_a_terminal() -> None:
+    odd = Request("POST", "https://a.example/\x1b[2J")
+    assert "\x1b" not in line_of(Exchange(odd, Response(404)))

@@ -12,10 +12,9 @@ import pytest
 
 from conformance import data
 from conformance.model import Finding, Headers, Response
-from conformance.reporting import json as json_report
-from conformance.reporting.digests import digests_of
 from conformance.reporting.facts import Facts
-from conformance.reporting.result import Circumstances, result_of, said
+from conformance.reporting.files import render
+from conformance.reporting.result import Circumstances, digests_of, result_of, said
 from conformance.run.verdict import conclude
 from tests.reporting import sample
 
@@ -25,7 +24,7 @@ SCHEMA = json.loads((data.SPECS / "result.schema.json").read_text(encoding="utf-
 @pytest.mark.parametrize("result", [sample.result(), sample.conformant()], ids=["not-conformant", "conformant"])
 def test_a_result_is_as_its_schema_says(result: dict[str, object]) -> None:
     jsonschema_rs.validator_for({**SCHEMA, "additionalProperties": False}, validate_formats=True).validate(result)
-    assert json.loads(json_report.render(result)) == result
+    assert json.loads(render("json", result)) == result
 
 
 def test_the_schema_is_one() -> None:

@@ -13,7 +13,7 @@ from conformance.data import SPECS
 from conformance.model import Effect
 from conformance.spec.content import is_json
 from conformance.spec.document import Document, profiles
-from conformance.spec.schema import Schema
+from conformance.spec.validation import Schema
 
 OPERATIONS = (
     "pipelines.create",

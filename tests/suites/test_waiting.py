@@ -9,9 +9,9 @@ import pytest
 
 from conformance.api.client import ApiError, PipelineClient
 from conformance.model import Exchange, Headers, Mark, Request, Response
-from conformance.run.patience import Patience
 from conformance.suites import waiting
 from conformance.suites.waiting import ROUTED, RUNNING, until_gone, until_routed, until_running
+from conformance.targets.waits import Patience
 
 STARTING, RUNS = b'{"status": "Starting"}', b'{"status": "Running"}'
 

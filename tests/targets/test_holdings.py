@@ -9,9 +9,8 @@ import pytest
 from conformance.errors import LimitReachedError, TargetUnreachableError
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.spec.document import Document
-from conformance.targets.safety.guard import RefusedError
+from conformance.targets.safety.guard import Breaker, Limits, RefusedError
 from conformance.targets.safety.holdings import Deployed, Holdings, Note, deployment_in
-from conformance.targets.safety.limits import Breaker, Limits
 
 OURS = "conformance-1234-"
 DOCUMENT = Document.load()

@@ -17,9 +17,8 @@ from conformance.model import Headers, Mark, Request
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
 from conformance.targets.reception import Bounds
-from conformance.targets.safety.guard import Guard, RefusedError
+from conformance.targets.safety.guard import Breaker, Guard, Limits, RefusedError
 from conformance.targets.safety.holdings import Holdings
-from conformance.targets.safety.limits import Breaker, Limits
 from conformance.targets.target import Safeguards, Target
 
 BASE = "https://api.a.example"

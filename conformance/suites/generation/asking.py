@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from conformance.api.client import PipelineClient, PipelineVersionCreated, infer_path, steps_of
 from conformance.api.operations import COPY
-from conformance.run.patience import Patience
 from conformance.run.session import Session
 from conformance.suites.generation.stage import Stage
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_gone, until_routed, until_running
+from conformance.targets.waits import Patience
 
 _ROWS = 12
 

@@ -10,10 +10,10 @@ from conformance.api.client import ApiError, PipelineClient
 from conformance.errors import NoVerdictError
 from conformance.ledger import Stage
 from conformance.model import Exchange, Finding, Headers, Mark, Purpose, Request
-from conformance.run.patience import Patience
 from conformance.run.session import Session
 from conformance.suites.generation.tokens import Token, renewed, rewritten
 from conformance.suites.waiting import GONE, RUNNING, until_gone, until_running
+from conformance.targets.waits import Patience
 
 _STATUS = "status.get-deployment"
 _WAIT_SECONDS = 15.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from conformance.api.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
 from conformance.api.operations import Known
-from conformance.run.patience import Patience
 from conformance.suites.model import Model
 from conformance.suites.plan import reference_of
 from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import until_routed, until_running
+from conformance.targets.waits import Patience
 
 _LONGEST_NAME = 63
 """The vendor's client refuses names of 64 characters and more (its checks.py); up to here a name must be taken."""

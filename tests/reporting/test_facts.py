@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.reporting.troubles import Troubles
+from conformance.reporting.facts import Troubles
 from conformance.targets.target import GATEWAY, HASTE, LOST
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from conformance.run.patience import Patience
+from conformance.targets.waits import Patience
 
 
 def test_a_wait_that_was_never_in_vain_is_whole() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.model import Exchange
 from conformance.reporting import lifecycle
-from conformance.reporting.timeline import condensed, event_of
+from conformance.reporting.lifecycle import condensed, event_of
 from tests.reporting import sample
 
 
