@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from conformance.checks import Rules
-from conformance.cli import options as shared
+from conformance.cli.options import profile_option
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import read
 from conformance.reporting.facts import Facts
@@ -29,13 +29,7 @@ _SHOWN = 5
 @click.argument(
     "traffic", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.har|RECORDING.json|DIR …"
 )
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release whose promises the traffic is held to.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release whose promises the traffic is held to.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="Also write the verdict; repeatable.")
 @click.option(
     "--repro", default="", metavar="DIR", help="Write each finding as a script and a test that show it again."

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from conformance.cli import options as shared
-from conformance.cli.options import transport_options
+from conformance.cli.options import profile_option, transport_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target, require_answer
 from conformance.targets.address import base_url
@@ -23,13 +22,7 @@ from conformance.targets.target import Safeguards
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Where the runs took place.")
 @click.option("--run", "run_id", default="", metavar="ID", help="Only this run; otherwise every one of this target.")
 @click.option("--journal", default="", metavar="DIR", help="Where the journals are, if not in the user's state folder.")
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release the target is of.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release the target is of.")
 @click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds, for each run."
 )

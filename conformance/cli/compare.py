@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from conformance.checks import Rules
-from conformance.cli import options as shared
-from conformance.cli.options import safety_options, transport_options
+from conformance.cli.options import profile_option, safety_options, transport_options
 from conformance.compare.comparison import compare as compare_sides
 from conformance.compare.kept import drawn, read_kept
 from conformance.compare.opening import opened
@@ -37,13 +36,7 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
     help="The release in production, or what was recorded of it.",
 )
 @click.option("--new", required=True, metavar="URL|emulated", help="The candidate.")
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release whose operations are asked.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release whose operations are asked.")
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="quick", show_default=True,
     help="How much is asked, and how often.",

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from conformance.cli import options as shared
+from conformance.cli.options import profile_option, transport_options
 from conformance.drift.openapi.behaviour import advice_for
 from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
 from conformance.drift.openapi.document import Slip
@@ -38,7 +39,7 @@ from conformance.drift.sources.served import Web, is_url
 from conformance.drift.sources.table import contradictions
 from conformance.drift.usage import read_usage
 from conformance.errors import NoVerdictError, UsageError
-from conformance.run.settings import Settings
+from conformance.run.settings import Settings, trust_of
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
 
@@ -121,13 +122,7 @@ class _Found:
     metavar="PATH…",
     help="Show only changes that affect these files: notebooks, scripts, HAR files.",
 )
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release other sources are compared with.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release other sources are compared with.")
 @click.option(
     "--format", "form", type=click.Choice(list(FORMS)), default="text", show_default=True, help="The output format."
 )
@@ -148,7 +143,7 @@ class _Found:
 @click.option(
     "--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait of a run, in seconds."
 )
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@transport_options
 @click.option("--all", "whole", is_flag=True, help="List every place of every change.")
 def drift(form: str, fail_on: str, ignored: Path | None, used_in: tuple[Path, ...], whole: bool, **options: Any) -> int:
     """Compare descriptions: what changed, and whose client breaks.
@@ -198,15 +193,15 @@ def _found(base: str | None, revision: str | None, old: str, new: str, **options
         return _of_releases(old, new)
     if not base or not revision:
         raise UsageError("Name two descriptions to compare, BASE and REVISION.")
-    names = ("profile", "allow_remote", "strict_documents", "ca_file", "wait")
+    names = ("profile", "allow_remote", "strict_documents", "wait", "ca_file", "client_cert", "client_key")
     return _of_descriptions(base, revision, **{name: options[name] for name in names})
 
 
 def _of_descriptions(
-    base: str, revision: str, profile: str, allow_remote: bool, strict_documents: bool, ca_file: str, wait: float
+    base: str, revision: str, profile: str, allow_remote: bool, strict_documents: bool, wait: float, **trust: Any
 ) -> _Found:
-    spec = Document.load(profile)
-    web = Web(ca_file, min(wait, _LONGEST_GET)) if allow_remote or is_url(base) or is_url(revision) else None
+    spec, files = Document.load(profile), trust_of(Settings(**trust))
+    web = Web(files, min(wait, _LONGEST_GET)) if allow_remote or is_url(base) or is_url(revision) else None
     try:
         first, second = (source_of(place, spec, web, allow_remote) for place in (base, revision))
     finally:
@@ -234,8 +229,8 @@ def _of_releases(old: str, new: str) -> _Found:
 
 
 def _of_sources(
-    target: str, place: str, no_run: bool, traffic: tuple[Path, ...], sdk: str, profile: str, wait: float, ca_file: str,
-    allow_remote: bool,
+    target: str, place: str, no_run: bool, traffic: tuple[Path, ...], sdk: str, profile: str, wait: float,
+    allow_remote: bool, **transport: Any,
 ) -> _Found:  # fmt: skip
     from conformance.cli.exercise import exchanges_of, exercised  # see above
 
@@ -245,7 +240,7 @@ def _of_sources(
     client = sdk_source(None if sdk == _INSTALLED else Path(sdk), spec) if sdk else None
     served = None
     if target:
-        settings = Settings(target=target, profile=profile, wait=wait, ca_file=ca_file)
+        settings = Settings(target=target, profile=profile, wait=wait, **transport)
         seen = exercised(settings, place, send=not no_run and exchanges is None)
         served = seen.served
         exchanges = seen.exchanges if exchanges is None else exchanges

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import click
 
 from conformance.cli import options as shared
+from conformance.cli.options import profile_option
 from conformance.cli.requirements import evidence
 from conformance.model import Requirement
 
@@ -17,13 +18,7 @@ _WIDTH = 100
 
 @click.command()
 @click.argument("requirement_id", metavar="ID", shell_complete=shared.complete_requirements)
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release it is a requirement of.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release it is a requirement of.")
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")
 def explain(requirement_id: str, profile: str, result_file: str) -> int:
     """Print one requirement in full.

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from conformance.cli import options as shared
-from conformance.cli.options import transport_options
+from conformance.cli.options import profile_option, transport_options
 from conformance.errors import NoVerdictError
 from conformance.run.release import identify as identified_by
 from conformance.run.settings import Settings, checked, emulator_for, open_target
@@ -18,13 +17,7 @@ from conformance.run.settings import Settings, checked, emulator_for, open_targe
 
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="The instance.")
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release that `--target emulated` starts.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release that `--target emulated` starts.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @transport_options
 def identify(target: str, profile: str, form: str, **transport: Any) -> int:

@@ -61,6 +61,14 @@ def safety_options(function: Function) -> Function:
     return _with(_SAFETY, function)
 
 
+def profile_option(help_text: str) -> Callable[[Function], Function]:
+    """The option `--profile`, which names a release."""
+    return click.option(
+        "--profile", default="2023.4", show_default=True, metavar="RELEASE", help=help_text,
+        shell_complete=complete_releases,
+    )  # fmt: skip
+
+
 def _with(options: tuple[Callable[[Function], Function], ...], function: Function) -> Function:
     for option in reversed(options):
         function = option(function)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from conformance.cli import options as shared
-from conformance.cli.options import safety_options, transport_options
+from conformance.cli.options import profile_option, safety_options, transport_options
 from conformance.cli.run import run_suites
 from conformance.errors import NoVerdictError
 from conformance.reporting.terminal import closing_line, console_for
@@ -22,13 +22,7 @@ from conformance.run.settings import BUDGETS, Settings, checked
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to record.")
 @click.option("--output", required=True, metavar="DIR|FILE.har", help="A new or empty folder of recordings, or a HAR.")
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release it is of.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release it is of.")
 @click.option(
     "--suite", "suites", multiple=True, default=("lifecycle",), metavar="NAME",
     help="The suite to run; repeatable. [default: lifecycle]", shell_complete=shared.complete_suites

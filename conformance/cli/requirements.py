@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from conformance.cli import options as shared
+from conformance.cli.options import profile_option
 from conformance.model import Requirement
 from conformance.run.baseline import read_result
 from conformance.targets.safety.journal import default_folder
@@ -20,13 +20,7 @@ LAST_RESULT = "last-result.json"
 
 
 @click.command()
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release whose requirements to list.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release whose requirements to list.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--result", "result_file", default="", metavar="FILE", help="Take the evidence from this result.")
 def requirements(profile: str, form: str, result_file: str) -> int:

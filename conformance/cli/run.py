@@ -22,7 +22,7 @@ import pytest
 
 from conformance import suites as suites_package
 from conformance.cli import options as shared
-from conformance.cli.options import safety_options, transport_options
+from conformance.cli.options import profile_option, safety_options, transport_options
 from conformance.cli.requirements import remember
 from conformance.errors import NoVerdictError, UsageError, require
 from conformance.reporting.files import attempted, parse_reports
@@ -56,13 +56,7 @@ _ALLOCATIONS = 50_000
 
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL|emulated", help="What to judge.")
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release it should conform to.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release it should conform to.")
 @click.option(
     "--suite",
     "suites",

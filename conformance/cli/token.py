@@ -8,23 +8,16 @@ from typing import Any
 
 import click
 
-from conformance.cli import options as shared
-from conformance.cli.options import safety_options
+from conformance.cli.options import profile_option, safety_options, transport_options
 from conformance.errors import NoVerdictError, UsageError
 from conformance.run.settings import EMULATED, Settings, checked, open_target
 
 
 @click.command()
 @click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Whose token it is.")
-@click.option(
-    "--profile",
-    default="2023.4",
-    show_default=True,
-    help="The release the target is of.",
-    shell_complete=shared.complete_releases,
-)
+@profile_option("The release the target is of.")
 @click.option("--export", is_flag=True, help="Print shell commands that set TARGET and TOKEN, for eval.")
-@click.option("--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.")
+@transport_options
 @safety_options
 def token(export: bool, **options: Any) -> int:
     """Print a bearer token, got with the credentials that `conformance run` reads from the environment.

@@ -143,12 +143,7 @@ def checked(settings: Settings) -> Settings:
         checked_har(Path(settings.har))
     if not model_file(settings).is_file():
         raise UsageError(f"The model {model_file(settings).name} is not a file. Give --model FILE.onnx.")
-    for option in ("ca_file", "client_cert", "client_key"):
-        name = f"--{option.replace('_', '-')}"
-        if (file := getattr(settings, option)) and not Path(file).is_file():
-            raise UsageError(f"The {name} {file} is not a file.")
-    if settings.client_key and not settings.client_cert:
-        raise UsageError("--client-key needs --client-cert FILE, the certificate that it is the key of.")
+    trust_of(settings)
     if settings.rate is not None and settings.rate <= 0:
         raise UsageError("--rate must be more than 0 requests a second.")
     if settings.wait <= 0:
@@ -209,8 +204,13 @@ def open_target(
 
 
 def trust_of(settings: Settings) -> Trust:
-    """The PEM files that a run was given."""
+    """The PEM files that a run was given. Raises UsageError where one does not exist, or a key has no certificate."""
     files = (settings.ca_file, settings.client_cert, settings.client_key)
+    for option, file in zip(("--ca-file", "--client-cert", "--client-key"), files, strict=True):
+        if file and not Path(file).is_file():
+            raise UsageError(f"The {option} {file} is not a file.")
+    if settings.client_key and not settings.client_cert:
+        raise UsageError("--client-key needs --client-cert FILE, the certificate that belongs to the key.")
     return Trust(*(Path(file) if file else None for file in files))
 
 

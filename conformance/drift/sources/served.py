@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -194,10 +193,10 @@ def is_url(place: str) -> bool:
 
 
 class Web:
-    """GETs without credentials; TLS is verified, against `ca_file` where one is given."""
+    """GETs without credentials; TLS is verified, with the files of `trust` where they are given."""
 
-    def __init__(self, ca_file: str = "", seconds: float = 30.0) -> None:
-        self._client = http_client(Trust(Path(ca_file) if ca_file else None))
+    def __init__(self, trust: Trust | None = None, seconds: float = 30.0) -> None:
+        self._client = http_client(trust or Trust())
         self._seconds = seconds
 
     def close(self) -> None:
