@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 
@@ -30,10 +31,21 @@ def how_to_ask(result: Mapping[str, Any]) -> str:
     target = result["target"]
     if target["kind"] == "recorded" or not target["url"]:
         return "`$TOKEN` in a command stands for a token of yours."
-    token = f'`eval "$(conformance token --target {shlex.quote(target["url"])} --export)"`'
+    files = _certificates(str(result.get("command", "")))
+    token = f'`eval "$(conformance token --target {shlex.quote(target["url"])}{files} --export)"`'
     if target["kind"] == "emulated":
         return f"The instance ended with its run: start one by `conformance emulate`, then set `$TOKEN` by {token}."
     return f"Before you paste a command, set `$TOKEN` by {token}."
+
+
+_CERTIFICATES = ("--ca-file", "--client-cert", "--client-key")
+
+
+def _certificates(command: str) -> str:
+    """The PEM files of a run's command, as options, each after a space."""
+    words = shlex.split(command)
+    pairs = pairwise(words)
+    return "".join(f" {option} {shlex.quote(file)}" for option, file in pairs if option in _CERTIFICATES)
 
 
 def repeated(finding: Mapping[str, Any]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -11,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from conformance import redaction
 from conformance.api import multipart
 from conformance.model import Request
+from conformance.spec.document import BASE_PROFILE
 
 _SHOWN_HEADERS = (
     "accept",
@@ -38,6 +42,48 @@ PLACEHOLDER = re.compile(f"{OPEN}(\\w+){CLOSE}")
 def placeholder(name: str) -> str:
     """Text that the renderers turn into a reference to the variable `name`."""
     return f"{OPEN}{name}{CLOSE}"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a run reached its target: the release it judged, and the PEM files that it was given.
+
+    `ca_file` holds authorities, `client_cert` a certificate of its own, and `client_key` that certificate's key.
+    """
+
+    profile: str = BASE_PROFILE
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that were given, by the name of their option without dashes."""
+        named = {"ca_file": self.ca_file, "client_cert": self.client_cert, "client_key": self.client_key}
+        return {name: file for name, file in named.items() if file}
+
+    @property
+    def options(self) -> str:
+        """The same files as options of this package's commands, each after a space."""
+        return "".join(f" --{name.replace('_', '-')} {shlex.quote(file)}" for name, file in self.files.items())
+
+
+_ACCESS: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039 - frozen
+
+
+def access() -> Access:
+    """How the run whose report is being written reached its target."""
+    return _ACCESS.get()
+
+
+@contextmanager
+def reached_by(how: Access) -> Iterator[None]:
+    """Snippets written in this block reach the target as the run did."""
+    token = _ACCESS.set(how)
+    try:
+        yield
+    finally:
+        _ACCESS.reset(token)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from conformance import redaction
@@ -19,6 +16,7 @@ from conformance.reporting.call import (
     OPEN,
     PLACEHOLDER,
     Call,
+    access,
     alternate,
     base_of,
     call_of,
@@ -26,19 +24,15 @@ from conformance.reporting.call import (
     placeholder,
 )
 
-_FILES: ContextVar[tuple[str, ...]] = ContextVar("files", default=())
 _BARE = str.maketrans({OPEN: "$", CLOSE: None})
 
 
-@contextmanager
-def trusting(ca_file: str = "", client_cert: str = "", client_key: str = "") -> Iterator[None]:
-    """Commands written in this block name the PEM files that the run needed to reach its target."""
-    given = (("--cacert", ca_file), ("--cert", client_cert), ("--key", client_key))
-    token = _FILES.set(tuple(f"{option} {shlex.quote(file)}" for option, file in given if file))
-    try:
-        yield
-    finally:
-        _FILES.reset(token)
+_CURL_OPTIONS = {"ca_file": "--cacert", "client_cert": "--cert", "client_key": "--key"}
+
+
+def certificates() -> list[str]:
+    """curl's options that name the PEM files which the run needed to reach its target."""
+    return [f"{_CURL_OPTIONS[name]} {shlex.quote(file)}" for name, file in access().files.items()]
 
 
 def curl_of(exchange: Exchange) -> str:
@@ -57,7 +51,7 @@ def token_line(call: Call) -> list[str]:
     if not any(placeholder("TOKEN") in value for _, value in call.headers):
         return []
     base = base_of(call.url)
-    return [f'# $TOKEN: eval "$(conformance token --target {base} --export)"']
+    return [f'# $TOKEN: eval "$(conformance token --target {base}{access().options} --export)"']
 
 
 def options_for(exchange: Exchange) -> str:
@@ -69,7 +63,7 @@ def options_for(exchange: Exchange) -> str:
 def curl(call: Call, options: str = "-sS -i") -> str:
     """The bash command of a call; placeholders become `$NAME`."""
     pipe, data = _curl_body(call)
-    words = [f"{pipe}curl {options}", *_FILES.get(), *_curl_method(call)]
+    words = [f"{pipe}curl {options}", *certificates(), *_curl_method(call)]
     lines = [" ".join([*words, bash_quoted(call.url)])]
     lines += [f"-H {bash_quoted(f'{name}: {value}')}" for name, value in call.headers]
     if data and call.size and not call.parts and not any(name == "Content-Type" for name, _ in call.headers):

@@ -9,7 +9,7 @@ from typing import Any
 from conformance import redaction
 from conformance.api import multipart
 from conformance.model import Exchange
-from conformance.reporting.call import BINARY_LIMIT, PLACEHOLDER, Call, alternate, call_of, file_of
+from conformance.reporting.call import BINARY_LIMIT, PLACEHOLDER, Call, access, alternate, call_of, file_of
 from conformance.reporting.curl import token_line
 
 
@@ -17,16 +17,30 @@ def python_of(exchange: Exchange) -> str:
     """A script (httpx) that sends the request again and prints status and body; TOKEN is read from the environment."""
     call = call_of(exchange.request)
     shown = "".join((call.url, *(value for _, value in call.headers)))
-    imports = ["import os", ""] if PLACEHOLDER.search(shown) else []
+    certificates = _certificates()
+    modules = (["os"] if PLACEHOLDER.search(shown) else []) + (["ssl"] if certificates else [])
     lines = [
         *token_line(call),
-        *imports,
+        *[f"import {name}" for name in modules],
+        *([""] if modules else []),
         "import httpx",
         "",
+        *certificates,
         f"response = {python_call(call)}",
         "print(response.status_code, response.text)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _certificates() -> list[str]:
+    """Lines that make `context` of the PEM files which the run needed, empty where it needed none."""
+    files = access().files
+    if not files:
+        return []
+    authorities = f"cafile={literal(files['ca_file'])}" if "ca_file" in files else ""
+    pair = [literal(files[name]) for name in ("client_cert", "client_key") if name in files]
+    shown = [f"context.load_cert_chain({', '.join(pair)})"] if pair else []
+    return [f"context = ssl.create_default_context({authorities})", *shown]
 
 
 def python_call(call: Call) -> str:
@@ -34,6 +48,7 @@ def python_call(call: Call) -> str:
     known = {"TOKEN": "os.environ['TOKEN']"}
     headers = [_python_headers(call.headers, known)] if call.headers else []
     arguments = [literal(call.method), python_quoted(call.url, known), *headers, *_python_body(call, known)]
+    arguments += ["verify=context"] if access().files else []
     return "httpx.request(\n    " + ",\n    ".join(arguments) + ",\n)"
 
 

@@ -18,7 +18,8 @@ import conformance
 from conformance import data, redaction
 from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
 from conformance.reporting import sequences
-from conformance.reporting.curl import curl_of, trusting
+from conformance.reporting.call import Access, reached_by
+from conformance.reporting.curl import curl_of
 from conformance.reporting.facts import Facts
 from conformance.reporting.lifecycle import condensed
 from conformance.reporting.python import python_of
@@ -59,7 +60,7 @@ class Circumstances:
 
 def result_of(verdict: Verdict, run: Circumstances, facts: Facts) -> dict[str, Any]:
     """The result (specs/result.schema.json): JSON-able, redacted, without absolute paths of this machine."""
-    with trusting(*run.trust):
+    with reached_by(Access(run.profile, *run.trust)):
         requirements = [_requirement(judgement, facts.witnesses) for judgement in verdict.judgements]
     result = {
         "version": _version(),

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from conformance.api.operations import Kind, given, row_of
 from conformance.model import Aim, Exchange, Finding, Purpose
 from conformance.reporting.binding import Capture, Step, json_text, origin_of, placeholders_in, steps_of
-from conformance.reporting.call import PLACEHOLDER, placeholder
-from conformance.reporting.curl import bash_quoted, curl, options_for
+from conformance.reporting.call import PLACEHOLDER, access, placeholder
+from conformance.reporting.curl import bash_quoted, certificates, curl, options_for
 from conformance.reporting.python import literal, python_quoted, send_arguments
+from conformance.spec.document import BASE_PROFILE
 
 _TAKE = """\
 take() {  # the value under the given keys of the JSON on standard input; `id=N` picks the row with that id
@@ -46,7 +47,7 @@ _UNDEPLOY = """\
 DEPLOYED=()
 undeploy() {  # end what this script deployed, however it ends
   for body in ${DEPLOYED[@]+"${DEPLOYED[@]}"}; do
-    curl -sS -o /dev/null -X POST "$TARGET/v1/api/pipelines/undeploy" \\
+    curl -sS@CERTIFICATES@ -o /dev/null -X POST "$TARGET/v1/api/pipelines/undeploy" \\
       -H "Authorization: Bearer ${TOKEN-}" -H 'Content-Type: application/json' --data-raw "$body"
   done
 }
@@ -63,13 +64,17 @@ def bash_of(exchanges: Sequence[Exchange]) -> str:
     deploys = any(_deploys(step) for step in steps)
     lines = ["#!/usr/bin/env bash", "set -u", f'TARGET="${{TARGET:-{origin_of(exchanges)}}}"']
     if any("TOKEN" in value for step in steps for _, value in step.call.headers):
-        lines.append(': "${TOKEN:?run  eval \\"\\$(conformance token --target $TARGET --export)\\"  first}"')
+        options = access().options.replace('"', '\\"')
+        lines.append(
+            f': "${{TOKEN:?run  eval \\"\\$(conformance token --target $TARGET{options} --export)\\"  first}}"'
+        )
     if any(placeholder("RUN") in placeholders_in(step) for step in steps):
         lines.append("RUN=$(od -An -N4 -tx1 /dev/urandom | tr -d ' \\n')  # part of every name, new each time")
     lines += [""]
     lines += [_TAKE] if deploys or any(step.captures or step.until for step in steps) else []
     lines += [_AWAIT] if any(step.until for step in steps) else []
-    lines += [_UNDEPLOY] if deploys else []
+    files = "".join(f" {words}" for words in certificates())
+    lines += [_UNDEPLOY.replace("@CERTIFICATES@", files)] if deploys else []
     for number, step in enumerate(steps, 1):
         lines += [f"# {number}. {_about(step)}", *_bash_step(step), ""]
     return "\n".join(lines)
@@ -134,13 +139,20 @@ def pytest_of(exchanges: Sequence[Exchange], finding: Finding) -> str:
     """
     name = re.sub(r"\W+", "_", finding.requirement).strip("_")
     lines = [f'"""{_docstring(finding)}"""', "", "from conformance.run.replay import Replay", "", ""]
-    lines += [f"def test_{name}() -> None:", "    with Replay.from_environment() as target:"]
+    lines += [f"def test_{name}() -> None:", f"    with Replay.from_environment({_replay_arguments()}) as target:"]
     for number, step in enumerate(steps_of(exchanges), 1):
         lines += [f"        {line}" for line in _python_step(number, step)]
     lines += [f"    broken = target.broken({literal(finding.requirement)})"]
     lines += ['    assert not broken, "; ".join(broken)', "", ""]
     lines += ['if __name__ == "__main__":', f"    raise SystemExit(Replay.main(test_{name}))", ""]
     return "\n".join(lines)
+
+
+def _replay_arguments() -> str:
+    """The release that was judged and the PEM files that were given, where they are not the defaults."""
+    how = access()
+    given = ({} if how.profile == BASE_PROFILE else {"profile": how.profile}) | how.files
+    return ", ".join(f"{name}={literal(value)}" for name, value in given.items())
 
 
 def _docstring(finding: Finding) -> str:

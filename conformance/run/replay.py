@@ -38,8 +38,17 @@ class Replay:
 
     @classmethod
     @contextmanager
-    def from_environment(cls, environ: Mapping[str, str] = os.environ, profile: str = "2023.4") -> Iterator[Replay]:
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] = os.environ,
+        profile: str = "2023.4",
+        ca_file: str = "",
+        client_cert: str = "",
+        client_key: str = "",
+    ) -> Iterator[Replay]:
         """A replay against CONFORMANCE_TARGET, a URL or `emulated`, with the credentials `conformance run` reads.
+
+        `profile` is the release it is judged by; the PEM files are those of `conformance run`.
 
         On a live target it touches what it made itself, and the workspace that CONFORMANCE_WORKSPACE_ID names. What it
         deployed is undeployed at the end. Raises UsageError where there is no target.
@@ -49,7 +58,10 @@ class Replay:
             raise UsageError("No target: set CONFORMANCE_TARGET to the URL of an instance of yours, or to 'emulated'.")
         if not (workspace.isdecimal() or not workspace):
             raise UsageError(f"CONFORMANCE_WORKSPACE_ID is '{workspace}'; set it to a workspace's number.")
-        settings = Settings(target=where, profile=profile, run_id=new_run_id())
+        settings = Settings(
+            target=where, profile=profile, run_id=new_run_id(), ca_file=ca_file, client_cert=client_cert,
+            client_key=client_key,
+        )  # fmt: skip
         safeguards = own(settings.prefix, {int(workspace)} if workspace else set())
         with emulator_for(settings) as url, ExitStack() as stack:
             target = open_target(replace(settings, emulated_url=url), environ, safeguards)

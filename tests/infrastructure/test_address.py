@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from conformance import data
 from conformance.targets.emulated import emulator_process
 from tests.infrastructure.conftest import Refused, Run
 from tests.infrastructure.programs import Authority, free_port, needed, nginx, squid, tinyproxy
 
+SPEC = data.SPECS / "pipelines.openapi.yaml"
 LIFECYCLE = ("--suite", "lifecycle", "--budget", "quick")
 API, KEYCLOAK = "doc-test.api.wallaroo.test", "doc-test.keycloak.wallaroo.test"
 READING = ("--suite", "standards", "--effects", "read", "--budget", "quick")
@@ -150,16 +155,42 @@ def test_a_client_certificate_is_shown_and_stands_in_the_commands(
             without = conformance(*target, "--ca-file", str(authority.certificate))
             report = tmp_path / "result.json"
             shown = conformance(*target, *files, "--report", f"json={report}")
+            finding = _finding(report, "pipelines.deploy.again-returns-the-same-id")
+            token = conformance("token", "--target", target[2], "--export", *files).stdout.rpartition("TOKEN=")[2]
+            pasted = subprocess.run(
+                [sys.executable, "-c", finding["python"]],
+                env={**os.environ, "TOKEN": token.strip()}, capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            (tmp_path / "test_finding.py").write_text(finding["pytest"])
+            replayed = _python(tmp_path / "test_finding.py", target[2])
+            description = ("drift", "--no-run", "--target", target[2])
+            kept_out, let_in = conformance(*description, *files[:2]), conformance(*description, *files)
+            fetched = conformance("drift", str(SPEC), f"{target[2]}/v1/api/openapi.json", *files)
     assert (without.returncode, shown.returncode) == (3, 1), without.stderr + shown.stdout + shown.stderr
+    assert pasted.stdout.startswith("200 "), pasted.stdout + pasted.stderr
+    assert replayed.returncode == 1, replayed.stdout + replayed.stderr
+    assert "The finding stands" in replayed.stdout
+    assert f"--client-cert {certificate}" in finding["curl"]
+    assert (kept_out.returncode, let_in.returncode, fetched.returncode) == (3, 0, 0), let_in.stdout + fetched.stdout
     assert "--client-cert FILE" in without.stderr
+    assert f"--cacert {authority.certificate} --cert {certificate} --key {key}" in finding["curl"]
+
+
+def _finding(report: Path, requirement: str) -> dict[str, str]:
+    """The finding on the only requirement that gates and is broken."""
     (row,) = [
         row for row in json.loads(report.read_text())["requirements"] if row["outcome"] == "broken" and row["gates"]
     ]
-    assert row["id"] == "pipelines.deploy.again-returns-the-same-id"
-    curl = row["findings"][0]["curl"]
-    assert "--cacert" in curl
-    assert "--cert" in curl
-    assert "--key" in curl
+    assert row["id"] == requirement
+    finding: dict[str, str] = row["findings"][0]
+    return finding
+
+
+def _python(file: Path, target: str) -> subprocess.CompletedProcess[str]:
+    user = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
+    environment = {**os.environ, **user, "CONFORMANCE_TARGET": target}
+    command = [sys.executable, str(file)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_an_expired_certificate_is_not_mended_by_a_file(
