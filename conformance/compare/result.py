@@ -15,8 +15,8 @@ from conformance.compare.comparison import Compared, Difference
 from conformance.errors import UsageError
 from conformance.model import Exchange
 from conformance.redaction import redact_text
-from conformance.reporting.curl import curl_of
 from conformance.reporting.sequences import bash_of
+from conformance.reporting.snippets import curl_of
 
 SAME, NON_BREAKING, BREAKING, NONE = "same", "non-breaking", "breaking", "none"
 _LONGEST_BODY = 2000

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.reporting import lifecycle, webpage
-from conformance.reporting.asking import how_to_ask
+from conformance.reporting.reproduction import how_to_ask
 
 _VERDICTS = {"conformant": "Conformant", "not-conformant": "Not conformant", "none": "No verdict"}
 _KINDS = {"broken": "Broken", "warnings": "Warnings", "waived": "Waived", "untested": "Untested", "held": "Held"}

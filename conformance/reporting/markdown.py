@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.reporting.asking import leads
 from conformance.reporting.escaping import code, fenced, plain
+from conformance.reporting.reproduction import leads
 
 _FINDINGS = 3
 _REQUIREMENTS = 50

@@ -18,11 +18,9 @@ import conformance
 from conformance import data, redaction
 from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
 from conformance.reporting import sequences
-from conformance.reporting.call import Access, reached_by
-from conformance.reporting.curl import curl_of
 from conformance.reporting.facts import Facts
 from conformance.reporting.lifecycle import condensed
-from conformance.reporting.python import python_of
+from conformance.reporting.snippets import Access, curl_of, python_of, reached_by
 from conformance.spec.document import BASE_PROFILE, Document, profiles
 from conformance.spec.requirements import load
 

@@ -9,7 +9,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.text import Text
 
-from conformance.reporting.asking import leads
+from conformance.reporting.reproduction import leads
 
 _FINDINGS = 3
 """Findings shown of one requirement; the reports hold the rest."""

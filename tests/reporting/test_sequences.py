@@ -14,8 +14,7 @@ import pytest
 
 from conformance.api import multipart
 from conformance.model import Exchange, Finding, Headers, Request, Response
-from conformance.reporting.binding import steps_of
-from conformance.reporting.sequences import bash_of, pytest_of
+from conformance.reporting.sequences import bash_of, pytest_of, steps_of
 from tests.reporting import sample
 from tests.reporting.conftest import Listener, Sent
 

@@ -12,8 +12,7 @@ import pytest
 
 from conformance.api import multipart
 from conformance.model import Exchange, Headers, Request, Response
-from conformance.reporting.curl import curl_of
-from conformance.reporting.python import python_of
+from conformance.reporting.snippets import curl_of, python_of
 from tests.reporting.conftest import Listener, Sent
 from tests.reporting.sample import TOKEN
 
