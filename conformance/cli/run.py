@@ -47,7 +47,7 @@ _SUITES = Path(suites_package.__file__).parent
 _IDLE_PLUGINS = ("schemathesis", "hypothesispytest", "anyio", "respx")
 """Plugins that our dependencies bring and a run has no use for; loading them takes seconds."""
 
-_NEEDED = ("conformance.suites.generation.serving", "conformance.suites.generation.lifecycles")
+_NEEDED = ("conformance.suites.generation.sending", "conformance.suites.generation.lifecycles")
 """Modules that bring the most to import."""
 
 _ALLOCATIONS = 50_000

@@ -17,7 +17,7 @@ from conformance.compare.side import Pass, Side
 from conformance.errors import NoVerdictError
 from conformance.ledger import Ledger
 from conformance.model import Exchange
-from conformance.suites.generation.history import givers
+from conformance.suites.generation.replaying import givers
 
 _CONFIRMED = 12
 """Differences whose smallest sequence is asked again; more are told as the passes saw them."""

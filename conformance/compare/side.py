@@ -20,7 +20,7 @@ from conformance.errors import CredentialsRefusedError, LimitReachedError, Suite
 from conformance.model import Aim, Exchange, Headers, Purpose, Request
 from conformance.run.custody import Custody
 from conformance.run.settings import Settings, new_run_id, open_target, require_answer
-from conformance.suites.generation.tokens import gives, renewed, rewritten, uses
+from conformance.suites.generation.replaying import gives, renewed, rewritten, uses
 from conformance.suites.requests import json_request
 from conformance.suites.strangers import falsely
 from conformance.targets.target import Target

@@ -1,4 +1,4 @@
-"""Stages of the lifecycle as fixtures: each is reached once in a run, and what was deployed is undeployed."""
+"""Fixtures of the suites: each is made once in a run, and what was deployed is undeployed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from conformance.run.plugin import runner_of
 from conformance.run.session import Session
 from conformance.run.settings import DEFAULT_MODEL, EMULATED, Settings
 from conformance.suites.deployments import Deployments
-from conformance.suites.generation.budget import Budget, budget_of
+from conformance.suites.generation.resources import (
+    Budget,
+    Names,
+    Resources,
+    budget_of,
+    make_resources,
+    own_workspace,
+)
 from conformance.suites.generation.shrinking import shrink_all
-from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
-from conformance.suites.plan import Ground, Running, Uploads, reference_of
+from conformance.suites.plan import Running, Setup, Uploads, reference_of
 from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import undeploy_all
 from conformance.targets.safety.guard import RefusedError
@@ -82,7 +88,10 @@ def begun(request: pytest.FixtureRequest) -> None:
     needed = {name for item in items for name in getattr(item, "fixturenames", ())}
     if settings.kind != "live" or "session" not in needed or settings.workers > 1 or settings.allowed == "read":
         return
-    wanted = [*(["stage"] if "stage" in needed else []), *(["lives"] if any(i.name == _BESIDE for i in items) else [])]
+    wanted = [
+        *(["resources"] if "resources" in needed else []),
+        *(["long_lifecycles"] if any(i.name == _BESIDE for i in items) else []),
+    ]
     if "deployments" in needed or "running" in needed:
         with suppress(ApiError, RefusedError):
             request.getfixturevalue("deployments").begin()
@@ -143,9 +152,9 @@ def deployments(
     model: Model,
 ) -> Deployments:
     """The lifecycle's deployments. All that items need is started at once, unless other processes may have some."""
-    ground = Ground(session, client, workspace_id, named, uploads, model, copies=session.rules.document.has(COPY))
+    setup = Setup(session, client, workspace_id, named, uploads, model, copies=session.rules.document.has(COPY))
     apart = settings.worker and settings.workers == 1
-    return Deployments(session, ground, settings, [] if apart else _needed(request.session.items))
+    return Deployments(session, setup, settings, [] if apart else _needed(request.session.items))
 
 
 def _needed(items: list[pytest.Item]) -> set[str]:
@@ -175,18 +184,18 @@ def budget(settings: Settings) -> Budget:
 
 
 @pytest.fixture(scope="session")
-def stage(session: Session, settings: Settings, model: Model, named: Callable[[str], str]) -> Stage:
+def resources(session: Session, settings: Settings, model: Model, named: Callable[[str], str]) -> Resources:
     client = PipelineClient(session.send, intent="valid")
     names = Names(named(""))
     workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
-    made = stage_of(client, names, workspace_id, model, deploys=settings.kind != "live")
+    made = make_resources(client, names, workspace_id, model, deploys=settings.kind != "live")
     if settings.kind != "live":
         made.until_served(client, session.patience)
     return made
 
 
 @pytest.fixture(scope="session")
-def lives(
+def long_lifecycles(
     session: Session, settings: Settings, model: Model, named: Callable[[str], str], budget: Budget
 ) -> Callable[[], None]:
     """Runs the long lifecycles; on a live target, where they wait, they have begun and go on beside the other items."""
@@ -195,7 +204,7 @@ def lives(
     def run(own: Session) -> None:
         client, names = PipelineClient(own.send, intent="valid"), Names(named("lives-"))
         workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
-        made = stage_of(client, names, workspace_id, model, deploys=False, deployed=False)
+        made = make_resources(client, names, workspace_id, model, deploys=False, deployed=False)
         lifecycles.run(own, made, budget, settings)
 
-    return lifecycles.Beside(session, run).result
+    return lifecycles.Background(session, run).result

@@ -15,7 +15,7 @@ from conformance.api.client import ApiError, ModelReference, PipelineVersionCrea
 from conformance.model import Exchange, Mark
 from conformance.run.session import Session
 from conformance.run.settings import Settings
-from conformance.suites.plan import PLAN, Ground, Planned, Running
+from conformance.suites.plan import PLAN, Planned, Running, Setup
 from conformance.suites.waiting import until_gone, until_routed, until_running, until_shown
 from conformance.targets.safety.guard import RefusedError
 
@@ -23,12 +23,12 @@ from conformance.targets.safety.guard import RefusedError
 class Deployments:
     """The plan being carried out. `wanted` are the keys that the collected items need."""
 
-    def __init__(self, session: Session, ground: Ground, settings: Settings, wanted: Iterable[str]) -> None:
-        self._session, self._ground = session, ground
+    def __init__(self, session: Session, setup: Setup, settings: Settings, wanted: Iterable[str]) -> None:
+        self._session, self._ground = session, setup
         self._plan = {
             planned.key: planned
             for planned in PLAN
-            if (planned.live or settings.kind != "live") and (ground.copies or not planned.copying)
+            if (planned.live or settings.kind != "live") and (setup.copies or not planned.copying)
         }
         self._wanted = [key for key in self._plan if key in set(wanted)]
         self._started: dict[str, Running | ApiError | RefusedError] = {}
@@ -111,19 +111,19 @@ class Deployments:
 
     def _routed(self, running: Running) -> Running:
         """The deployment once it can be asked. What cannot, the rows of inference tell of."""
-        ground, path = self._ground, infer_path(running.name, running.pipeline_name)
-        row, patience = ground.model.tutorial_row(), self._session.patience
-        reply = until_routed(ground.client, running.url, ground.model.column, row, patience)
+        setup, path = self._ground, infer_path(running.name, running.pipeline_name)
+        row, patience = setup.model.tutorial_row(), self._session.patience
+        reply = until_routed(setup.client, running.url, setup.model.column, row, patience)
         if running.url == path:
             return running
         handed_out, other = running, replace(running, url=path)
         if reply.exchange.response is None:
             self._asked_instead(running.url.removesuffix(path), f"{reply.exchange.failure}.")
             running = other
-        if not reply.ok and until_routed(ground.client, path, ground.model.column, row, patience).ok:
+        if not reply.ok and until_routed(setup.client, path, setup.model.column, row, patience).ok:
             running = other
         if reply.exchange.response is not None and (reply.ok or running is other):
-            ground.client.meaning("", Mark.HANDED_OUT).infer(handed_out.url, ground.model.column, [row])
+            setup.client.meaning("", Mark.HANDED_OUT).infer(handed_out.url, setup.model.column, [row])
         return running
 
     def lost(self, key: str, exchange: Exchange) -> None:
@@ -192,10 +192,10 @@ class Deployments:
     def swapped(self, key: str, version: PipelineVersionCreated, model: ModelReference) -> Running:
         """A deployment that runs, once another version was deployed over it and is what its status shows, or once
         the wait for that is over. Raises ApiError where no other version is taken."""
-        running, ground = self.running(key), self._ground
+        running, setup = self.running(key), self._ground
         deploy_id = running.name.rpartition("-")[0]
-        made = ground.client.meaning("").deploy(deploy_id, version, models=[model]).value
-        until_shown(ground.client, f"{deploy_id}-{made}", model.sha, self._session.patience)
+        made = setup.client.meaning("").deploy(deploy_id, version, models=[model]).value
+        until_shown(setup.client, f"{deploy_id}-{made}", model.sha, self._session.patience)
         return replace(running, deployment_id=made, name=f"{deploy_id}-{made}")
 
 

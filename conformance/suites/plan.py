@@ -48,7 +48,7 @@ def reference_of(client: PipelineClient, name: str, version_id: int) -> ModelRef
 
 
 @dataclass(frozen=True)
-class Ground:
+class Setup:
     """What deployments stand on: where they are made, under which names, with which models, and whether by copying."""
 
     session: Session
@@ -97,127 +97,123 @@ class Planned:
     """
 
     key: str
-    make: Callable[[Ground], Running]
+    make: Callable[[Setup], Running]
     undeploy: Callable[[PipelineClient, Running], Reply[None]]
     live: bool = True
     after: str = ""
     copying: bool = False
 
 
-def _by_models(ground: Ground) -> Running:
+def _by_models(setup: Setup) -> Running:
     """By models, as the tutorial does; and asked at once, before it can run."""
-    name, promising = ground.named("pipeline"), ground.promising("takes-models")
-    created = ground.created(
-        ground.promising("takes-model-steps").create_pipeline(
-            name, ground.workspace_id, steps_of(ground.uploads.first)
+    name, promising = setup.named("pipeline"), setup.promising("takes-models")
+    created = setup.created(
+        setup.promising("takes-model-steps").create_pipeline(
+            name, setup.workspace_id, steps_of(setup.uploads.first)
         ), name,
     )  # fmt: skip
-    made = ground.deployed(promising.deploy(name, created, models=[ground.uploads.first]), created)
-    asking = ground.client.meaning("", Mark.BEFORE_RUNNING)
-    asking.infer(infer_path(f"{name}-{made}", name), ground.model.column, [ground.model.tutorial_row()])
+    made = setup.deployed(promising.deploy(name, created, models=[setup.uploads.first]), created)
+    asking = setup.client.meaning("", Mark.BEFORE_RUNNING)
+    asking.infer(infer_path(f"{name}-{made}", name), setup.model.column, [setup.model.tutorial_row()])
     return Running(name, created, made, f"{name}-{made}")
 
 
-def _by_model_ids(ground: Ground) -> Running:
+def _by_model_ids(setup: Setup) -> Running:
     """By ids of model versions, under a deploy_id unlike the pipeline's name where the instance takes one; and again
     once a newer version exists, which changes nothing (recorded)."""
-    name, other = ground.named("by-ids"), ground.named("by-ids-elsewise")
-    older = ground.created(
-        ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.second)), name
-    )
-    asking = ground.client.meaning("", Purpose.READING.of("takes-a-deploy-id-unlike-the-name"))
-    given: dict[str, Any] = {"model_ids": [ground.uploads.second_id]}
+    name, other = setup.named("by-ids"), setup.named("by-ids-elsewise")
+    older = setup.created(setup.client.create_pipeline(name, setup.workspace_id, steps_of(setup.uploads.second)), name)
+    asking = setup.client.meaning("", Purpose.READING.of("takes-a-deploy-id-unlike-the-name"))
+    given: dict[str, Any] = {"model_ids": [setup.uploads.second_id]}
     deploy_id = other if asking.deploy(other, older, **given).ok else name
-    made = ground.deployed(ground.promising("takes-model-ids").deploy(deploy_id, older, **given), older)
-    if ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first)).ok:
-        ground.promising("takes-an-older-version").deploy(deploy_id, older, **given)
+    made = setup.deployed(setup.promising("takes-model-ids").deploy(deploy_id, older, **given), older)
+    if setup.client.create_pipeline(name, setup.workspace_id, steps_of(setup.uploads.first)).ok:
+        setup.promising("takes-an-older-version").deploy(deploy_id, older, **given)
     return Running(name, older, made, f"{deploy_id}-{made}")
 
 
-def _by_model_configs(ground: Ground) -> Running:
+def _by_model_configs(setup: Setup) -> Running:
     """By ids of model configs, which the emulated instance has one of for each version, under the version's id."""
-    name = ground.named("by-configs")
-    created = ground.created(
-        ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first)), name
-    )
-    promising = ground.promising("takes-model-configs")
-    made = ground.deployed(promising.deploy(name, created, model_configs=[ground.uploads.first_id]), created)
+    name = setup.named("by-configs")
+    created = setup.created(setup.client.create_pipeline(name, setup.workspace_id, steps_of(setup.uploads.first)), name)
+    promising = setup.promising("takes-model-configs")
+    made = setup.deployed(promising.deploy(name, created, model_configs=[setup.uploads.first_id]), created)
     return Running(name, created, made, f"{name}-{made}")
 
 
-def _empty(ground: Ground) -> Running:
+def _empty(setup: Setup) -> Running:
     """Of a pipeline without steps."""
-    name = ground.named("empty-deployed")
-    promising = ground.promising("takes-an-empty-definition")
-    created = ground.created(promising.create_pipeline(name, ground.workspace_id, {}), name)
-    made = ground.deployed(ground.promising("takes-an-empty-pipeline").deploy(name, created), created)
+    name = setup.named("empty-deployed")
+    promising = setup.promising("takes-an-empty-definition")
+    created = setup.created(promising.create_pipeline(name, setup.workspace_id, {}), name)
+    made = setup.deployed(setup.promising("takes-an-empty-pipeline").deploy(name, created), created)
     return Running(name, created, made, f"{name}-{made}")
 
 
-def _beside(ground: Ground) -> Running:
+def _beside(setup: Setup) -> Running:
     """Of a copy of a given version, or where nothing is copied of a pipeline; then with an engine_config, which leaves
     it the same deployment (recorded)."""
-    name, pipeline, slug = _copied(ground) if ground.copies else _plain(ground)
-    models = [ground.uploads.first]
-    made = ground.deployed(ground.promising(slug).deploy(name, pipeline, models=models), pipeline)
-    ground.promising("takes-an-engine-config").deploy(name, pipeline, models=models, engine_config=ENGINE_CONFIG)
+    name, pipeline, slug = _copied(setup) if setup.copies else _plain(setup)
+    models = [setup.uploads.first]
+    made = setup.deployed(setup.promising(slug).deploy(name, pipeline, models=models), pipeline)
+    setup.promising("takes-an-engine-config").deploy(name, pipeline, models=models, engine_config=ENGINE_CONFIG)
     return Running(name, pipeline, made, f"{name}-{made}")
 
 
-def _plain(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
+def _plain(setup: Setup) -> tuple[str, PipelineVersionCreated, str]:
     """A pipeline's name, its version, and the row under which it is deployed."""
-    name = ground.named("beside")
-    reply = ground.client.create_pipeline(name, ground.workspace_id, steps_of(ground.uploads.first))
-    return name, ground.created(reply, name), "takes-models"
+    name = setup.named("beside")
+    reply = setup.client.create_pipeline(name, setup.workspace_id, steps_of(setup.uploads.first))
+    return name, setup.created(reply, name), "takes-models"
 
 
-def _copied(ground: Ground) -> tuple[str, PipelineVersionCreated, str]:
+def _copied(setup: Setup) -> tuple[str, PipelineVersionCreated, str]:
     """The same of a copy of a given version: of the first deployment's pipeline."""
-    source = _first(ground)
-    name, promising = ground.named("copy"), ground.promising("takes-a-version-to-copy")
-    reply = promising.copy_pipeline(name, ground.workspace_id, source.pipeline_pk_id, pipeline_version=source.version)
+    source = _first(setup)
+    name, promising = setup.named("copy"), setup.promising("takes-a-version-to-copy")
+    reply = promising.copy_pipeline(name, setup.workspace_id, source.pipeline_pk_id, pipeline_version=source.version)
     return name, _own(reply, source), "takes-a-copy"
 
 
-def _first(ground: Ground) -> PipelineVersionCreated:
+def _first(setup: Setup) -> PipelineVersionCreated:
     """The pipeline of the first deployment, which is made before whatever is copied from it."""
-    known = ground.session.ledger.pipeline_named(ground.workspace_id, ground.named("pipeline"))
+    known = setup.session.ledger.pipeline_named(setup.workspace_id, setup.named("pipeline"))
     assert known is not None
     version = known.versions[0]
     return PipelineVersionCreated(known.pk, version.pk, version.version)
 
 
-def _copied_and_deployed(ground: Ground) -> Running:
+def _copied_and_deployed(setup: Setup) -> Running:
     """Of a copy of a copy, deployed by the copying itself, or where that deploys nothing, after it."""
-    client = ground.client
-    source, newer = _source(ground, ground.named("source-of-copies"))
+    client = setup.client
+    source, newer = _source(setup, setup.named("source-of-copies"))
     first_copy = client.copy_pipeline(
-        ground.named("copy-between"), ground.workspace_id, source.pipeline_pk_id, pipeline_version=newer.version
+        setup.named("copy-between"), setup.workspace_id, source.pipeline_pk_id, pipeline_version=newer.version
     )
     between = _own(first_copy, source)
-    name = ground.named("copy-of-copy")
-    promising = ground.promising("takes-a-copy")
-    promising.copy_pipeline(ground.named("copy-of-copy-idle"), ground.workspace_id, between.pipeline_pk_id).value  # noqa: B018
-    reply = ground.promising("takes-a-deployment-to-make").copy_pipeline(
-        name, ground.workspace_id, between.pipeline_pk_id, deploy=name
+    name = setup.named("copy-of-copy")
+    promising = setup.promising("takes-a-copy")
+    promising.copy_pipeline(setup.named("copy-of-copy-idle"), setup.workspace_id, between.pipeline_pk_id).value  # noqa: B018
+    reply = setup.promising("takes-a-deployment-to-make").copy_pipeline(
+        name, setup.workspace_id, between.pipeline_pk_id, deploy=name
     )
     copied = _own(reply, source, between)
     made = copied.deployment_id
     if made is None:
-        made = ground.deployed(promising.deploy(name, copied, models=[ground.uploads.second]), copied)
+        made = setup.deployed(promising.deploy(name, copied, models=[setup.uploads.second]), copied)
     return Running(name, copied, made, f"{name}-{made}")
 
 
-def _source(ground: Ground, name: str) -> tuple[PipelineVersionCreated, PipelineVersionCreated]:
+def _source(setup: Setup, name: str) -> tuple[PipelineVersionCreated, PipelineVersionCreated]:
     """A pipeline to copy from: its first version, with the first model, and its second, with the second.
 
     Raises ApiError where these are not two versions of one pipeline, each with a UUID: their rows tell of it.
     """
     replies = [
-        ground.client.create_pipeline(name, ground.workspace_id, steps_of(model))
-        for model in (ground.uploads.first, ground.uploads.second)
+        setup.client.create_pipeline(name, setup.workspace_id, steps_of(model))
+        for model in (setup.uploads.first, setup.uploads.second)
     ]
-    first, second = (ground.created(reply, name) for reply in replies)
+    first, second = (setup.created(reply, name) for reply in replies)
     if first.pipeline_pk_id != second.pipeline_pk_id or not first.version or not second.version:
         raise ApiError("A version to copy cannot be named by its pipeline and UUID.", replies[1].exchange)
     return first, second

@@ -19,7 +19,7 @@ WRONG_TYPES: Mapping[type, tuple[Any, ...]] = {str: (7,), int: ("seven", 7.5, Tr
 
 
 @dataclass(frozen=True)
-class Yard:
+class FixtureBodies:
     """What refused requests are about: a workspace, an idle pipeline of it and another, uploads, names, the model.
 
     `serving` is a deployment that runs, for requests that only such a one could serve.
@@ -59,15 +59,15 @@ class Refusal:
 
     operation: str
     slug: str
-    requests: Callable[[Yard], Iterator[Request]]
+    requests: Callable[[FixtureBodies], Iterator[Request]]
 
     def __str__(self) -> str:
         return f"{self.operation}.{self.slug}"
 
 
 def _without(operation: str, field: str) -> Refusal:
-    def requests(yard: Yard) -> Iterator[Request]:
-        body = yard.body(operation)
+    def requests(bodies: FixtureBodies) -> Iterator[Request]:
+        body = bodies.body(operation)
         del body[field]
         yield json_request(operation, body)
 
@@ -75,30 +75,32 @@ def _without(operation: str, field: str) -> Refusal:
 
 
 def _mistyped(operation: str, field: str, kind: type) -> Refusal:
-    def requests(yard: Yard) -> Iterator[Request]:
+    def requests(bodies: FixtureBodies) -> Iterator[Request]:
         for wrong in WRONG_TYPES[kind]:
-            yield json_request(operation, yard.body(operation) | {field: wrong})
+            yield json_request(operation, bodies.body(operation) | {field: wrong})
 
     what = {str: "a-text", int: "an-integer", list: "a-list"}[kind]
     return Refusal(operation, f"takes-{_kebab(field)}-as-{what}-only", requests)
 
 
-def _changed(operation: str, slug: str, change: Callable[[Yard], dict[str, Any]]) -> Refusal:
-    return Refusal(operation, slug, lambda yard: iter([json_request(operation, yard.body(operation) | change(yard))]))
+def _changed(operation: str, slug: str, change: Callable[[FixtureBodies], dict[str, Any]]) -> Refusal:
+    return Refusal(
+        operation, slug, lambda bodies: iter([json_request(operation, bodies.body(operation) | change(bodies))])
+    )
 
 
 def _model_without(field: str) -> Refusal:
-    def requests(yard: Yard) -> Iterator[Request]:
-        model = {key: value for key, value in yard.uploads.first.as_json().items() if key != field}
-        yield json_request(DEPLOY, yard.body(DEPLOY) | {"models": [model]})
+    def requests(bodies: FixtureBodies) -> Iterator[Request]:
+        model = {key: value for key, value in bodies.uploads.first.as_json().items() if key != field}
+        yield json_request(DEPLOY, bodies.body(DEPLOY) | {"models": [model]})
 
     return Refusal(DEPLOY, f"requires-models-{field}", requests)
 
 
 def _upload_without(field: str) -> Refusal:
-    def requests(yard: Yard) -> Iterator[Request]:
-        metadata = {key: value for key, value in yard.body(UPLOAD).items() if key != field}
-        yield upload(metadata, yard.model.content)
+    def requests(bodies: FixtureBodies) -> Iterator[Request]:
+        metadata = {key: value for key, value in bodies.body(UPLOAD).items() if key != field}
+        yield upload(metadata, bodies.model.content)
 
     return Refusal(UPLOAD, f"requires-metadata-{_kebab(field)}", requests)
 
@@ -107,21 +109,21 @@ def _kebab(field: str) -> str:
     return field.replace("_", "-")
 
 
-def _undeploys_by_no_integer(yard: Yard) -> Iterator[Request]:
+def _undeploys_by_no_integer(bodies: FixtureBodies) -> Iterator[Request]:
     yield json_request(UNDEPLOY, {"deployment_id": "seven"})
     yield json_request(UNDEPLOY, {"pipeline_id": "seven"})
 
 
 def _unreadable(operation: str) -> Refusal:
-    def requests(yard: Yard) -> Iterator[Request]:
+    def requests(bodies: FixtureBodies) -> Iterator[Request]:
         if operation == UPLOAD:
             yield Request(
                 "POST", upload({}, b"").url, Headers({"Content-Type": "multipart/form-data; boundary=x"}), b"--y"
             )
         elif operation == INFER:
-            yield _inference(yard, b'[{"' + yard.model.column.encode() + b'": [1.0, ')
+            yield _inference(bodies, b'[{"' + bodies.model.column.encode() + b'": [1.0, ')
         else:
-            whole = json.dumps(yard.body(operation) or {"user_id": None}).encode()
+            whole = json.dumps(bodies.body(operation) or {"user_id": None}).encode()
             yield json_request(operation, whole[:-1])
             yield json_request(operation, b"\xff\xfe" + whole)
 
@@ -135,40 +137,40 @@ _SEVENS = {CREATE: "definition", DEPLOY: "engine_config", COPY: "pipeline_versio
 def _undescribed(operation: str) -> Refusal:
     """A text where an object or a form belongs; and a number where none may be."""
 
-    def requests(yard: Yard) -> Iterator[Request]:
+    def requests(bodies: FixtureBodies) -> Iterator[Request]:
         if operation == UPLOAD:
-            yield upload("a text", yard.model.content)
+            yield upload("a text", bodies.model.content)
         elif operation == INFER:
-            yield _inference(yard, b'"a text"')
+            yield _inference(bodies, b'"a text"')
         else:
             yield json_request(operation, "a text")
         if operation in _SEVENS:
-            yield json_request(operation, yard.body(operation) | {_SEVENS[operation]: 7})
+            yield json_request(operation, bodies.body(operation) | {_SEVENS[operation]: 7})
 
     return Refusal(operation, "refuses-invalid-requests", requests)
 
 
-def _inference(yard: Yard, body: bytes, kind: str = PANDAS_RECORDS) -> Request:
+def _inference(bodies: FixtureBodies, body: bytes, kind: str = PANDAS_RECORDS) -> Request:
     """An inference; the suite puts the running deployment's URL in place of this one."""
     return Request(
-        "POST", infer_path(f"{yard.named('x')}-{NOT_GIVEN}", yard.named("x")), Headers({"Content-Type": kind}), body
+        "POST", infer_path(f"{bodies.named('x')}-{NOT_GIVEN}", bodies.named("x")), Headers({"Content-Type": kind}), body
     )
 
 
-def _wide(yard: Yard) -> Iterator[Request]:
-    row = yard.model.tutorial_row()
+def _wide(bodies: FixtureBodies) -> Iterator[Request]:
+    row = bodies.model.tutorial_row()
     for wrong in (row[:-1], [*row, 1.0]):
-        yield _inference(yard, json.dumps([{yard.model.column: wrong}]).encode())
+        yield _inference(bodies, json.dumps([{bodies.model.column: wrong}]).encode())
 
 
-def _texts(yard: Yard) -> Iterator[Request]:
-    row = [str(value) for value in yard.model.tutorial_row()]
-    yield _inference(yard, json.dumps([{yard.model.column: row}]).encode())
+def _texts(bodies: FixtureBodies) -> Iterator[Request]:
+    row = [str(value) for value in bodies.model.tutorial_row()]
+    yield _inference(bodies, json.dumps([{bodies.model.column: row}]).encode())
 
 
-def _truncated(yard: Yard) -> Iterator[Request]:
-    whole = arrow_file(yard.model.column, yard.model.rows(51))
-    yield _inference(yard, whole[: len(whole) // 2], ARROW_FILE)
+def _truncated(bodies: FixtureBodies) -> Iterator[Request]:
+    whole = arrow_file(bodies.model.column, bodies.model.rows(51))
+    yield _inference(bodies, whole[: len(whole) // 2], ARROW_FILE)
 
 
 REFUSALS: tuple[Refusal, ...] = (
@@ -176,7 +178,7 @@ REFUSALS: tuple[Refusal, ...] = (
     _mistyped(CREATE, "pipeline_id", str),
     _without(CREATE, "workspace_id"),
     _mistyped(CREATE, "workspace_id", int),
-    _changed(CREATE, "refuses-an-unknown-workspace", lambda yard: {"workspace_id": NOT_GIVEN}),
+    _changed(CREATE, "refuses-an-unknown-workspace", lambda bodies: {"workspace_id": NOT_GIVEN}),
     _without(DEPLOY, "deploy_id"),
     _mistyped(DEPLOY, "deploy_id", str),
     _without(DEPLOY, "pipeline_version_pk_id"),
@@ -189,13 +191,13 @@ REFUSALS: tuple[Refusal, ...] = (
     _model_without("name"),
     _model_without("version"),
     _model_without("sha"),
-    _changed(DEPLOY, "refuses-an-unknown-pipeline", lambda yard: {"pipeline_id": NOT_GIVEN}),
-    _changed(DEPLOY, "refuses-an-unknown-version", lambda yard: {"pipeline_version_pk_id": NOT_GIVEN}),
+    _changed(DEPLOY, "refuses-an-unknown-pipeline", lambda bodies: {"pipeline_id": NOT_GIVEN}),
+    _changed(DEPLOY, "refuses-an-unknown-version", lambda bodies: {"pipeline_version_pk_id": NOT_GIVEN}),
     _changed(DEPLOY, "refuses-a-version-of-another-pipeline",
-             lambda yard: {"pipeline_version_pk_id": yard.other.pipeline_variant_pk_id}),
+             lambda bodies: {"pipeline_version_pk_id": bodies.other.pipeline_variant_pk_id}),
     _changed(DEPLOY, "refuses-a-model-that-never-was",
-             lambda yard: {"models": [yard.uploads.first.as_json() | {"sha": "0" * 64}]}),
-    Refusal(UNDEPLOY, "requires-an-id", lambda yard: iter([json_request(UNDEPLOY, {})])),
+             lambda bodies: {"models": [bodies.uploads.first.as_json() | {"sha": "0" * 64}]}),
+    Refusal(UNDEPLOY, "requires-an-id", lambda bodies: iter([json_request(UNDEPLOY, {})])),
     Refusal(UNDEPLOY, "takes-ids-as-integers-only", _undeploys_by_no_integer),
     _without(COPY, "name"),
     _mistyped(COPY, "name", str),
@@ -203,22 +205,22 @@ REFUSALS: tuple[Refusal, ...] = (
     _mistyped(COPY, "workspace_id", int),
     _without(COPY, "source_pipeline"),
     _mistyped(COPY, "source_pipeline", int),
-    _changed(COPY, "refuses-an-unknown-source", lambda yard: {"source_pipeline": NOT_GIVEN}),
+    _changed(COPY, "refuses-an-unknown-source", lambda bodies: {"source_pipeline": NOT_GIVEN}),
     _changed(COPY, "refuses-a-source-of-another-workspace",
-             lambda yard: {"workspace_id": yard.elsewhere}),
+             lambda bodies: {"workspace_id": bodies.elsewhere}),
     _without(STATUS, "name"),
     _mistyped(STATUS, "name", str),
     _without("admin.get-pipeline-external-url", "workspace_id"),
     _mistyped("admin.get-pipeline-external-url", "workspace_id", int),
     _without("admin.get-pipeline-external-url", "pipeline_name"),
     _mistyped("admin.get-pipeline-external-url", "pipeline_name", str),
-    Refusal(UPLOAD, "requires-file", lambda yard: iter([upload(yard.body(UPLOAD), None)])),
-    Refusal(UPLOAD, "requires-metadata", lambda yard: iter([upload(None, yard.model.content)])),
+    Refusal(UPLOAD, "requires-file", lambda bodies: iter([upload(bodies.body(UPLOAD), None)])),
+    Refusal(UPLOAD, "requires-metadata", lambda bodies: iter([upload(None, bodies.model.content)])),
     _upload_without("name"),
     _upload_without("workspace_id"),
     _upload_without("conversion"),
     Refusal(UPLOAD, "refuses-an-unknown-workspace",
-            lambda yard: iter([upload(yard.body(UPLOAD) | {"workspace_id": NOT_GIVEN}, yard.model.content)])),
+            lambda bodies: iter([upload(bodies.body(UPLOAD) | {"workspace_id": NOT_GIVEN}, bodies.model.content)])),
     _without("workspaces.create", "workspace_name"),
     _mistyped("workspaces.create", "workspace_name", str),
     _mistyped(VERSIONS, "model_id", str),

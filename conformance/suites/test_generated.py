@@ -7,34 +7,33 @@ import pytest
 from conformance.api.operations import IDS
 from conformance.run.session import Session
 from conformance.run.settings import Settings
-from conformance.suites.generation.budget import Budget
-from conformance.suites.generation.stage import Stage
+from conformance.suites.generation.resources import Budget, Resources
 from conformance.suites.releases import each
 
 
 @pytest.mark.parametrize("operation", each(IDS))
 def test_valid_requests_are_served(
-    session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
+    session: Session, resources: Resources, budget: Budget, settings: Settings, operation: str
 ) -> None:
-    from conformance.suites.generation import serving
+    from conformance.suites.generation import sending
 
-    serving.valid(session, stage, budget, settings.seed, operation)
+    sending.valid(session, resources, budget, settings.seed, operation)
 
 
 @pytest.mark.parametrize("operation", each(IDS))
 def test_invalid_requests_are_refused(
-    session: Session, stage: Stage, budget: Budget, settings: Settings, operation: str
+    session: Session, resources: Resources, budget: Budget, settings: Settings, operation: str
 ) -> None:
-    from conformance.suites.generation import refusing
+    from conformance.suites.generation import sending
 
-    refusing.invalid(session, stage, budget, settings.seed, operation)
+    sending.invalid(session, resources, budget, settings.seed, operation)
 
 
 @pytest.mark.live_cost(1)
-def test_the_same_rows_get_the_same_answers(session: Session, stage: Stage, settings: Settings) -> None:
-    from conformance.suites.generation import asking
+def test_the_same_rows_get_the_same_answers(session: Session, resources: Resources, settings: Settings) -> None:
+    from conformance.suites.generation import sending
 
-    asking.in_other_ways(session, stage, settings.seed)
+    sending.same_rows(session, resources, settings.seed)
 
 
 @pytest.mark.live_cost(2)
@@ -42,13 +41,13 @@ def test_long_lifecycles(request: pytest.FixtureRequest, session: Session, budge
     from conformance.suites.generation import lifecycles
 
     if settings.kind == "live":
-        request.getfixturevalue("lives")()
+        request.getfixturevalue("long_lifecycles")()
     else:
-        lifecycles.run(session, request.getfixturevalue("stage"), budget, settings)
+        lifecycles.run(session, request.getfixturevalue("resources"), budget, settings)
 
 
 @pytest.mark.live_cost(0)
-def test_requests_at_the_same_moment(session: Session, stage: Stage, budget: Budget) -> None:
-    from conformance.suites.generation import together
+def test_requests_at_the_same_moment(session: Session, resources: Resources, budget: Budget) -> None:
+    from conformance.suites.generation import sending
 
-    together.run(session, stage, budget)
+    sending.at_once(session, resources, budget)

@@ -14,7 +14,7 @@ from conformance.run.session import Session
 from conformance.suites.deployments import Deployments
 from conformance.suites.model import Model
 from conformance.suites.plan import Uploads
-from conformance.suites.refusals import REFUSALS, Refusal, Yard
+from conformance.suites.refusals import REFUSALS, FixtureBodies, Refusal
 from conformance.suites.releases import each
 from conformance.suites.requests import json_request, upload
 from conformance.targets.safety.guard import RefusedError
@@ -40,14 +40,14 @@ _TELLING = ("beyond-ascii", "64-characters")
 
 
 @pytest.fixture(scope="session")
-def yard(
+def bodies(
     client: PipelineClient, named: Named, workspace_id: int, elsewhere: int, uploads: Uploads, model: Model
-) -> Yard:
+) -> FixtureBodies:
     """A workspace's pipelines that stay idle, and what else refused requests speak of."""
     name = named("refusing")
     pipeline = client.create_pipeline(name, workspace_id, steps_of(uploads.first)).value
     other = client.create_pipeline(named("refusing-other"), workspace_id, {}).value
-    return Yard(workspace_id, elsewhere, pipeline, name, other, uploads, model, named)
+    return FixtureBodies(workspace_id, elsewhere, pipeline, name, other, uploads, model, named)
 
 
 _OF_DEPLOYMENTS = ("status.get-deployment", "admin.get-pipeline-external-url")
@@ -60,11 +60,13 @@ def _parameters(*operations: str) -> list[object]:
 
 
 @pytest.mark.parametrize("refusal", _parameters(), ids=str)
-def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yard: Yard, refusal: Refusal) -> None:
-    _read(session, client, yard)
+def test_what_cannot_be_is_refused(
+    session: Session, client: PipelineClient, bodies: FixtureBodies, refusal: Refusal
+) -> None:
+    _read(session, client, bodies)
     after = client.meaning("", Purpose.AFTER_REFUSAL.of(refusal.operation))
     sent, withheld = 0, ""
-    for request in refusal.requests(yard):
+    for request in refusal.requests(bodies):
         if sent and session.is_slow(refusal.operation):
             break
         try:
@@ -75,9 +77,9 @@ def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yar
         sent += 1
         if exchange.ok:
             continue  # it was served, which its own row tells of: what changed by it is no more than it asked for
-        _read(session, client.meaning("valid", Purpose.AFTER_REFUSAL.of(refusal.operation)), yard)
+        _read(session, client.meaning("valid", Purpose.AFTER_REFUSAL.of(refusal.operation)), bodies)
         if refusal.operation == "pipelines.deploy":
-            after.external_url(yard.workspace_id, yard.pipeline_name)
+            after.external_url(bodies.workspace_id, bodies.pipeline_name)
     if not sent:
         pytest.skip(withheld)
 
@@ -85,24 +87,24 @@ def test_what_cannot_be_is_refused(session: Session, client: PipelineClient, yar
 @pytest.mark.needs("main")
 @pytest.mark.parametrize("refusal", _parameters(*_OF_DEPLOYMENTS), ids=str)
 def test_what_a_deployment_cannot_be_asked_by_is_refused(
-    session: Session, deployments: Deployments, yard: Yard, refusal: Refusal
+    session: Session, deployments: Deployments, bodies: FixtureBodies, refusal: Refusal
 ) -> None:
-    asked = replace(yard, serving=deployments.running("main"))
+    asked = replace(bodies, serving=deployments.running("main"))
     for request in refusal.requests(asked):
         session.send(request, intent="invalid", labels=frozenset({Purpose.REFUSES.of(refusal.slug)}))
 
 
-def _read(session: Session, client: PipelineClient, yard: Yard) -> None:
+def _read(session: Session, client: PipelineClient, bodies: FixtureBodies) -> None:
     """What a refusal must leave as it was, as far as it is soon told."""
     if not session.is_slow("workspaces.list"):
         client.list_workspaces()
     if not session.is_slow("models.list-versions"):
-        client.list_model_versions(model_id=yard.named("refused-model"))
+        client.list_model_versions(model_id=bodies.named("refused-model"))
 
 
 @pytest.mark.needs("main")
 def test_a_refused_undeploy_ends_nothing(
-    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard, model: Model
+    session: Session, client: PipelineClient, deployments: Deployments, bodies: FixtureBodies, model: Model
 ) -> None:
     running = deployments.running("main")
     if not client.infer(running.url, model.column, [model.tutorial_row()]).ok:
@@ -125,19 +127,19 @@ def test_a_refused_undeploy_ends_nothing(
 
 @pytest.mark.needs("main")
 def test_a_strangers_requests_change_nothing(
-    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard
+    session: Session, client: PipelineClient, deployments: Deployments, bodies: FixtureBodies
 ) -> None:
     running = deployments.running("main")
-    creating = json_request("pipelines.create", yard.body("pipelines.create"))
+    creating = json_request("pipelines.create", bodies.body("pipelines.create"))
     undeploying = json_request("pipelines.undeploy", {"deployment_id": running.deployment_id})
     for word, token in (("none", ""), ("garbage", "not.a.token")):
         for request in (creating, undeploying):
             fields = Headers([*request.headers.fields, *([("Authorization", f"Bearer {token}")] if token else [])])
-            _read(session, client, yard)
+            _read(session, client, bodies)
             session.send(
                 replace(request, headers=fields), authenticated=False, labels=frozenset({Purpose.IDENTITY.of(word)})
             )
-            _read(session, client, yard)
+            _read(session, client, bodies)
         found = client.meaning("", Purpose.AFTER_REFUSAL.of("pipelines.undeploy")).deployment_status(running.name)
         if not found.ok:
             deployments.lost("main", found.exchange)
@@ -147,12 +149,17 @@ def test_a_strangers_requests_change_nothing(
 @pytest.mark.needs("main")
 @pytest.mark.parametrize("refusal", _parameters(INFER), ids=str)
 def test_rows_that_cannot_be_computed_are_refused(
-    session: Session, client: PipelineClient, deployments: Deployments, yard: Yard, model: Model, refusal: Refusal
+    session: Session,
+    client: PipelineClient,
+    deployments: Deployments,
+    bodies: FixtureBodies,
+    model: Model,
+    refusal: Refusal,
 ) -> None:
     running = deployments.running("main")
     if not client.infer(running.url, model.column, [model.tutorial_row()]).ok:
         return
-    for request in refusal.requests(yard):
+    for request in refusal.requests(bodies):
         session.send(
             replace(request, url=running.url), intent="invalid", labels=frozenset({Purpose.REFUSES.of(refusal.slug)})
         )
@@ -206,31 +213,33 @@ _IMPOSSIBLE = (0, -1, 2**31, 2**63)
     )
     for field in fields
 ])  # fmt: skip
-def test_an_id_that_nothing_can_have_is_answered(session: Session, yard: Yard, operation: str, field: str) -> None:
-    body = {} if operation in ("pipelines.undeploy", "models.list-versions") else yard.body(operation)
+def test_an_id_that_nothing_can_have_is_answered(
+    session: Session, bodies: FixtureBodies, operation: str, field: str
+) -> None:
+    body = {} if operation in ("pipelines.undeploy", "models.list-versions") else bodies.body(operation)
     for number in _IMPOSSIBLE[2:3] if session.is_slow(operation) else _IMPOSSIBLE:
         session.send(json_request(operation, body | {field: number}), labels=frozenset({Mark.IMPOSSIBLE_ID}))
 
 
-def test_a_file_that_is_no_model(client: PipelineClient, session: Session, yard: Yard) -> None:
-    metadata = yard.body(UPLOAD) | {"name": yard.named("rubbish")}
+def test_a_file_that_is_no_model(client: PipelineClient, session: Session, bodies: FixtureBodies) -> None:
+    metadata = bodies.body(UPLOAD) | {"name": bodies.named("rubbish")}
     session.send(upload(metadata, b"this is no model"), labels=frozenset({Mark.RUBBISH}))
-    client.meaning("", Mark.RUBBISH).list_model_versions(model_id=yard.named("rubbish"))
+    client.meaning("", Mark.RUBBISH).list_model_versions(model_id=bodies.named("rubbish"))
 
 
 @pytest.mark.parametrize("odd", sorted(NAMES))
 def test_no_name_brings_an_operation_down(
-    session: Session, client: PipelineClient, yard: Yard, workspace_id: int, odd: str
+    session: Session, client: PipelineClient, bodies: FixtureBodies, workspace_id: int, odd: str
 ) -> None:
-    name = yard.named(f"odd-{odd}-")
+    name = bodies.named(f"odd-{odd}-")
     name = name.ljust(64, "x") if odd == "64-characters" else name + NAMES[odd]
     requests = {
         "pipelines.create": json_request("pipelines.create", {"pipeline_id": name, "workspace_id": workspace_id}),
         "workspaces.create": json_request("workspaces.create", {"workspace_name": name}),
-        UPLOAD: upload(yard.body(UPLOAD) | {"name": name}, yard.model.content),
+        UPLOAD: upload(bodies.body(UPLOAD) | {"name": name}, bodies.model.content),
     }
     if session.rules.document.has("pipelines.copy"):
-        copy = {"name": f"{name[:-1]}y", "workspace_id": workspace_id, "source_pipeline": yard.other.pipeline_pk_id}
+        copy = {"name": f"{name[:-1]}y", "workspace_id": workspace_id, "source_pipeline": bodies.other.pipeline_pk_id}
         requests["pipelines.copy"] = json_request("pipelines.copy", copy)
     for operation, request in requests.items():
         if odd in _TELLING or not session.is_slow(operation):

@@ -25,9 +25,8 @@ from conformance.ledger import Ledger
 from conformance.model import Exchange
 from conformance.run.session import Session
 from conformance.run.settings import Settings, open_target
-from conformance.suites.generation import asking, lifecycles, refusing, serving
-from conformance.suites.generation.budget import Budget
-from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
+from conformance.suites.generation import lifecycles, sending
+from conformance.suites.generation.resources import Budget, Names, Resources, make_resources, own_workspace
 from conformance.suites.model import Model
 from conformance.targets.emulated import emulator_process
 from tests.benchmarks.mutations import Change, mutations
@@ -35,27 +34,27 @@ from tests.benchmarks.mutations import Change, mutations
 SEED = 5
 
 
-def staged(url: str, kept: list[Exchange]) -> tuple[Session, Stage, Settings]:
+def staged(url: str, kept: list[Exchange]) -> tuple[Session, Resources, Settings]:
     settings = Settings(target="emulated", emulated_url=url, run_id="0123abcd", seed=SEED)
     session = Session(open_target(settings), Rules.of())
     session.keep_with(kept.append)
     client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
     model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-    stage = stage_of(client, names, own_workspace(client, names), model, deploys=True)
-    stage.until_served(client, session.patience)
-    return session, stage, settings
+    resources = make_resources(client, names, own_workspace(client, names), model, deploys=True)
+    resources.until_served(client, session.patience)
+    return session, resources, settings
 
 
 def recorded() -> list[Exchange]:
     kept: list[Exchange] = []
     budget = Budget(2, 10, 3, 30, (1, 2, 51))
     with emulator_process() as url:
-        session, stage, settings = staged(url, kept)
-        asking.in_other_ways(session, stage, SEED)
-        lifecycles.run(session, stage, budget, settings)
+        session, resources, settings = staged(url, kept)
+        sending.same_rows(session, resources, SEED)
+        lifecycles.run(session, resources, budget, settings)
         for operation in OPERATIONS:
-            serving.valid(session, stage, budget, SEED, operation)
-            refusing.invalid(session, stage, budget, SEED, operation)
+            sending.valid(session, resources, budget, SEED, operation)
+            sending.invalid(session, resources, budget, SEED, operation)
     return kept
 
 
@@ -103,17 +102,17 @@ def rate(name: str, requests: int, cpu: float) -> None:
 def measure_rates() -> None:
     kept: list[Exchange] = []
     with emulator_process() as url:
-        session, stage, settings = staged(url, kept)
-        serving.valid(session, stage, Budget(5, 5, 1, 1, (1,)), SEED, "pipelines.create")
+        session, resources, settings = staged(url, kept)
+        sending.valid(session, resources, Budget(5, 5, 1, 1, (1,)), SEED, "pipelines.create")
         kept.clear()
         began = time.process_time()
         for operation in OPERATIONS:
-            serving.valid(session, stage, Budget(60, 200, 1, 1, (1, 2, 51)), SEED, operation)
-            refusing.invalid(session, stage, Budget(60, 200, 1, 1, (1,)), SEED, operation)
+            sending.valid(session, resources, Budget(60, 200, 1, 1, (1, 2, 51)), SEED, operation)
+            sending.invalid(session, resources, Budget(60, 200, 1, 1, (1,)), SEED, operation)
         rate("drawn requests", _without_polls(kept), time.process_time() - began)
         kept.clear()
         began = time.process_time()
-        lifecycles.run(session, stage, Budget(1, 1, 20, 50, (1,)), settings)
+        lifecycles.run(session, resources, Budget(1, 1, 20, 50, (1,)), settings)
         rate("long lifecycles", _without_polls(kept), time.process_time() - began)
         _schemathesis(url, session)
 

@@ -11,9 +11,8 @@ from conformance.data import FIXTURES
 from conformance.model import Exchange
 from conformance.run.session import Session
 from conformance.run.settings import Settings, open_target
-from conformance.suites.generation import lifecycles, refusing, serving
-from conformance.suites.generation.budget import Budget
-from conformance.suites.generation.stage import Names, own_workspace, stage_of
+from conformance.suites.generation import lifecycles, sending
+from conformance.suites.generation.resources import Budget, Names, make_resources, own_workspace
 from conformance.suites.model import Model
 from conformance.targets.emulated import emulator_process
 
@@ -31,12 +30,12 @@ def sent(seed: int) -> tuple[list[tuple[str, str, bytes]], Session]:
         session.keep_with(kept.append)
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-        stage = stage_of(client, names, own_workspace(client, names), model, deploys=True)
-        stage.until_served(client, session.patience)
+        resources = make_resources(client, names, own_workspace(client, names), model, deploys=True)
+        resources.until_served(client, session.patience)
         for operation in ("pipelines.create", "pipelines.infer", "models.list-versions"):
-            serving.valid(session, stage, SMALL, seed, operation)
-            refusing.invalid(session, stage, SMALL, seed, operation)
-        lifecycles.run(session, stage, SMALL, settings)
+            sending.valid(session, resources, SMALL, seed, operation)
+            sending.invalid(session, resources, SMALL, seed, operation)
+        lifecycles.run(session, resources, SMALL, settings)
         target.close()
     requests = [(e.operation or "", e.request.path, _UUID.sub(b"uuid", e.request.body)) for e in kept]
     return [one for one in requests if one[0] != "status.get-deployment"], session

@@ -15,9 +15,8 @@ from conformance.model import Exchange, Finding, Mark, Request
 from conformance.run.session import Session
 from conformance.run.settings import Settings, open_target
 from conformance.suites.generation import shrinking
-from conformance.suites.generation.budget import budget_of
+from conformance.suites.generation.resources import Names, Resources, budget_of, make_resources, own_workspace
 from conformance.suites.generation.shrinking import fewest, shrink_all, smallest
-from conformance.suites.generation.stage import Names, Stage, own_workspace, stage_of
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_gone
 from conformance.targets.emulated import emulator_process
@@ -59,16 +58,16 @@ def test_a_name_of_one_length_alone_keeps_that_length() -> None:
 
 
 @pytest.fixture
-def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings, Stage]]:
+def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings, Resources]]:
     with emulator_process(["--fault", request.param]) as url:
         settings = Settings(target="emulated", emulated_url=url, run_id="0123abcd", budget="standard")
         target = open_target(settings)
         session = Session(target, Rules.of())
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
-        stage = stage_of(client, names, own_workspace(client, names), model, deploys=True)
-        stage.until_served(client, session.patience)
-        yield session, settings, stage
+        resources = make_resources(client, names, own_workspace(client, names), model, deploys=True)
+        resources.until_served(client, session.patience)
+        yield session, settings, resources
         target.close()
 
 
@@ -78,12 +77,12 @@ def shrunk(session: Session, settings: Settings) -> tuple[Exchange, ...]:
 
 
 @pytest.mark.parametrize("planted", ["deploy-again-gives-a-new-id"], indirect=True)
-def test_a_second_deploy_is_shrunk_to_a_pipeline_deployed_twice(planted: tuple[Session, Settings, Stage]) -> None:
-    session, settings, stage = planted
+def test_a_second_deploy_is_shrunk_to_a_pipeline_deployed_twice(planted: tuple[Session, Settings, Resources]) -> None:
+    session, settings, resources = planted
     client = PipelineClient(session.send, intent="valid")
     client.list_workspaces()
-    client.infer(stage.url, stage.model.column, stage.model.rows(2))
-    client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
+    client.infer(resources.url, resources.model.column, resources.model.rows(2))
+    client.deploy(resources.pipeline_name, resources.deployment[2], models=[resources.models[0]])
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations == ["workspaces.create", "pipelines.create", "pipelines.deploy", "pipelines.deploy"]
 
@@ -95,7 +94,7 @@ def test_a_second_deploy_is_shrunk_to_a_pipeline_deployed_twice(planted: tuple[S
     ids=["always", "once", "never again"],
 )
 def test_a_finding_says_whether_it_shows_always_or_once(
-    planted: tuple[Session, Settings, Stage],
+    planted: tuple[Session, Settings, Resources],
     answers: list[bool],
     repeated: tuple[int, int],
     evidence: bool,
@@ -117,7 +116,7 @@ def test_a_finding_says_whether_it_shows_always_or_once(
 
 @pytest.mark.parametrize("planted", ["workspaces-id-as-text"], indirect=True)
 def test_what_shows_once_and_never_again_is_told_so(
-    planted: tuple[Session, Settings, Stage], monkeypatch: pytest.MonkeyPatch
+    planted: tuple[Session, Settings, Resources], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, settings, _ = planted
     PipelineClient(session.send).list_workspaces()
@@ -128,29 +127,29 @@ def test_what_shows_once_and_never_again_is_told_so(
 
 @pytest.mark.parametrize("planted", ["create-again-makes-another-pipeline"], indirect=True)
 def test_a_pipeline_that_is_another_when_created_again_is_shrunk_to_two_creates(
-    planted: tuple[Session, Settings, Stage],
+    planted: tuple[Session, Settings, Resources],
 ) -> None:
-    session, settings, stage = planted
+    session, settings, resources = planted
     client = PipelineClient(session.send, intent="valid")
-    name = stage.names.fresh()
-    for model in stage.models:
-        client.create_pipeline(stage.names.fresh(), stage.workspace_id, {})
-        client.create_pipeline(name, stage.workspace_id, steps_of(model))
+    name = resources.names.fresh()
+    for model in resources.models:
+        client.create_pipeline(resources.names.fresh(), resources.workspace_id, {})
+        client.create_pipeline(name, resources.workspace_id, steps_of(model))
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations == ["workspaces.create", "pipelines.create", "pipelines.create"]
 
 
 @pytest.mark.parametrize("planted", ["infer-after-undeploy"], indirect=True)
 def test_an_answer_after_undeploy_is_shrunk_to_one_life_of_one_pipeline(
-    planted: tuple[Session, Settings, Stage],
+    planted: tuple[Session, Settings, Resources],
 ) -> None:
-    session, settings, stage = planted
-    client, row = PipelineClient(session.send), stage.model.rows(1)
-    client.create_pipeline(stage.pipeline_name, stage.workspace_id, steps_of(stage.models[1]))
-    client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
-    client.undeploy(deployment_id=stage.deployment[1])
-    until_gone(client, stage.deployment[0], session.patience)
-    client.infer(stage.url, stage.model.column, row)
+    session, settings, resources = planted
+    client, row = PipelineClient(session.send), resources.model.rows(1)
+    client.create_pipeline(resources.pipeline_name, resources.workspace_id, steps_of(resources.models[1]))
+    client.deploy(resources.pipeline_name, resources.deployment[2], models=[resources.models[0]])
+    client.undeploy(deployment_id=resources.deployment[1])
+    until_gone(client, resources.deployment[0], session.patience)
+    client.infer(resources.url, resources.model.column, row)
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations == [
         "workspaces.create", "models.upload-and-convert", "models.list-versions", "pipelines.create",
@@ -159,17 +158,17 @@ def test_an_answer_after_undeploy_is_shrunk_to_one_life_of_one_pipeline(
 
 
 @pytest.mark.parametrize("planted", ["infer-reverses-large-batches"], indirect=True)
-def test_rows_in_reverse_are_shrunk_to_the_fewest_that_are(planted: tuple[Session, Settings, Stage]) -> None:
-    session, settings, stage = planted
-    PipelineClient(session.send, intent="valid").infer(stage.url, stage.model.column, stage.model.rows(257))
+def test_rows_in_reverse_are_shrunk_to_the_fewest_that_are(planted: tuple[Session, Settings, Resources]) -> None:
+    session, settings, resources = planted
+    PipelineClient(session.send, intent="valid").infer(resources.url, resources.model.column, resources.model.rows(257))
     assert len(shrunk(session, settings)[-1].question) == 51
 
 
 @pytest.mark.parametrize("planted", ["create-64-characters-is-500"], indirect=True)
-def test_a_name_of_64_characters_is_shrunk_to_one_create(planted: tuple[Session, Settings, Stage]) -> None:
-    session, settings, stage = planted
+def test_a_name_of_64_characters_is_shrunk_to_one_create(planted: tuple[Session, Settings, Resources]) -> None:
+    session, settings, resources = planted
     client = PipelineClient(session.send).meaning("", Mark.DESCRIBED)
-    client.create_pipeline(stage.names.fresh(length=64), stage.workspace_id, steps_of(stage.models[0]))
+    client.create_pipeline(resources.names.fresh(length=64), resources.workspace_id, steps_of(resources.models[0]))
     exchanges = shrunk(session, settings)
     assert [exchange.operation for exchange in exchanges] == ["workspaces.create", "pipelines.create"]
     assert set(exchanges[-1].question) == {"pipeline_id", "workspace_id"}
@@ -178,21 +177,21 @@ def test_a_name_of_64_characters_is_shrunk_to_one_create(planted: tuple[Session,
 
 @pytest.mark.parametrize("planted", ["deploy-again-gives-a-new-id"], indirect=True)
 def test_where_the_budget_ends_the_smallest_so_far_is_told(
-    planted: tuple[Session, Settings, Stage], monkeypatch: pytest.MonkeyPatch
+    planted: tuple[Session, Settings, Resources], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, settings, stage = planted
+    session, settings, resources = planted
     monkeypatch.setattr(shrinking, "budget_of", lambda settings: replace(budget_of(settings), replays=2))
     client = PipelineClient(session.send, intent="valid")
-    client.deploy(stage.pipeline_name, stage.deployment[2], models=[stage.models[0]])
+    client.deploy(resources.pipeline_name, resources.deployment[2], models=[resources.models[0]])
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations.count("pipelines.deploy") == 2
     assert "models.upload-and-convert" in operations
 
 
 @pytest.mark.parametrize("planted", ["infer-off-by-a-thousandth"], indirect=True)
-def test_a_wrong_output_is_shrunk_to_one_row(planted: tuple[Session, Settings, Stage]) -> None:
-    session, settings, stage = planted
-    PipelineClient(session.send, intent="valid").infer(stage.url, stage.model.column, stage.model.rows(60))
+def test_a_wrong_output_is_shrunk_to_one_row(planted: tuple[Session, Settings, Resources]) -> None:
+    session, settings, resources = planted
+    PipelineClient(session.send, intent="valid").infer(resources.url, resources.model.column, resources.model.rows(60))
     last = shrunk(session, settings)[-1]
     assert last.operation == "pipelines.infer"
     assert len(last.question) == 1

@@ -27,15 +27,13 @@ from conformance.api.client import (
 )
 from conformance.api.operations import COPY
 from conformance.errors import RequestsSpentError
-from conformance.ledger import Stage as Standing
+from conformance.ledger import Stage
 from conformance.model import Mark
 from conformance.run.session import Session
 from conformance.run.settings import Settings
-from conformance.suites.generation.budget import Budget
-from conformance.suites.generation.drawing import keep_out_of_the_way
-from conformance.suites.generation.refusing import UNKNOWN
-from conformance.suites.generation.serving import number
-from conformance.suites.generation.stage import Stage
+from conformance.suites.generation.requests import keep_out_of_the_way
+from conformance.suites.generation.resources import Budget, Resources
+from conformance.suites.generation.sending import UNKNOWN, seed_for
 from conformance.suites.waiting import undeploy_all, until_gone, until_routed, until_running
 from conformance.targets.safety.guard import RefusedError
 
@@ -63,11 +61,11 @@ class Deployed:
 
 
 @dataclass
-class World:
+class State:
     """What the episodes of one run have made so far, in the order in which it was asked for."""
 
     session: Session
-    stage: Stage
+    resources: Resources
     budget: Budget
     workspaces: list[int] = field(default_factory=list)
     uploaded: list[tuple[int, ModelReference]] = field(default_factory=list)
@@ -82,20 +80,20 @@ class World:
         return len(self.deployed) < self.budget.deployed and self.deployments < self.budget.deployments
 
 
-def run(session: Session, stage: Stage, budget: Budget, run_settings: Settings) -> None:
+def run(session: Session, resources: Resources, budget: Budget, run_settings: Settings) -> None:
     """Run the budget's episodes, then end what they left. The ceiling on requests ends them early, and that is all."""
     keep_out_of_the_way()
-    world = World(session, stage, budget, [stage.workspace_id])
-    world.uploaded += list(zip(stage.ids, stage.models, strict=True))
+    state = State(session, resources, budget, [resources.workspace_id])
+    state.uploaded += list(zip(resources.ids, resources.models, strict=True))
     try:
         run_state_machine_as_test(
-            seed(number(run_settings.seed, "lifecycles"))(_machine(world)), settings=_plan(budget)
+            seed(seed_for(run_settings.seed, "lifecycles"))(_machine(state)), settings=_plan(budget)
         )
     except RequestsSpentError:
         return
 
 
-class Beside:
+class Background:
     """Lifecycles that go on beside other items, in a session of their own, from now on."""
 
     def __init__(self, session: Session, run: Callable[[Session], None]) -> None:
@@ -130,8 +128,8 @@ def _plan(budget: Budget) -> settings:
     )  # fmt: skip
 
 
-def _machine(world: World) -> type[RuleBasedStateMachine]:
-    return type("Lifecycle", (Lifecycle,), {"world": world})
+def _machine(state: State) -> type[RuleBasedStateMachine]:
+    return type("Lifecycle", (Lifecycle,), {"state": state})
 
 
 def _of(rows: list[Any], index: int) -> Any:
@@ -141,114 +139,114 @@ def _of(rows: list[Any], index: int) -> Any:
 class Lifecycle(RuleBasedStateMachine):
     """One episode. Each rule is one step of a user's day, legal or not."""
 
-    world: World
+    state: State
 
     def __init__(self) -> None:
         super().__init__()
-        self.valid = PipelineClient(self.world.session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
+        self.valid = PipelineClient(self.state.session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
         self.invalid = self.valid.meaning("invalid", Mark.GENERATED)
         self.asking = self.valid.meaning("")
 
     @rule()
     def make_a_workspace(self) -> None:
-        world = self.world
-        if len(world.workspaces) < 3:
-            reply = self.valid.create_workspace(world.stage.names.fresh("workspace"))
-            world.workspaces += [reply.value] if _usable(reply) else []
+        state = self.state
+        if len(state.workspaces) < 3:
+            reply = self.valid.create_workspace(state.resources.names.fresh("workspace"))
+            state.workspaces += [reply.value] if _usable(reply) else []
             self.valid.list_workspaces()
         else:
-            self.valid.list_model_versions(model_id=world.stage.models[0].name)
+            self.valid.list_model_versions(model_id=state.resources.models[0].name)
 
     @rule(workspace=ANY, again=st.booleans())
     def upload(self, workspace: int, again: bool) -> None:
-        world = self.world
-        workspace_id = _of(world.workspaces, workspace)
-        name = world.stage.models[0].name if again else world.stage.names.fresh("model")
-        reply = self.valid.upload_model(name, workspace_id, world.stage.model.content)
+        state = self.state
+        workspace_id = _of(state.workspaces, workspace)
+        name = state.resources.models[0].name if again else state.resources.names.fresh("model")
+        reply = self.valid.upload_model(name, workspace_id, state.resources.model.content)
         listed = self.valid.list_model_versions(model_id=name)
-        if not _usable(reply) or not _usable(listed) or workspace_id != world.stage.workspace_id:
+        if not _usable(reply) or not _usable(listed) or workspace_id != state.resources.workspace_id:
             return
         for row in listed.value:
             if row.get("id") == reply.value:
                 reference = ModelReference(name, str(row.get("model_version")), str(row.get("sha")))
-                world.uploaded.append((reply.value, reference))
+                state.uploaded.append((reply.value, reference))
 
     @rule(workspace=ANY, pipeline=ANY, model=ANY, again=st.booleans(), empty=st.booleans())
     def create(self, workspace: int, pipeline: int, model: int, again: bool, empty: bool) -> None:
-        world = self.world
-        known = _of(world.made, pipeline)
-        name = known.name if again and known else world.stage.names.fresh("p")
-        workspace_id = known.workspace_id if again and known and pipeline % 3 else _of(world.workspaces, workspace)
-        _, reference = _of(world.uploaded, model)
-        steps = () if empty or workspace_id != world.stage.workspace_id else (reference,)
+        state = self.state
+        known = _of(state.made, pipeline)
+        name = known.name if again and known else state.resources.names.fresh("p")
+        workspace_id = known.workspace_id if again and known and pipeline % 3 else _of(state.workspaces, workspace)
+        _, reference = _of(state.uploaded, model)
+        steps = () if empty or workspace_id != state.resources.workspace_id else (reference,)
         reply = self.valid.create_pipeline(name, workspace_id, steps_of(*steps) if steps else {})
         if _usable(reply):
-            world.made.append(Made(workspace_id, name, reply.value, steps))
+            state.made.append(Made(workspace_id, name, reply.value, steps))
 
     @rule(pipeline=ANY, version=ANY, given=st.booleans())
     def copy(self, pipeline: int, version: int, given: bool) -> None:
-        world, source = self.world, _of(self.world.made, pipeline)
-        if not world.session.rules.document.has(COPY):
+        state, source = self.state, _of(self.state.made, pipeline)
+        if not state.session.rules.document.has(COPY):
             return
-        name = world.stage.names.fresh("copy")
+        name = state.resources.names.fresh("copy")
         if source is None:
-            self.invalid.copy_pipeline(name, world.stage.workspace_id, UNKNOWN)
+            self.invalid.copy_pipeline(name, state.resources.workspace_id, UNKNOWN)
             return
         options = {"pipeline_version": source.created.version} if given and source.created.version else {}
         reply = self.valid.copy_pipeline(name, source.workspace_id, source.created.pipeline_pk_id, **options)
         if _usable(reply):
             # Without a version asked for, the newest is copied; which that is the checks do not presume.
-            newest = [m for m in world.made if m.created.pipeline_pk_id == source.created.pipeline_pk_id][-1]
+            newest = [m for m in state.made if m.created.pipeline_pk_id == source.created.pipeline_pk_id][-1]
             # A copy's answer names the version that was asked for, and not one of its own.
             copied = replace(reply.value, version=None)
-            world.made.append(Made(source.workspace_id, name, copied, (source if options else newest).models))
+            state.made.append(Made(source.workspace_id, name, copied, (source if options else newest).models))
 
     @rule(pipeline=ANY, other_name=st.booleans(), by=st.integers(0, 3))
     def deploy(self, pipeline: int, other_name: bool, by: int) -> None:
-        world, made = self.world, _of(self.world.made, pipeline)
+        state, made = self.state, _of(self.state.made, pipeline)
         if made is None:
             self._refused(lambda: self._deploy_unknown())
             return
-        standing = [d for d in world.deployed if d.made.created.pipeline_pk_id == made.created.pipeline_pk_id]
+        standing = [d for d in state.deployed if d.made.created.pipeline_pk_id == made.created.pipeline_pk_id]
         if standing:
             made = standing[-1].made
-        elif not world.room():
+        elif not state.room():
             return
-        name = standing[-1].name.rpartition("-")[0] if standing else _deploy_name(made, other_name, world)
-        reply = self.valid.deploy(name, made.created, **_models_by(by, made, world))
+        name = standing[-1].name.rpartition("-")[0] if standing else _deploy_name(made, other_name, state)
+        reply = self.valid.deploy(name, made.created, **_models_by(by, made, state))
         if not _usable(reply) or standing:
             return
-        world.deployments += 1
-        world.deployed.append(Deployed(made, reply.value, f"{name}-{reply.value}"))
+        state.deployments += 1
+        state.deployed.append(Deployed(made, reply.value, f"{name}-{reply.value}"))
 
     def _deploy_unknown(self) -> None:
         nothing = PipelineVersionCreated(UNKNOWN, UNKNOWN, None)
-        self.invalid.deploy(self.world.stage.names.fresh("none"), nothing)
+        self.invalid.deploy(self.state.resources.names.fresh("none"), nothing)
 
     @rule(pipeline=ANY)
     def deploy_with_a_version_of_another(self, pipeline: int) -> None:
-        made, other = _of(self.world.made, pipeline), _of(self.world.made, pipeline + 1)
+        made, other = _of(self.state.made, pipeline), _of(self.state.made, pipeline + 1)
         if made and other and made.created.pipeline_pk_id != other.created.pipeline_pk_id:
-            standing = {d.made.created.pipeline_pk_id for d in self.world.deployed}
+            standing = {d.made.created.pipeline_pk_id for d in self.state.deployed}
             if made.created.pipeline_pk_id not in standing:
                 mixed = PipelineVersionCreated(UNKNOWN, UNKNOWN - 1, None)
                 self._refused(lambda: self.invalid.deploy(made.name, mixed))
 
     @rule(deployment=ANY)
     def wait(self, deployment: int) -> None:
-        deployed = _of(self.world.deployed, deployment)
+        deployed = _of(self.state.deployed, deployment)
         if deployed:
             self._until_served(deployed)
 
     @rule(deployment=ANY, count=st.integers(1, 4), kind=st.integers(0, 5), rows=st.integers(0, 5))
     def infer(self, deployment: int, count: int, kind: int, rows: int) -> None:
         # A pipeline without models has nothing to answer with, and no source says how it then refuses.
-        deployed = _of([d for d in self.world.deployed if d.made.models], deployment)
-        model = self.world.stage.model
-        if deployed is None and not self.world.stage.served:
+        deployed = _of([d for d in self.state.deployed if d.made.models], deployment)
+        model = self.state.resources.model
+        if deployed is None and not self.state.resources.served:
             return
         batch = model.rows(4, rows)[:count]
-        url = infer_path(deployed.name, deployed.made.name) if deployed else self.world.stage.url
+        url = infer_path(deployed.name, deployed.made.name) if deployed else self.state.resources.url
         client = self.valid if deployed is None or self._serves(deployed) else self.asking
         if kind in (3, 4):
             batch = batch[::-1]
@@ -259,9 +257,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(deployment=ANY)
     def look(self, deployment: int) -> None:
-        deployed = _of(self.world.deployed, deployment)
+        deployed = _of(self.state.deployed, deployment)
         if deployed is None:
-            name = f"{self.world.stage.pipeline_name}-{UNKNOWN}"
+            name = f"{self.state.resources.pipeline_name}-{UNKNOWN}"
             self.invalid.meaning("invalid", Mark.GENERATED, Mark.NEVER_WAS).deployment_status(name)
             return
         self.asking.deployment_status(deployed.name)
@@ -270,7 +268,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(deployment=ANY, by=st.integers(0, 2), patiently=st.booleans())
     def undeploy(self, deployment: int, by: int, patiently: bool) -> None:
-        world, deployed = self.world, _of(self.world.deployed, deployment)
+        state, deployed = self.state, _of(self.state.deployed, deployment)
         if deployed is None:
             self._refused(lambda: self.asking.undeploy(deployment_id=UNKNOWN))
             return
@@ -278,47 +276,47 @@ class Lifecycle(RuleBasedStateMachine):
         chosen = ids if by == 0 else dict([list(ids.items())[by - 1]])
         if not _usable(self.valid.undeploy(**chosen)):
             return
-        world.deployed.remove(deployed)
-        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, world.session.patience)):
-            world.ended.append(deployed)
+        state.deployed.remove(deployed)
+        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, state.session.patience)):
+            state.ended.append(deployed)
         # Told to end and not seen gone: nothing is deployed again over it, since no source says what then happens.
-        world.made = [m for m in world.made if patiently or m.created.pipeline_pk_id != ids["pipeline_id"]]
+        state.made = [m for m in state.made if patiently or m.created.pipeline_pk_id != ids["pipeline_id"]]
 
     @rule(deployment=ANY, act=st.integers(0, 3))
     def ask_the_ended(self, deployment: int, act: int) -> None:
-        ended = _of(self.world.ended, deployment)
+        ended = _of(self.state.ended, deployment)
         if ended is None:
-            self.invalid.infer(infer_path(f"{self.world.stage.pipeline_name}-{UNKNOWN}", "none"), "x", [[1.0]])
+            self.invalid.infer(infer_path(f"{self.state.resources.pipeline_name}-{UNKNOWN}", "none"), "x", [[1.0]])
             return
         if act == 0:
             self.asking.undeploy(deployment_id=ended.id)
         elif act == 1:
             self.asking.deployment_status(ended.name)
         else:
-            model = self.world.stage.model
+            model = self.state.resources.model
             self.asking.infer(infer_path(ended.name, ended.made.name), model.column, model.rows(1))
 
     @rule(pipeline=ANY)
     def ask_what_never_was(self, pipeline: int) -> None:
-        world = self.world
+        state = self.state
         client = self.invalid.meaning("invalid", Mark.GENERATED, Mark.NEVER_WAS)
-        client.external_url(world.stage.workspace_id, world.stage.names.fresh("none"))
-        self.invalid.create_pipeline(world.stage.names.fresh("none"), UNKNOWN, {})
+        client.external_url(state.resources.workspace_id, state.resources.names.fresh("none"))
+        self.invalid.create_pipeline(state.resources.names.fresh("none"), UNKNOWN, {})
 
     def _until_served(self, deployed: Deployed) -> None:
-        world, patience = self.world, self.world.session.patience
+        state, patience = self.state, self.state.session.patience
         if _tolerant(lambda: until_running(self.valid, deployed.name, patience)) and deployed.made.models:
-            model, url = world.stage.model, infer_path(deployed.name, deployed.made.name)
+            model, url = state.resources.model, infer_path(deployed.name, deployed.made.name)
             until_routed(self.valid, url, model.column, model.rows(1)[0], patience)
-            world.routed.add(deployed.id)
+            state.routed.add(deployed.id)
 
     def _serves(self, deployed: Deployed) -> bool:
-        known = self.world.session.ledger.deployments.get(deployed.id)
-        return deployed.id in self.world.routed and bool(known and known.stage is Standing.DEPLOYED)
+        known = self.state.session.ledger.deployments.get(deployed.id)
+        return deployed.id in self.state.routed and bool(known and known.stage is Stage.DEPLOYED)
 
     def _known(self, deployed: Deployed) -> bool:
-        known = self.world.session.ledger.deployments.get(deployed.id)
-        return bool(known and known.confirmed and known.stage is Standing.DEPLOYED)
+        known = self.state.session.ledger.deployments.get(deployed.id)
+        return bool(known and known.confirmed and known.stage is Stage.DEPLOYED)
 
     def _refused(self, send: Any) -> None:
         try:
@@ -345,15 +343,15 @@ def _tolerant(wait: Any) -> bool:
     return True
 
 
-def _deploy_name(made: Made, other: bool, world: World) -> str:
-    return world.stage.names.fresh("other") if other else made.name
+def _deploy_name(made: Made, other: bool, state: State) -> str:
+    return state.resources.names.fresh("other") if other else made.name
 
 
-def _models_by(form: int, made: Made, world: World) -> dict[str, Any]:
+def _models_by(form: int, made: Made, state: State) -> dict[str, Any]:
     """The models of the steps, by one of the ways there are; none where the pipeline has none."""
     if not made.models:
         return {}
-    version_id = next((i for i, reference in world.uploaded if reference == made.models[0]), None)
+    version_id = next((i for i, reference in state.uploaded if reference == made.models[0]), None)
     if form == 1 and version_id is not None:
         return {"model_ids": [version_id]}
     if form == 2:

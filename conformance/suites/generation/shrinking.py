@@ -13,18 +13,20 @@ from conformance.errors import NoVerdictError
 from conformance.model import Exchange, Finding, Request
 from conformance.run.session import Session, Trace
 from conformance.run.settings import LOOPBACK, Settings
-from conformance.suites.generation.budget import budget_of
-from conformance.suites.generation.history import (
+from conformance.suites.generation.replaying import (
+    NotAgainError,
+    Replayer,
     collapsed,
     dependents,
     givers,
     kept_operations,
+    made_name,
+    shown_by,
     touching,
     with_body,
     without_models,
 )
-from conformance.suites.generation.replaying import NotAgainError, Replayer, shown_by
-from conformance.suites.generation.tokens import made_name
+from conformance.suites.generation.resources import budget_of
 from conformance.targets.safety.guard import RefusedError
 
 _COSTLY = frozenset({"pipelines.deploy"})
@@ -87,17 +89,17 @@ class _Shrinker:
 
     def _asked(self, sequence: list[Exchange], finding: Finding) -> Finding | None:
         """The finding that the sequence shows, asked from nothing; None where it shows none."""
-        life = self._replayer.life(last=True)
+        replay = self._replayer.replay(last=True)
         kept: list[Exchange] = []
-        life.session.keep_with(kept.append)
+        replay.session.keep_with(kept.append)
         try:
-            life.live(sequence[:-1])
-            life.again(sequence[-1])
+            replay.send_all(sequence[:-1])
+            replay.resend(sequence[-1])
         except NotAgainError:
             pass
         finally:
-            shown, sent = shown_by(life.session, finding), tuple(kept)
-            life.end()
+            shown, sent = shown_by(replay.session, finding), tuple(kept)
+            replay.end()
         return replace(shown, evidence=tuple(collapsed(sent)), shrunk=True) if shown else None
 
     def _fewest(self, trace: Trace) -> list[Exchange] | None:
@@ -165,30 +167,30 @@ class _Shrinker:
         return self._replayer.shows(exchanges, finding) is not None
 
     def _smallest_last(self, sequence: list[Exchange], finding: Finding) -> Exchange:
-        """The last exchange with the smallest request that still shows the finding, tried within one life."""
+        """The last exchange with the smallest request that still shows the finding, tried within one replay."""
         last = sequence[-1]
         try:
-            life = self._replayer.life()
+            replay = self._replayer.replay()
         except NoVerdictError:
             return last
         try:
-            life.live(sequence[:-1])
+            replay.send_all(sequence[:-1])
             described = self._as_described(last, last.request)
 
             def shows(request: Request) -> bool:
                 if time.monotonic() > self._until or self._as_described(last, request) != described:
                     return False
-                life.session.traces.clear()
-                life.number += 1000
-                life.known = {t: v for t, v in life.known.items() if t != made_name(last)}
-                life.send(last, life.request(replace(last, request=request)))
-                return shown_by(life.session, finding) is not None
+                replay.session.traces.clear()
+                replay.number += 1000
+                replay.known = {t: v for t, v in replay.known.items() if t != made_name(last)}
+                replay.send(last, replay.request(replace(last, request=request)))
+                return shown_by(replay.session, finding) is not None
 
             return replace(last, request=smallest(last.request, shows))
         except NotAgainError:
             return last
         finally:
-            life.end()
+            replay.end()
 
 
 def smallest(request: Request, shows: Callable[[Request], bool]) -> Request:

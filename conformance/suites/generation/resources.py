@@ -1,11 +1,12 @@
-"""A stage of resources: made once, fixed while requests are drawn, so that a drawn index leads to something real."""
+"""What drawn requests may name, made once so that a drawn index names something that exists; and how many are drawn."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conformance.api.client import ModelReference, PipelineClient, PipelineVersionCreated, infer_path, steps_of
 from conformance.api.operations import Known
+from conformance.run.settings import Settings
 from conformance.suites.model import Model
 from conformance.suites.plan import reference_of
 from conformance.suites.requests import NOT_GIVEN
@@ -33,7 +34,7 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Resources:
     """What drawn requests may name. `models` are versions of one model, `ids` their ids, `pipelines` (name, version).
 
     `deployment` is the one that runs: (name for status, id, pipeline), and `url` where it is asked.
@@ -86,7 +87,7 @@ class Stage:
         )
 
 
-def stage_of(
+def make_resources(
     client: PipelineClient,
     names: Names,
     workspace_id: int,
@@ -94,8 +95,8 @@ def stage_of(
     *,
     deploys: bool,
     deployed: bool = True,
-) -> Stage:
-    """Make a stage, and where it is to be `deployed` ask for its deployment, waiting for nothing.
+) -> Resources:
+    """Make the resources; where `deployed`, ask for the deployment too, without waiting for it.
 
     Raises ApiError where the target does not let us.
     """
@@ -107,9 +108,52 @@ def stage_of(
     pipelines = ((served, created), (empty, client.create_pipeline(empty, workspace_id, {}).value))
     deployment_id = client.deploy(served, created, models=[models[0]]).value if deployed else NOT_GIVEN
     deployment = (f"{served}-{deployment_id}", deployment_id, created)
-    return Stage(workspace_id, model, names, models, ids, pipelines, deployment, served, deploys)
+    return Resources(workspace_id, model, names, models, ids, pipelines, deployment, served, deploys)
 
 
 def own_workspace(client: PipelineClient, names: Names) -> int:
-    """A workspace of this stage's own. Raises ApiError where none is made."""
+    """A new workspace for these resources. Raises ApiError where none is made."""
     return client.create_workspace(names.fresh("workspace")).value
+
+
+# ---- how much is drawn -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Budget:
+    """`drawn` requests of each operation and intent, `edges` boundary values of each, `episodes` of `steps` steps.
+
+    `rows` are the batch sizes of inference. `deployed` is how many deployments episodes may have at once, `deployments`
+    how many they may make. `findings` are shrunk, with at most `replays` replays and `seconds` for each run.
+    """
+
+    drawn: int
+    edges: int
+    episodes: int
+    steps: int
+    rows: tuple[int, ...]
+    deployed: int = 4
+    deployments: int = 1_000_000
+    findings: int = 8
+    replays: int = 60
+    seconds: float = 6.0
+
+
+_BUDGETS = {
+    "quick": Budget(5, 18, 4, 30, (1, 2, 3, 51, 100)),
+    "standard": Budget(30, 200, 24, 50, (1, 2, 3, 10, 50, 51, 100, 257, 1000), findings=20, replays=300, seconds=20.0),
+    "thorough": Budget(
+        250, 1000, 250, 60, (1, 2, 3, 10, 50, 51, 64, 65, 100, 101, 128, 129, 257, 1000, 1025, 10000),
+        findings=60, replays=2000, seconds=120.0,
+    ),
+}  # fmt: skip
+LIVE_DEPLOYMENTS = 2
+"""Deployments that episodes make on a live target: each costs money there."""
+
+
+def budget_of(settings: Settings) -> Budget:
+    """The budget of a run. On a live target deployments are few."""
+    budget = _BUDGETS[settings.budget]
+    if settings.kind == "live":
+        return replace(budget, deployed=1, deployments=LIVE_DEPLOYMENTS)
+    return budget
