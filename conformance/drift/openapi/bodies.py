@@ -112,6 +112,7 @@ class Sides:
         found = _as_written(comparer, terms, on_the_wire) if on_the_wire else comparer.compare(*terms)
         sender, receiver = (0, 1) if comparer.is_request else (1, 0)
         schemas = ((self.base, base), (self.revision, revision))
+        self._validators[comparer.space.side].prepare(one.witness for one in found if one.breaking)
         for one in found:
             if not one.breaking or any(word in one.kind for word in BESIDE_VALUES):
                 yield replace(one, witness=ABSENT, more=None), False

@@ -6,7 +6,7 @@ confirm itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jsonschema_rs
@@ -27,36 +27,62 @@ _CHECKS = {name: _check(name) for name in ("byte", "base64url")}
 
 
 class Validators:
-    """Validators of one side of the wire, made when asked for."""
+    """Validators of one side of the wire, made when asked for, over what the values at hand can reach."""
 
     def __init__(self, side: str) -> None:
         self.side = side
-        self._made: dict[int, tuple[Any, jsonschema_rs.Draft202012Validator | None]] = {}
-        self._copiers: dict[int, Copier] = {}
+        self._names: frozenset[str] = frozenset()
+        self._made: dict[int, tuple[Any, frozenset[str], jsonschema_rs.Draft202012Validator | None]] = {}
+
+    def prepare(self, values: Iterable[Any]) -> None:
+        """Forget the validators made so far, and make the next ones for values that hold the properties of these."""
+        self._names = names_in(values)
+        self._made.clear()
 
     def admits(self, description: Description, schema: Any, value: Any) -> bool | None:
         """Whether the schema admits the value; formats are asserted, the other side's properties left out.
 
         None where the validator cannot take the schema: a `pattern` that is none, or that is too large for it.
         """
-        if id(schema) not in self._made:
-            self._made[id(schema)] = (schema, self._make(description, schema))
-        validator = self._made[id(schema)][1]
-        return None if validator is None else bool(validator.is_valid(value))
+        names = names_in([value])
+        made = self._made.get(id(schema))
+        if made is None or not names <= made[1]:
+            names |= self._names if made is None else made[1]
+            made = self._made[id(schema)] = (schema, names, self._make(description, schema, names))
+        return None if made[2] is None else bool(made[2].is_valid(value))
 
-    def _make(self, description: Description, schema: Any) -> jsonschema_rs.Draft202012Validator | None:
-        copier = self._copiers.setdefault(id(description), Copier(description, self.side))
+    def _make(
+        self, description: Description, schema: Any, names: frozenset[str]
+    ) -> jsonschema_rs.Draft202012Validator | None:
+        copier = Copier(description, self.side, names)
         try:
             return jsonschema_rs.Draft202012Validator(copier.whole(schema), validate_formats=True, formats=_CHECKS)
         except jsonschema_rs.ValidationError:
             return None
 
 
-class Copier:
-    """Copies schemas into ones that stand alone: references led into `$defs`, numeric formats written as bounds."""
+def names_in(values: Iterable[Any]) -> frozenset[str]:
+    """The names of all properties anywhere in the values."""
+    found: set[str] = set()
+    left = list(values)
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            found.update(one)
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+    return frozenset(found)
 
-    def __init__(self, description: Description, side: str) -> None:
-        self.description, self.side = description, side
+
+class Copier:
+    """Copies schemas into ones that stand alone: references led into `$defs`, numeric formats written as bounds.
+
+    With `names`, the copies judge values whose properties are all among them: they say nothing of any other property.
+    """
+
+    def __init__(self, description: Description, side: str, names: frozenset[str] | None = None) -> None:
+        self.description, self.side, self.names = description, side, names
         self._definitions: dict[str, Any] = {}
         self._needs: dict[str, set[str]] = {"": set()}
         self._names: dict[tuple[int, frozenset[str]], str] = {}
@@ -113,7 +139,8 @@ class Copier:
         if key in DATA:
             return child
         if key in _MAPS and isinstance(child, dict):
-            return {name: self.copy(schema, frozenset()) for name, schema in child.items()}
+            kept = child if self.names is None or key != "properties" else child.keys() & self.names
+            return {name: self.copy(child[name], frozenset()) for name in child if name in kept}
         if isinstance(child, list):
             same_value = key in ("allOf", "anyOf", "oneOf")
             return [self.copy(item, hidden if same_value else frozenset()) for item in child]

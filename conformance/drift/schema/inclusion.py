@@ -45,7 +45,7 @@ from conformance.drift.schema.space import (
     settle,
     shaped,
 )
-from conformance.drift.schema.values import ABSENT, depth_of, exact, key_of, plain, value_of
+from conformance.drift.schema.values import ABSENT, Key, depth_of, exact, key_of, plain, value_of
 
 
 @dataclass(frozen=True)
@@ -216,9 +216,12 @@ class Inclusion:
     def _refuted(self, atom: Atom, goal: Term, candidates: Candidates) -> Answer | None:
         parts = candidates.parts if isinstance(atom, Object) else {}
         mixed = _combined(self, atom, parts) if parts and isinstance(atom, Object) else ()
+        tried: set[Any] = {ABSENT}
         for value in itertools.chain(candidates, mixed, self.instances.several(atom, 2)):
-            if value is ABSENT:
+            key = value if value is ABSENT else key_of(value)
+            if key in tried:
                 continue
+            tried.add(key)
             self.spend()
             if is_of(self.space, value, atom) and not self.space.member(value, goal):
                 return Answer(False, value) if depth_of(value) < DEEPEST else OPAQUE
@@ -259,6 +262,16 @@ class Candidates(list[Any]):
     def __init__(self) -> None:
         super().__init__()
         self.parts: dict[str, list[Any]] = {}
+        self._known: set[tuple[str, Key]] = set()
+
+    def is_new(self, name: str, value: Any) -> bool:
+        """Take the property's value among the parts; False where it is one of them already."""
+        key = (name, key_of(value))
+        if key in self._known:
+            return False
+        self._known.add(key)
+        self.parts.setdefault(name, []).append(value)
+        return True
 
 
 def _arrays_within(inclusion: Inclusion, atom: Array, other: Array, candidates: Candidates) -> bool:
@@ -320,9 +333,8 @@ def _objects_within(inclusion: Inclusion, atom: Object, other: Object, candidate
         answer = inclusion.ask(own, wanted)
         if not answer.included and not inclusion.space.vacant(own):
             fine = False
-            if answer.witness is not ABSENT:
+            if answer.witness is not ABSENT and candidates.is_new(name, answer.witness):
                 candidates.append(inclusion.instances.completed(atom, {name: answer.witness}))
-                candidates.parts.setdefault(name, []).append(answer.witness)
     fine = fine and _sizes_within(inclusion, atom, other, names, candidates)
     candidates[:] = [value for value in candidates if value is not ABSENT]
     return fine and not (other.denied - atom.denied)
