@@ -22,9 +22,9 @@ COMMANDS = {
     "token": "Print a bearer token, got with the credentials that `conformance run` reads from the environment.",
     "redact": "Write a copy of a capture without its secrets.",
     "leaks": "Look for secrets in files, folders and archives.",
-    "compare": "Ask two instances the same, and tell every difference.",
-    "identify": "Say which release an instance speaks, from at most five requests that only read; exit 3 "
-    "where nothing tells.",
+    "compare": "Send the same requests to two instances, and show every difference.",
+    "identify": "Say which release an instance runs, by at most five requests that only read; exit 3 "
+    "if it cannot be determined.",
     "matrix": "Print a table of RESULT.json files: releases and instances against groups of requirements.",
     "drift": "Compare descriptions: what changed, and whose client breaks.",
     "clean": "Undeploy what interrupted runs left behind.",

@@ -34,7 +34,7 @@ _SHOWN = 5
 @click.option(
     "--repro", default="", metavar="DIR", help="Write each finding as a script and a test that show it again."
 )
-@click.option("--strict", is_flag=True, help="Every broken requirement gates, whatever its level and basis.")
+@click.option("--strict", is_flag=True, help="Every broken requirement gates, warnings too.")
 def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], repro: str, strict: bool) -> int:
     """Judge recorded traffic, sending nothing.
 
@@ -69,9 +69,9 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], repro: 
     failed = attempted(result, files) or kept(result, repro)
     show(result, sys.stdout)
     for sentence in strange[:_SHOWN]:
-        click.echo(f"Passed over: {sentence}.")
+        click.echo(f"Ignored: {sentence}.")
     if len(strange) > _SHOWN:
-        click.echo(f"Passed over: {len(strange) - _SHOWN} more files that are no traffic.")
+        click.echo(f"Ignored: {len(strange) - _SHOWN} more files that are not traffic.")
     click.echo(_passed_over(tally))
     if failed:
         click.echo(f"Error: {failed}", err=True)
@@ -79,9 +79,9 @@ def check(traffic: Sequence[Path], profile: str, reports: Sequence[str], repro: 
 
 
 def _passed_over(tally: Tally) -> str:
-    rest = f"; {tally.passed_over} of no operation passed over" if tally.passed_over else ""
+    rest = f"; {tally.passed_over} that belong to no operation were ignored" if tally.passed_over else ""
     silent = tally.judged - tally.answered
-    rest += f"; of {silent} the traffic holds no answer" if silent else ""
+    rest += f"; {silent} have no answer in the traffic" if silent else ""
     return f"{tally.answered} of {tally.exchanges} exchanges judged{rest}."
 
 

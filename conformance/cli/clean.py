@@ -19,8 +19,10 @@ from conformance.targets.target import Safeguards
 
 
 @click.command()
-@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Where the runs took place.")
-@click.option("--run", "run_id", default="", metavar="ID", help="Only this run; otherwise every one of this target.")
+@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="The target of the runs.")
+@click.option(
+    "--run", "run_id", default="", metavar="ID", help="Only this run; otherwise every run against this target."
+)
 @click.option("--journal", default="", metavar="DIR", help="Where the journals are, if not in the user's state folder.")
 @profile_option("The release the target is of.")
 @click.option(
@@ -44,7 +46,9 @@ def clean(target: str, run_id: str, journal: str, profile: str, wait: float, **t
     if complaints:
         raise NoVerdictError(" ".join(complaints))
     if not pending:
-        click.echo(f"Nothing to clean: no journal in {folder} shows anything left at {settings.target}.")
+        click.echo(
+            f"Nothing to clean: no journal in {folder} lists anything that is still deployed at {settings.target}."
+        )
     return 0
 
 
@@ -53,7 +57,7 @@ def _of_target(found: list[Entry], settings: Settings, *, named: bool) -> list[E
     url = EMULATED if settings.kind == EMULATED else base_url(settings.target)
     there = [entry for entry in found if entry.target == url or (url != EMULATED and _is_of(entry.target, url))]
     if named and not there:
-        raise UsageError(f"The run {found[0].run_id} took place at {found[0].target}, not at {url}.")
+        raise UsageError(f"The run {found[0].run_id} was against {found[0].target}, not {url}.")
     return [] if url == EMULATED else there  # an emulated instance ends with its run
 
 
@@ -82,6 +86,6 @@ def _ended(entry: Entry, settings: Settings) -> str:
     finally:
         target.close()
         journal.close(clean=holdings.clean)
-    ended = ", ".join(cleaned.ended) or "nothing that was still deployed"
+    ended = ", ".join(cleaned.ended) or "nothing, because nothing was still deployed"
     click.echo(f"Run {entry.run_id} of {entry.started}: undeployed {ended}.")
     return cleaned.sentence

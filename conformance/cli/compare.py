@@ -39,9 +39,9 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
 @profile_option("The release whose operations are asked.")
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="quick", show_default=True,
-    help="How much is asked, and how often.",
+    help="How many requests are sent, and how often.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="What the requests are drawn from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the requests.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace of the new side to work in.")
 @click.option(
     "--ignore", "ignored", type=click.Path(path_type=Path), metavar="FILE", help="TOML of accepted differences."
@@ -61,7 +61,7 @@ def compare(
     old: str, new: str, profile: str, budget: str, seed: int, ignored: Path | None, fail_on: str,
     reports: tuple[str, ...], wait: float | None, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
-    """Ask two instances the same, and tell every difference.
+    """Send the same requests to two instances, and show every difference.
 
     Every difference counts that a caller could notice; no requirement is consulted.
 

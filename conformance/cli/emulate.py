@@ -23,14 +23,18 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
-@click.option("--public-url", default="", metavar="URL", help="Where others reach it, behind an ingress.")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Keep the state here, durably.")
+@click.option("--public-url", default="", metavar="URL", help="The URL under which others reach it, behind an ingress.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the state in this folder, also after a restart.",
+)
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="2023.4", show_default=True, help="Release.")
 @click.option("--start-seconds", default=0.2, show_default=True, type=click.FloatRange(0), help="Deploy to Running.")
 @click.option("--stop-seconds", default=0.1, show_default=True, type=click.FloatRange(0), help="Undeploy to 404.")
-@click.option("--token-seconds", default=60, show_default=True, type=click.IntRange(1), help="Life of a token.")
+@click.option("--token-seconds", default=60, show_default=True, type=click.IntRange(1), help="Lifetime of a token.")
 @click.option(
     "--signing-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), hidden=True,
     help="PEM file with the RSA key that signs tokens, in place of a new one.",
@@ -43,8 +47,8 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
     help="A deliberate defect; may be repeated.",
     shell_complete=shared.complete_faults,
 )
-@click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Differ in everything that no promise forbids.")
-@click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@click.option("--vary", type=click.IntRange(0), metavar="SEED", help="Vary everything that no requirement fixes.")
+@click.option("--exit-with-parent", is_flag=True, hidden=True, help="End when standard input is closed.")
 def emulate(
     host: str,
     port: int,

@@ -49,10 +49,10 @@ def _parts(row: Requirement, result_file: str) -> Iterator[tuple[str, str]]:
     yield "Suite", str(row.notes.get("suite", "lifecycle"))
     yield "Fault", broken_by(row)
     for kind, reason in row.unreached.items():
-        yield "Untested", f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} target may leave it so: {reason}"
+        yield "Untested", f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} target may leave it untested: {reason}"
     seen = evidence(result_file).get(row.id)
     if seen:
-        read = f"; it reads as {seen['reading']}" if seen["reading"] else ""
+        read = f"; the reading seen is {seen['reading']}" if seen["reading"] else ""
         yield "Last run", f"{seen['outcome']}, seen {seen['evidence']} times{read}"
 
 

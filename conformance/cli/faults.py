@@ -30,15 +30,18 @@ _WIDTH = 240
 )
 @click.option(
     "--proxy", type=click.Path(path_type=Path), metavar="DIR",
-    help="Measure the faults in this folder, one Python file each, by a proxy before an instance without faults.",
+    help="Measure the faults in this folder, one Python file each: a proxy applies them to an instance without faults.",
 )  # fmt: skip
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,
-    help="The largest tried: the smallest is tried first, the next on what that misses.",
+    help="The largest budget: smaller ones are tried first, and larger ones on the faults they miss.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--workers", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs at once.  [default: the cores]"
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    help="Parallel runs.  [default: the number of cores]",
 )
 def faults(
     as_json: bool, measure: bool, only: tuple[str, ...], proxy: Path | None, budget: str, seed: int, workers: int
@@ -50,7 +53,7 @@ def faults(
     from conformance.emulator.faults import FAULTS, find
 
     if proxy is not None and not measure:
-        raise UsageError("--proxy names faults to measure: give --measure with it.")
+        raise UsageError("--proxy needs --measure.")
     if measure:
         from conformance.cli import measurement
 

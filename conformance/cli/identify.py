@@ -21,7 +21,7 @@ from conformance.run.settings import Settings, checked, emulator_for, open_targe
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @transport_options
 def identify(target: str, profile: str, form: str, **transport: Any) -> int:
-    """Say which release an instance speaks, from at most five requests that only read; exit 3 where nothing tells.
+    """Say which release an instance runs, by at most five requests that only read; exit 3 if it cannot be determined.
 
     Each piece of evidence is printed with the releases that answer so.
     """
@@ -40,5 +40,5 @@ def identify(target: str, profile: str, form: str, **transport: Any) -> int:
             click.echo(f"{one.request}: {one.came} ({', '.join(sorted(one.fits))})")
         click.echo(f"{' or '.join(found.releases) or 'no known release'}: {found.sure}")
     if not found.releases or found.sure.startswith("nothing"):
-        raise NoVerdictError("Which release this instance speaks cannot be told; give --profile yourself.")
+        raise NoVerdictError("The release of this instance cannot be determined. Give --profile yourself.")
     return 0

@@ -14,7 +14,7 @@ from conformance.run.baseline import read_result
 
 @click.command()
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path), required=True)
-@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write it as a page.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write it as an HTML page.")
 @click.option(
     "--badge", "badge_file", type=click.Path(path_type=Path), metavar="FILE.svg", help="A badge of one result."
 )

@@ -16,13 +16,13 @@ _TRANSPORT: tuple[Callable[[Function], Function], ...] = (
         help="Send no more than N requests a second.",
     ),
     click.option(
-        "--ca-file", default="", metavar="FILE", help="PEM certificates to trust in place of the system's.",
+        "--ca-file", default="", metavar="FILE", help="PEM certificates to trust instead of the system's.",
     ),
     click.option(
-        "--client-cert", default="", metavar="FILE", help="PEM certificate to show where the target asks for one.",
+        "--client-cert", default="", metavar="FILE", help="PEM client certificate, if the target asks for one.",
     ),
     click.option(
-        "--client-key", default="", metavar="FILE", help="Its key, where that does not stand in the same file.",
+        "--client-key", default="", metavar="FILE", help="The key of --client-cert, if it is not in the same file.",
     ),
 )  # fmt: skip
 
@@ -30,23 +30,23 @@ _TRANSPORT: tuple[Callable[[Function], Function], ...] = (
 _SAFETY: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--effects", type=click.Choice(["read", "own", "full"]), default=None, callback=lambda *given: given[2] or "",
-        help="Only read; touch only what the run made (the default on a live target); or anything.",
+        help="Only read; change only what the run created (the default on a live target); or anything.",
     ),
     click.option(
         "--allow-host", "allow_hosts", multiple=True, metavar="HOST",
-        help="Another host of yours, or http://HOST, that inference and our token may go to; repeatable.",
+        help="Another host of yours, or http://HOST, that may receive our token and inference requests; repeatable.",
     ),
     click.option(
         "--max-deployments", type=click.IntRange(1), default=None,
-        help="Deployments of the run at once. [default: 8 on a live target]",
+        help="Deployments of the run at the same time. [default: 8 on a live target]",
     ),
     click.option(
         "--max-minutes", type=click.FloatRange(0, min_open=True), default=None, metavar="N",
-        help="Minutes that deployments run, added up. [default: 120 on a live target]",
+        help="Minutes that deployments run, in total. [default: 120 on a live target]",
     ),
     click.option(
         "--journal", default="", metavar="DIR",
-        help="Write down here what the run makes. [default: the user's state folder, on a live target]",
+        help="Keep a log here of what the run creates. [default: the user's state folder, on a live target]",
     ),
 )  # fmt: skip
 

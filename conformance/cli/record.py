@@ -30,13 +30,17 @@ from conformance.run.settings import BUDGETS, Settings, checked
 @click.option("--everything", is_flag=True, help="Run every suite.")
 @click.option(
     "--whole", is_flag=True,
-    help="Ask every suite's requests twice, and keep both answers: the old side of `compare`, for later.",
+    help="Send every suite's requests twice, and keep both answers, as the old side of a later `compare`.",
 )  # fmt: skip
 @click.option(
-    "--budget", type=click.Choice(BUDGETS), default="quick", show_default=True, help="How much is drawn of every suite."
+    "--budget",
+    type=click.Choice(BUDGETS),
+    default="quick",
+    show_default=True,
+    help="How many requests each suite sends.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="What the drawn requests are drawn from.")
-@click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the generated requests.")
+@click.option("--model", default="", metavar="FILE.onnx", help="The model to upload instead of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option("--timeout", "wait", type=float, default=300.0, show_default=True, help="Longest wait, in seconds.")
 @click.option(

@@ -29,7 +29,7 @@ def repro(result_file: Path, requirement: str, output: Path) -> int:
     written = write(output, findings)
     if not written:
         raise UsageError(
-            f"{requirement} cannot be shown again by a script: its requests carry spoiled tokens. "
+            f"{requirement} cannot be repeated by a script: its requests carry invalid tokens. "
             f"Use `conformance run --only {requirement}`."
         )
     for path in written:

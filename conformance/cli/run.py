@@ -74,14 +74,14 @@ _ALLOCATIONS = 50_000
 )
 @click.option(
     "--budget", type=click.Choice(BUDGETS), default="standard", show_default=True,
-    help="How much is drawn: quick for a look, standard for a gate, thorough for a night.",
+    help="How many requests are sent: quick for a look, standard for a gate, thorough for a nightly run.",
 )  # fmt: skip
-@click.option("--strict", is_flag=True, help="Everything broken gates, warnings too.")
-@click.option("--seed", type=int, default=None, help="Draw the same requests as a run of that seed did.")
+@click.option("--strict", is_flag=True, help="Every broken requirement gates, warnings too.")
+@click.option("--seed", type=int, default=None, help="Send the same requests as the run with this seed.")
 @click.option("--max-requests", type=click.IntRange(50), default=None, help="Send no more requests than this.")
 @click.option(
     "--max-seconds", type=click.FloatRange(1), default=None, metavar="S",
-    help="Ask no more after this time; the verdict is of what was reached.",
+    help="Send no more requests after this time; the verdict covers what was tested.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
@@ -93,7 +93,7 @@ _ALLOCATIONS = 50_000
     "--baseline", "baseline_file", default="", metavar="RESULT.json", help="An earlier result to compare with."
 )
 @click.option("--fail-on", type=click.Choice(["any", "new"]), default="any", show_default=True, help="What gates.")
-@click.option("--model", default="", metavar="FILE.onnx", help="The model to upload in place of our own.")
+@click.option("--model", default="", metavar="FILE.onnx", help="The model to upload instead of our own.")
 @click.option("--workspace-id", type=int, default=None, help="An existing workspace to work in.")
 @click.option(
     "--timeout", "wait", type=float, default=None, metavar="S",
@@ -108,7 +108,7 @@ _ALLOCATIONS = 50_000
     metavar="FILE",
     help="Keep everything that is sent and received here, redacted; each of several workers in a file of its own.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Also say each request, and what cannot be tested and why.")
+@click.option("-v", "--verbose", is_flag=True, help="Also print each request, and what cannot be tested and why.")
 @click.option("--list", "listing", is_flag=True, help="Print what would run, and send nothing.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
@@ -183,7 +183,7 @@ def run_suites(
 
 def _gate(profile: str, waivers_file: str, baseline_file: str, fail_on: str, today: datetime.date) -> Gate:
     if fail_on == "new" and not baseline_file:
-        raise UsageError("--fail-on new needs --baseline RESULT.json: an earlier result says what is not new.")
+        raise UsageError("--fail-on new needs --baseline RESULT.json, the earlier result to compare with.")
     earlier = read_result(Path(baseline_file)) if baseline_file else None
     if earlier is not None:
         require_comparable(earlier, profile)

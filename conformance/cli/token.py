@@ -14,7 +14,9 @@ from conformance.run.settings import EMULATED, Settings, checked, open_target
 
 
 @click.command()
-@click.option("--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="Whose token it is.")
+@click.option(
+    "--target", envvar="CONFORMANCE_TARGET", default="", metavar="URL", help="The instance to get a token for."
+)
 @profile_option("The release the target is of.")
 @click.option("--export", is_flag=True, help="Print shell commands that set TARGET and TOKEN, for eval.")
 @transport_options
@@ -22,16 +24,16 @@ from conformance.run.settings import EMULATED, Settings, checked, open_target
 def token(export: bool, **options: Any) -> int:
     """Print a bearer token, got with the credentials that `conformance run` reads from the environment.
 
-    It goes to a terminal alone, or with --export to a shell: eval "$(conformance token --target URL --export)".
+    It is printed only to a terminal, or with --export for a shell: eval "$(conformance token --target URL --export)".
     """
     if not (export or sys.stdout.isatty()):
         raise UsageError(
-            "A token is printed to a terminal alone, so that it lands in no file or log; "
+            "A token is printed only to a terminal, so that it is not kept in a file or log; "
             'in a shell use  eval "$(conformance token --target URL --export)".'
         )
     settings = Settings(**options)
     if settings.kind == EMULATED:
-        raise UsageError("--target emulated ends with the command that starts it; start `conformance emulate`.")
+        raise UsageError("--target emulated ends with its own command. Start `conformance emulate` and give its URL.")
     target = open_target(checked(settings))
     try:
         header = target.credentials.authorization() if target.credentials else ""

@@ -60,7 +60,7 @@ def propose_command(result_file: Path, days: int, output: Path | None) -> int:
     if output is None:
         click.echo(text, nl=False)
     elif output.exists():
-        raise click.UsageError(f"{output} exists already; name a new file, and move into yours what you keep.")
+        raise click.UsageError(f"{output} exists already. Name a new file, and copy the entries you want to keep.")
     else:
         write_whole(output, text, "The proposal")
     return 0

@@ -113,23 +113,25 @@ class Troubles:
         notes = []
         if count := self.count(GATEWAY):
             notes.append(
-                f"{count} of {requests} answers ({_percent(count, requests)}) were a gateway's and not the API's "
+                f"{count} of {requests} answers ({_percent(count, requests)}) came from a gateway, not from the API "
                 f"({self._shown(GATEWAY)}); nothing is concluded from them."
             )
         if count := self.count(HASTE):
             notes.append(
-                f"{_times(count, 'request was', 'requests were')} refused for haste ({self._shown(HASTE)}), and sent "
-                "again more slowly. --rate N sends N a second from the start."
+                f"{_times(count, 'request was', 'requests were')} refused because of a rate limit "
+                f"({self._shown(HASTE)}), and sent "
+                "again more slowly. --rate N limits the run to N requests a second from the start."
             )
         if count := self.count(LOST):
             notes.append(
-                f"{_times(count, 'answer was', 'answers were')} lost on the way ({self._shown(LOST)}); what does no "
-                "harm was asked again."
+                f"{_times(count, 'answer was', 'answers were')} lost on the way ({self._shown(LOST)}); requests that "
+                "do no "
+                "harm were sent again."
             )
         if count := self.count(UNKNOWN):
             notes.append(
-                f"What came of {_times(count, 'request', 'requests')} is not known ({self._shown(UNKNOWN)}): the "
-                "answer was lost, and what was asked may have been done. Nothing is concluded from it."
+                f"The outcome of {_times(count, 'request', 'requests')} is unknown ({self._shown(UNKNOWN)}): the "
+                "answer was lost, but the request may have taken effect. Nothing is concluded from it."
             )
         return notes
 
@@ -139,8 +141,9 @@ class Troubles:
         if count <= _FEW or count <= _MOST_SHARE * requests:
             return ""
         return (
-            f"{count} of {requests} answers ({_percent(count, requests)}) were a gateway's and not the API's "
-            f"({self._shown(GATEWAY)}): too many to judge it by the rest. Ask it where no gateway refuses the suite."
+            f"{count} of {requests} answers ({_percent(count, requests)}) came from a gateway, not from the API "
+            f"({self._shown(GATEWAY)}): too many to judge the API by the rest. Run the suite where no gateway refuses "
+            "it."
         )
 
     def _shown(self, kind: str) -> str:

@@ -14,16 +14,16 @@ _KINDS = {"broken": "Broken", "warnings": "Warnings", "waived": "Waived", "untes
 """Outcomes as the page tells them apart, in the order it lists them; `warnings` are broken and do not gate."""
 
 _MEANINGS = {
-    "broken": "a promise that was seen broken and decides the verdict",
-    "warnings": "seen broken, and does not decide this verdict",
+    "broken": "a requirement that is broken and decides the verdict",
+    "warnings": "broken, but does not decide this verdict",
     "waived": "broken, and excused by a waiver",
-    "untested": "nothing in this run tells",
-    "held": "seen to hold, and never seen broken",
+    "untested": "nothing in this run tests it",
+    "held": "it was tested and always held",
 }
 _BAR = ("held", "waived", "warnings", "broken", "untested")
 _WEIGHTS = {
-    True: "Gates: where it is broken, the target is not conformant.",
-    False: "A warning: where it is broken, that is shown and counted.",
+    True: "Gates: if it is broken, the target is not conformant.",
+    False: "A warning: if it is broken, that is shown and counted.",
 }
 _LONG_GROUP = 60
 """More requirements than these, held or untested, are folded away when the page opens."""

@@ -151,7 +151,7 @@ def _untested(result: Mapping[str, Any]) -> Iterator[str]:
         return
     yield from ("", f"<details><summary>Untested ({len(rows)})</summary>", "")
     for row in rows:
-        yield f"- {code(row['id'])}: {plain(row['reason'] or 'nothing in this run exercised it')}"
+        yield f"- {code(row['id'])}: {plain(row['reason'] or 'nothing in this run tested it')}"
     yield from ("", "</details>")
 
 

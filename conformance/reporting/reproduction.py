@@ -15,7 +15,7 @@ Found = tuple[str, Mapping[str, Any]]
 """A requirement's id and one finding on it, as a result holds them."""
 
 _JUDGE = """\
-# Judged: exit 1 while the finding stands, 0 once it is mended (python3 must have the package `conformance`).
+# Verdict: exit 1 while the finding stands, 0 once it is fixed (python3 must have the package `conformance`).
 [ "${{#DEPLOYED[@]}}" = 0 ] || {{ undeploy; DEPLOYED=(); }}
 CONFORMANCE_TARGET="$TARGET" CONFORMANCE_TOKEN="${{TOKEN-}}" "${{PYTHON:-python3}}" "$(dirname "$0")/{name}"
 """
@@ -96,12 +96,15 @@ def how_to_ask(result: Mapping[str, Any]) -> str:
         return ""
     target = result["target"]
     if target["kind"] == "recorded" or not target["url"]:
-        return "`$TOKEN` in a command stands for a token of yours."
+        return "Replace `$TOKEN` in a command by a token of yours."
     files = _certificates(str(result.get("command", "")))
     token = f'`eval "$(conformance token --target {shlex.quote(target["url"])}{files} --export)"`'
     if target["kind"] == "emulated":
-        return f"The instance ended with its run: start one by `conformance emulate`, then set `$TOKEN` by {token}."
-    return f"Before you paste a command, set `$TOKEN` by {token}."
+        return (
+            "The emulated instance ended with the run: start one with `conformance emulate`, then set `$TOKEN` with "
+            f"{token}."
+        )
+    return f"Before you paste a command, set `$TOKEN` with {token}."
 
 
 _CERTIFICATES = ("--ca-file", "--client-cert", "--client-key")
@@ -119,5 +122,5 @@ def repeated(finding: Mapping[str, Any]) -> str:
     times = str(finding.get("repeated", ""))
     shown, _, asked = times.partition(" of ")
     return (
-        "" if not times else f"asked by itself it shows {times}" if shown == asked else f"not repeatable: shown {times}"
+        "" if not times else f"repeated alone it shows {times}" if shown == asked else f"not repeatable: shown {times}"
     )

@@ -27,7 +27,7 @@ from conformance.spec.requirements import load
 _LONGEST = 4_000
 """Characters kept of one expected or actual text."""
 
-_NEEDS = "# Its ids are of that run: the whole sequence makes them anew ({} before it)."
+_NEEDS = "# Its ids are of that run; the whole sequence makes new ones ({} before it)."
 
 _SEQUENCE = 40
 """Exchanges kept of one finding's sequence; the last ones are those that matter."""

@@ -338,7 +338,7 @@ def _docstring(finding: Finding) -> str:
 
 _HOW = """\
 Set CONFORMANCE_TARGET to an instance's URL, and CONFORMANCE_TOKEN or CONFORMANCE_USERNAME and CONFORMANCE_PASSWORD.
-Then `python FILE` or `pytest FILE` makes what it needs, exits 1 while the finding stands and 0 once it is mended, and
+Then `python FILE` or `pytest FILE` creates what it needs, exits 1 while the finding stands and 0 once it is fixed, and
 undeploys what it deployed."""
 
 

@@ -36,7 +36,7 @@ def console_for(file: IO[str]) -> Console:
 def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> None:
     """Print the result, what matters most nearest to the prompt: untested, warnings, what gates, the verdict.
 
-    `verbose` adds what was left out, and the promises that no instance can be tested on, each with its reason.
+    `verbose` adds what was left out, and the promises that cannot be tested on any instance, each with its reason.
     """
     console = console_for(file)
     requirements = result["requirements"]
@@ -51,7 +51,7 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     _changes(console, result.get("baseline"))
     _broken(console, "Broken as before: in the baseline too", [row for row in broken if row.get("known")], "cyan")
     warnings = [row for row in broken if not row["gates"] and not row.get("known")]
-    _broken(console, "Warnings: broken, but this run does not fail for them", warnings, "yellow")
+    _broken(console, "Warnings: broken, but they do not fail this run", warnings, "yellow")
     _broken(console, "Broken", gating, "red")
     _new_here(console, result.get("new", ()))
     _notes(console, result.get("notes", ()))
@@ -59,7 +59,7 @@ def show(result: Mapping[str, Any], file: IO[str], *, verbose: bool = False) -> 
     for hint in () if verbose else _kept_back(result):
         _wrapped(console, hint, style="dim")
     if broken:
-        _wrapped(console, "To read on: conformance explain ID, or run with --report html=FILE.", style="dim")
+        _wrapped(console, "For details: conformance explain ID, or run with --report html=FILE.", style="dim")
     _wrapped(console, plain(result["reason"]))
     if console.is_terminal:
         _wrapped(console, about(result), style="dim")
@@ -105,7 +105,7 @@ def _new_here(console: Console, additions: Sequence[Mapping[str, Any]]) -> None:
         places.setdefault((one["kind"], one["what"]), []).append(one["operation"])
     if not places:
         return
-    console.print("\nNew here (in no description; gates nothing)", style="bold")
+    console.print("\nNew here (in no description; does not gate)", style="bold")
     for (kind, what), operations in list(places.items())[:_NEW_SHOWN]:
         where = operations[0] if len(operations) == 1 else f"{operations[0]} and {len(operations) - 1} more"
         _wrapped(console, plain(f"- {kind} {what}: {where}"))
@@ -125,7 +125,7 @@ def _kept_back(result: Mapping[str, Any]) -> Iterator[str]:
     untestable = sum(1 for row in result["requirements"] if row.get("untestable") and row["outcome"] == "untested")
     parts = [f"{items} {'item' if items == 1 else 'items'}"] if items else []
     sentences = "sentence" if untestable == 1 else "sentences"
-    parts += [f"{untestable} {sentences} that no instance can be tested on"] if untestable else []
+    parts += [f"{untestable} {sentences} that cannot be tested on any instance"] if untestable else []
     if parts:
         yield f"Left out (-v says why): {'; '.join(parts)}."
     untested = [row for row in result["requirements"] if row["outcome"] == "untested" and not row.get("untestable")]
@@ -209,9 +209,7 @@ def _untested(console: Console, requirements: Sequence[Mapping[str, Any]], shown
     by_reason: dict[str, list[str]] = defaultdict(list)
     for requirement in sorted(requirements, key=lambda row: not row["gates"]):
         gating = (
-            "Nothing in this run exercised it, and it gates."
-            if requirement["gates"]
-            else "Nothing in this run exercised it."
+            "Nothing in this run tested it, and it gates." if requirement["gates"] else "Nothing in this run tested it."
         )
         by_reason[requirement["reason"] or gating].append(requirement["id"])
     console.print()

@@ -50,7 +50,7 @@ def read_result(path: Path) -> dict[str, Any]:
     problem = next(iter(_schema().iter_errors(raw)), None)
     if problem is not None:
         where = "/".join(map(str, problem.instance_path)) or "its top level"
-        raise UsageError(f"{path} is not a result of this suite, at {where}: {problem.message[:200]}.")
+        raise UsageError(f"{path} is not a result of this suite. At {where}: {problem.message[:200]}.")
     result: dict[str, Any] = raw
     return result
 
@@ -72,7 +72,7 @@ def require_comparable(earlier: Mapping[str, Any], profile: str) -> None:
     if earlier["profile"] != profile:
         raise UsageError(
             f"The baseline is of profile {earlier['profile']} and this run of {profile}; "
-            "compare results of one profile, or make a new baseline."
+            "compare results of the same profile, or make a new baseline."
         )
 
 

@@ -83,14 +83,15 @@ def in_advance(settings: Settings, cost: int) -> str:
     """One line for a person: what a run will make at a live target, and where. `cost` is in deployments."""
     url = base_url(settings.target)
     if settings.allowed == "read":
-        return f"Reading only at {url}: nothing is made."
+        return f"Only reads at {url}: nothing is created."
     where = "a workspace of its own" if settings.workspace_id is None else f"workspace {settings.workspace_id}"
     made = f"about {cost} deployments" if cost else "deployments"
     return (
-        f"Will make models, pipelines and {made}, at most {settings.deployments_at_once} at once, in {where} at {url}; "
-        f"all are named {settings.prefix}…, and what is deployed is undeployed. It waits for "
-        "deployments to start and to end, twice each, and does the rest meanwhile: with a minute to start and half a "
-        "minute to end, three to four minutes in the quick budget."
+        f"Creates models, pipelines and {made}, at most {settings.deployments_at_once} at once, in {where} at {url}; "
+        f"all names begin with {settings.prefix}, and everything deployed is undeployed at the end. The run waits for "
+        "deployments to start and to stop, twice each, and sends other requests meanwhile: at one minute to start and "
+        "half a "
+        "minute to stop, the quick budget takes three to four minutes."
     )
 
 

@@ -188,7 +188,7 @@ def _said(item: pytest.Item, error: BaseException) -> tuple[str, str]:
     from conformance.targets.safety.guard import RefusedError
 
     if isinstance(error, ApiError | RefusedError):
-        return f"This promise could not be exercised: {error}{_kept_by(item, error)}", ""
+        return f"This requirement could not be tested: {error}{_kept_by(item, error)}", ""
     if isinstance(error, SuiteError):
         item.session.shouldstop = str(error)
         return str(error), str(error)
@@ -205,7 +205,7 @@ def _kept_by(item: pytest.Item, error: BaseException) -> str:
     exchange, session = getattr(error, "exchange", None), item.config.stash[RUNNER].opened
     traces = session.traces.values() if session is not None and exchange is not None else ()
     broken = [one.finding.requirement for one in traces if exchange in one.finding.evidence[-1:]]
-    return f" That answer broke {', '.join(broken)}." if broken else ""
+    return f" That answer broke the requirement {', '.join(broken)}." if broken else ""
 
 
 def _safe(error: BaseException) -> str:
@@ -349,7 +349,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 RUNNER = pytest.StashKey["Runner"]()
 TARGET: dict[str, Any] = {
-    "default": None, "metavar": "URL|emulated", "help": "the instance to judge (or CONFORMANCE_TARGET)",
+    "default": None, "metavar": "URL|emulated", "help": "the instance to test (or CONFORMANCE_TARGET)",
 }  # fmt: skip
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--conformance-target", TARGET),

@@ -275,7 +275,7 @@ def reached_of(
         tried = {where.partition(" ")[0] for where in sides["both"]}
         places = [place.where for place in described_places(document, operation) if place.always and place.keywords]
         needed = [where for where in places if where.count(".") < 3]
-        short += [f"{where} of {operation}, right and wrong" for where in needed if where not in tried]
+        short += [f"{where} of {operation}, both valid and invalid" for where in needed if where not in tried]
     return {"statuses": statuses, "links": links, "keywords": keywords, "short": short}
 
 
@@ -287,7 +287,7 @@ def _statuses(document: Document, operation: str, reached: Mapping[tuple[str, in
         bad = sum(n for status, n in counts.items() if 400 <= status < 500 and status not in (401, 403, 404, 429))
         found["a refusal of bad input"] = bad + (counts.get(500, 0) if operation in _FAILING else 0)
     if "401" in declared:
-        found["a refusal of a stranger"] = counts.get(401, 0) + counts.get(403, 0)
+        found["a refusal of an unauthorised caller"] = counts.get(401, 0) + counts.get(403, 0)
     if "404" in declared:
         found["a 404"] = counts.get(404, 0)
     return found

@@ -31,8 +31,8 @@ def served_as_another(profile: str, title: str, served: Mapping[str, Any]) -> st
     if not other or fits.get("breaking", []) == _others(profile):
         return ""
     return (
-        f"The description that this instance serves is of release {other}, and it is judged as {profile}. "
-        f"Where it runs {other}, judge it with --profile {other}."
+        f"The description that this instance serves matches release {other}, but the run judges it as {profile}. "
+        f"If the instance runs {other}, use --profile {other}."
     )
 
 
@@ -48,8 +48,8 @@ def answers_as_another(profile: str, broken: Collection[str]) -> str:
     for other in sorted(lacking, key=lambda name: (lacking[name], name), reverse=True):
         if lacking[other] and len(operations) >= _FEWEST_OPERATIONS and operations <= set(_changed(profile, other)):
             return (
-                f"Everything that is broken is about operations that release {other} changed, and this instance is "
-                f"judged as {profile}. Where it runs {other}, judge it with --profile {other}."
+                f"Every broken requirement concerns operations that release {other} changed, but the run judges the "
+                f"instance as {profile}. If the instance runs {other}, use --profile {other}."
             )
     return ""
 
@@ -119,9 +119,9 @@ class Identified:
         """How sure it is, in words."""
         telling = [one for one in self.evidence if len(one.fits) < len(profiles())]
         if not self.releases:
-            return "the evidence contradicts itself"
+            return "the answers contradict each other"
         if not telling:
-            return "nothing that was asked tells the releases apart"
+            return "no answer distinguishes the releases"
         return "sure" if len(self.releases) == 1 else f"one of {len(self.releases)}"
 
 
@@ -148,10 +148,10 @@ def _route(target: Target, path: str, first: str, last: str) -> Evidence:
     status = target.send(Request("GET", path)).status
     having = frozenset(name for name in profiles() if (not first or first <= name) and (not last or name <= last))
     if status == 405:
-        return Evidence(f"GET {path}", "405: there is such an operation", having)
+        return Evidence(f"GET {path}", "405: the operation exists", having)
     if status == 404:
-        return Evidence(f"GET {path}", "404: there is no such operation", frozenset(profiles()) - having)
-    return Evidence(f"GET {path}", f"{status or 'no answer'}: says nothing", frozenset(profiles()))
+        return Evidence(f"GET {path}", "404: the operation does not exist", frozenset(profiles()) - having)
+    return Evidence(f"GET {path}", f"{status or 'no answer'}: tells nothing", frozenset(profiles()))
 
 
 def _described(target: Target) -> Evidence:

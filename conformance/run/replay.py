@@ -55,9 +55,11 @@ class Replay:
         """
         where, workspace = environ.get("CONFORMANCE_TARGET", ""), environ.get("CONFORMANCE_WORKSPACE_ID", "")
         if not where:
-            raise UsageError("No target: set CONFORMANCE_TARGET to the URL of an instance of yours, or to 'emulated'.")
+            raise UsageError("No target: set CONFORMANCE_TARGET to the URL of your instance, or to 'emulated'.")
         if not (workspace.isdecimal() or not workspace):
-            raise UsageError(f"CONFORMANCE_WORKSPACE_ID is '{workspace}'; set it to a workspace's number.")
+            raise UsageError(
+                f"CONFORMANCE_WORKSPACE_ID is '{workspace}'. Set it to the id of a workspace, which is a number."
+            )
         settings = Settings(
             target=where, profile=profile, run_id=new_run_id(), ca_file=ca_file, client_cert=client_cert,
             client_key=client_key,
@@ -123,9 +125,13 @@ class Replay:
         answers = {status for _, status in self._session.facts.reached}
         if not found and not any(kept for (held, _), kept in self._session.facts.held.items() if held == requirement):
             if not answers:
-                raise NoVerdictError("The target answered no request, so nothing was shown; is it there?")
+                raise NoVerdictError(
+                    "The target answered no request, so nothing can be concluded. Check that it is running."
+                )
             if answers <= {401, 403}:
-                raise NoVerdictError("The target refused our credentials, so nothing was shown; set a good token.")
+                raise NoVerdictError(
+                    "The target refused our credentials, so nothing can be concluded. Set a valid token."
+                )
         return [f"expected {finding.expected}; actual {finding.actual}" for finding in found]
 
     @staticmethod
@@ -145,7 +151,7 @@ class Replay:
         except SuiteError as error:
             print(f"No verdict: {error}", file=sys.stderr)
             return 3
-        print("The finding is mended: this sequence no longer shows it.")
+        print("The finding is fixed: this sequence no longer shows it.")
         return 0
 
     def _awaited(self, request: Request, until: str) -> Exchange:

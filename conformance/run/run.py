@@ -79,7 +79,7 @@ def _judge_description(facts: Facts, drift: Mapping[str, Any] | None) -> None:
         kinds.setdefault((change["operation"] or "api", change["kind"]), []).append(change["message"])
     for (operation, kind), messages in kinds.items():
         expected = f"no {kind} of {operation}"
-        more = f" ({len(messages) - 1} more of the kind)" if len(messages) > 1 else ""
+        more = f" ({len(messages) - 1} more of this kind)" if len(messages) > 1 else ""
         facts.broken.append(Finding(_DESCRIPTION, False, expected, f"{messages[0]}{more}", (), "api"))
         facts.broke[_DESCRIPTION, "api"] += 1
     if not kinds:
@@ -144,7 +144,7 @@ def _shortfall(settings: Settings, facts: Facts, reached: Mapping[str, Any]) -> 
     if facts.incidents or not short or not whole or not facts.suites.get("generated", {}).get("items"):
         return ""
     more = f" and {len(short) - 5} more" if len(short) > 5 else ""
-    return f"The run never reached {', '.join(short[:5])}{more}."
+    return f"The run never tested {', '.join(short[:5])}{more}."
 
 
 def _first_finding(began: float, facts: Facts) -> float | None:
@@ -170,4 +170,4 @@ def _first_of(incidents: Sequence[str]) -> str:
     """The incidents as a person can read them: the first three, and how many more there are."""
     distinct = [incident for incident in dict.fromkeys(incidents) if incident]
     more = len(distinct) - _INCIDENTS_SHOWN
-    return " ".join([*distinct[:_INCIDENTS_SHOWN], *([f"({more} more of the kind.)"] if more > 0 else [])])
+    return " ".join([*distinct[:_INCIDENTS_SHOWN], *([f"({more} more of this kind.)"] if more > 0 else [])])

@@ -204,7 +204,9 @@ class Runner:
                 self._ended = True
                 left = self.custody.end(self._target, self._last_wait, self._farewell).sentence
                 if left:
-                    self.facts.incidents.append(f"{left} Or later: conformance clean --run {self.settings.run_id}.")
+                    self.facts.incidents.append(
+                        f"{left} To undeploy it later: conformance clean --run {self.settings.run_id}."
+                    )
 
     def _farewell(self, going: Sequence[str]) -> None:
         """Say what is about to be undeployed."""

@@ -64,7 +64,7 @@ def only_read(rules: Rules, scope: frozenset[str] | None) -> tuple[tuple[Require
     """The rows and the scope of a run that may only read: what reads promise, as far as nothing must be made for it."""
     reading = {one.id for one in rules.document.operations if one.effect is Effect.READ}
     ids = frozenset(row.id for row in rules.catalogue.rows if row.operation in reading)
-    why = "It takes something of this run's own, and a run that may only read makes nothing."
+    why = "It needs something that the run creates itself, and a read-only run creates nothing."
     rows = tuple(
         replace(row, unreached=dict.fromkeys(("live", "emulated"), why) | dict(row.unreached)) if row.id in ids else row
         for row in rules.catalogue.rows
@@ -88,7 +88,7 @@ def scope_in_words(
     """The scope as a phrase for people."""
     parts = ["reading only"] if reading else []
     if partial:
-        parts.append("items that pytest was told to run")
+        parts.append("items selected by pytest options")
     if suites:
         parts.append("suite " + ", ".join(suites))
     if only:
@@ -100,5 +100,5 @@ def _matching(catalogue: Catalogue, pattern: str) -> list[Requirement]:
     rows = [row for row in catalogue.rows if pattern in (row.id, row.operation) or fnmatchcase(row.id, pattern)]
     if not rows:
         known = [*catalogue.by_id, *dict.fromkeys(row.operation for row in catalogue.rows)]
-        raise UsageError(f"--only {pattern} names no requirement and no operation{nearest(pattern, known)}.")
+        raise UsageError(f"--only {pattern} matches no requirement and no operation{nearest(pattern, known)}.")
     return rows

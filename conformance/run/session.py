@@ -161,8 +161,9 @@ class Session:
         """
         if self.is_late and Mark.CLEANING not in self._labels:
             raise TimeSpentError(
-                "The time of --max-seconds is over, and the run ended before all was asked: the verdict is of what was "
-                "reached."
+                "The time limit of --max-seconds ended the run before all requests were sent: the verdict covers what "
+                "was "
+                "tested."
             )
         ceiling = getattr(self.target, "ceiling", None)
         if ceiling is None or Mark.CLEANING in self._labels:
@@ -170,7 +171,8 @@ class Session:
         left = ceiling - self.target.requests - coming
         if left < _CLEANING_EACH * sum(1 for _ in self.ledger.live()):
             raise RequestsSpentError(
-                f"{self.target.requests} requests are sent and {left} are kept to undeploy what this run deployed. "
+                f"{self.target.requests} requests have been sent, and {left} are kept to undeploy what this run "
+                "deployed. "
                 "Raise --max-requests."
             )
 
@@ -185,7 +187,7 @@ class Session:
             came = exchange.failure or f"status {exchange.status}"
             raise TargetUnreachableError(
                 f"{self.target.url} stopped answering: {came} to {exchange.operation or exchange.request.path}, "
-                "and nothing better to plain reads after it. Run again when it is up."
+                "and the reads sent after it failed too. Run again when the target is up."
             )
         return exchange
 
@@ -197,7 +199,7 @@ class Session:
         if operation not in self._spared:
             self._spared.add(operation)
             self.facts.marks[f"{SPARED}|{operation}"] += 1
-            self.note(f"Fewer requests were drawn of {operation}: it took {seconds / count:.1f} s an answer.")
+            self.note(f"Fewer requests were generated for {operation}, because an answer took {seconds / count:.1f} s.")
         return True
 
     def take(self, exchange: Exchange) -> None:

@@ -130,7 +130,7 @@ def checked(settings: Settings) -> Settings:
     """The settings, once they make sense. Raises UsageError with what to do."""
     if not settings.target:
         raise UsageError(
-            "No target: give --target URL for an instance of yours, or --target emulated for the emulated one "
+            "No target: give --target URL for your instance, or --target emulated for an emulated one "
             "(CONFORMANCE_TARGET works too)."
         )
     if settings.kind == "live":
@@ -238,7 +238,7 @@ def require_answer(target: Target) -> None:
     came = ", ".join(dict.fromkeys(map(_came, exchanges)))
     through = f" through the proxy {target.proxy}" if target.proxy else ""
     raise TargetUnreachableError(
-        f"Nothing at {target.url}{through} answers as this API does (tried {len(exchanges)} operations: {came}). "
+        f"Nothing at {target.url}{through} answers like this API (tried {len(exchanges)} operations: {came}). "
         f"{_advice(target, exchanges[0])}"
     )
 
@@ -262,13 +262,13 @@ def _advice(target: Target, exchange: Exchange) -> str:
         except UsageError:
             there = ""
         if there and there != target.url:
-            return f"It sends on to {there}: give that as --target where it is your instance."
+            return f"It redirects to {there}: if that is your instance, give it as --target."
     if exchange.status == 407:
         return "Give the proxy's user and password in its URL, http://USER:PASSWORD@HOST:PORT."
     if "ssl certificate" in page:
         return "It asks for a client certificate: give --client-cert FILE and --client-key FILE."
     if "http request was sent to https port" in page:
-        return f"It speaks TLS: give --target https://{target.url.partition('://')[2]}."
+        return f"It expects TLS: give --target https://{target.url.partition('://')[2]}."
     return "Check --target."
 
 

@@ -162,7 +162,7 @@ def _judge(requirement: Requirement, seen: _Seen, waivers: Sequence[Waiver], ter
     if gates and all((finding.requirement, finding.operation) in known for finding in open_findings):
         reason = "Broken in the baseline too."
         return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates=False, known=True, broke=broke)
-    reason = "" if terms.includes(requirement) else "Seen beside what this run is about."
+    reason = "" if terms.includes(requirement) else "Seen outside the scope of this run."
     return Judgement(requirement, Outcome.BROKEN, evidence, shown, reason, gates, broke=broke)
 
 
@@ -195,7 +195,7 @@ def _own_fault(incident: str, unknown: set[str]) -> str:
     if not unknown:
         return incident
     names = ", ".join(sorted(unknown))
-    return f"{incident} A check speaks of requirements the catalogue does not hold: {names}.".strip()
+    return f"{incident} A check reports requirements that the catalogue does not have: {names}.".strip()
 
 
 def _decide(
@@ -212,12 +212,12 @@ def _decide(
     if incident:
         return NO_VERDICT, incident
     if complete and not any(j.evidence for j in judgements if terms.includes(j.requirement)):
-        return NO_VERDICT, "Nothing in scope was exercised, so nothing can be said."
+        return NO_VERDICT, "Nothing in scope was tested, so there is no verdict."
     missing = _missing(judgements, terms) if complete else []
     if missing:
-        one = "requirement that gates was not exercised and its row does not say why"
+        one = "requirement that gates was not tested, and its row gives no reason"
         return NO_VERDICT, _enumerate(
-            missing, one, "requirements that gate were not exercised and their rows do not say why"
+            missing, one, "requirements that gate were not tested, and their rows give no reason"
         )
     return CONFORMANT, _praise(judgements)
 
@@ -246,7 +246,7 @@ def _also(sentence: str, incident: str) -> str:
 
 def _complaint(use: WaiverUse) -> str:
     if use.standing is Standing.STALE:
-        return f"The waiver for {use.waiver.requirement} is stale: what it excuses holds; take it out of the file."
+        return f"The waiver for {use.waiver.requirement} is stale: what it excuses holds. Remove it from the file."
     return f"The waiver for {use.waiver.requirement} expired: its last day was {use.waiver.last_day}."
 
 

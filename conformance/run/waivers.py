@@ -47,13 +47,13 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"The waivers {path} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"The waivers file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"The waivers {path} are not TOML: {error}.") from error
+        raise UsageError(f"The waivers file {path} is not TOML: {error}.") from error
     problem = next(iter(_schema().iter_errors(_jsonable(raw))), None)
     if problem is not None:
         raise UsageError(
-            f"The waivers {path.name} are not of the right shape{_where(problem.instance_path)}: {problem.message}."
+            f"The waivers file {path.name} does not match its schema{_where(problem.instance_path)}: {problem.message}."
         )
     return raw
 
@@ -96,9 +96,7 @@ def _check(
     waiver: Waiver, where: str, rows: Mapping[str, Requirement], operations: set[str], today: datetime.date
 ) -> None:
     if TODO in (waiver.reason[: len(TODO)], waiver.owner[: len(TODO)]):
-        raise UsageError(
-            f"{where}: reason and owner are still to be written; say why this is excused, and who answers for it."
-        )
+        raise UsageError(f"{where}: reason and owner are missing. Write why this is excused, and who is responsible.")
     if waiver.requirement not in rows:
         raise UsageError(f"{where}: there is no requirement '{waiver.requirement}'{nearest(waiver.requirement, rows)}.")
     if waiver.operation and waiver.operation not in operations:
@@ -134,8 +132,8 @@ def propose(result: Mapping[str, Any], today: datetime.date, days: int = 30) -> 
     last_day = today + datetime.timedelta(days=days)
     head = (
         f"# Proposed from a run against {_line(result['target']['url'])}, profile {_line(result['profile'])}.\n"
-        f"# Write reason and owner: a file that still says {TODO} is refused.\n"
-        "# Take out what is to be mended rather than excused.\n"
+        f"# Write a reason and an owner: a file that still contains {TODO} is refused.\n"
+        "# Remove the entries that will be fixed rather than excused.\n"
     )
     entries = [
         _proposed(row, finding, result["profile"], last_day)

@@ -286,7 +286,7 @@ class SecondJudge:
             status = f" with status {exchange.status}" if direction == "response" else ""
             yield (
                 f"Two validators disagree on a {direction} of {exchange.operation}{status}: ours says {_said(ours)}, "
-                f"openapi-core says {_said(theirs)}. One of them is wrong; nothing is held against the target for it."
+                f"openapi-core says {_said(theirs)}. One of them is wrong; the target is not blamed for it."
             )
 
 

@@ -58,7 +58,7 @@ class Document:
     def from_mapping(cls, raw: Mapping[str, Any]) -> Document:
         """A description that is parsed already; raises UsageError where it is none. Its profile is `info.version`."""
         if not isinstance(raw, Mapping) or not isinstance(raw.get("paths"), Mapping):
-            raise UsageError("This is no OpenAPI description: it has no `paths`. Give one that is valid OpenAPI 3.1.")
+            raise UsageError("This is not an OpenAPI description: it has no `paths`. Give valid OpenAPI 3.1.")
         info = raw.get("info")
         version = info.get("version", "") if isinstance(info, Mapping) else ""
         return cls(raw, str(version))
@@ -92,7 +92,7 @@ class Document:
         while isinstance(node.get("$ref"), str):
             reference = node["$ref"]
             if reference in followed or not reference.startswith("#/"):
-                raise UsageError(f"The reference {reference} leads to nothing in this document; correct it.")
+                raise UsageError(f"The reference {reference} points to nothing in this document. Correct it.")
             followed.add(reference)
             node = self._at(reference)
         return node
@@ -103,7 +103,7 @@ class Document:
             try:
                 node = node[unquote(token).replace("~1", "/").replace("~0", "~")]
             except (KeyError, TypeError):
-                raise UsageError(f"The reference {reference} leads to nothing in this document; correct it.") from None
+                raise UsageError(f"The reference {reference} points to nothing in this document. Correct it.") from None
         found: Mapping[str, Any] = node
         return found
 

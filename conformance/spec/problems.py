@@ -87,7 +87,7 @@ def expectation(keyword: str, value: Any) -> str:
     bound = _BOUNDS.get(keyword)
     if bound is not None:
         return bound.format(value if isinstance(value, str) and keyword in ("format", "pattern") else shown(value))
-    return f"a value as its schema's `{keyword}` demands"
+    return f"a value that satisfies its schema's `{keyword}`"
 
 
 def shown(value: Any) -> str:

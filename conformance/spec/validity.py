@@ -34,7 +34,7 @@ def flaws(path: Path) -> Iterator[Flaw]:
     validator = _VALIDATORS.get(".".join(release.split(".")[:2]))
     if validator is None:
         known = " or ".join(_VALIDATORS)
-        raise UsageError(f"{path} is no OpenAPI {known} description: its `openapi` is {release or 'missing'}.")
+        raise UsageError(f"{path} is not an OpenAPI {known} description: its `openapi` is {release or 'missing'}.")
     seen = set()
     for error in validator(raw, base_uri=path.resolve().as_uri()).iter_errors():
         flaw = Flaw("/".join(map(str, getattr(error, "absolute_path", ()))) or "the top", error.message[:300])

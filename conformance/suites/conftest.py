@@ -136,7 +136,7 @@ def uploads(client: PipelineClient, named: Callable[[str], str], workspace_id: i
     second = client.upload_model(name, workspace_id, model.negated())
     older, newer = reference_of(client, name, first), reference_of(client, name, second.value)
     if older.version == newer.version:
-        raise ApiError("Two versions are listed under one UUID, so no request can mean one of them.", second.exchange)
+        raise ApiError("Two versions are listed under one UUID, so a request cannot name one of them.", second.exchange)
     return Uploads(older, first, newer, second.value)
 
 
@@ -174,7 +174,7 @@ def elsewhere(client: PipelineClient, named: Callable[[str], str], workspace_id:
     """A second workspace. Raises ApiError where it has the first one's id, which its row tells of."""
     reply = client.create_workspace(named("elsewhere"))
     if reply.value == workspace_id:
-        raise ApiError("There is no second workspace: it has the first one's id.", reply.exchange)
+        raise ApiError("There is no second workspace: the new workspace has the first one's id.", reply.exchange)
     return reply.value
 
 

@@ -128,7 +128,7 @@ class Deployments:
 
     def lost(self, key: str, exchange: Exchange) -> None:
         """A deployment that a refused request has ended, or spoilt, which its row tells of: nothing more is asked."""
-        self._running[key] = ApiError("The deployment serves nothing since a request was refused.", exchange)
+        self._running[key] = ApiError("The deployment stopped serving after a request was refused.", exchange)
 
     def end(self, key: str) -> None:
         """Ask for the end of a deployment that was started, in the way planned for it; waits for nothing.
@@ -165,7 +165,7 @@ class Deployments:
             for each in [each for each in self._started if each in self._ended and each not in self._gone]:
                 self.ended(each)
         if key not in self._gone:
-            raise ApiError("What was deployed could not be undeployed.", self._refused[key])
+            raise ApiError("A deployment could not be undeployed.", self._refused[key])
         assert isinstance(running, Running)
         return running
 

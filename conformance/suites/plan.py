@@ -63,14 +63,16 @@ class Setup:
         """A pipeline that is its own. Raises ApiError where its id is another's, which its row tells of."""
         known = self.session.ledger.pipelines.get(reply.value.pipeline_pk_id)
         if known is not None and known.name != name:
-            raise ApiError(f"{name} has the id of {known.name}, so nothing more can be asked of it.", reply.exchange)
+            raise ApiError(f"{name} has the id of {known.name}, so it cannot be tested further.", reply.exchange)
         return reply.value
 
     def deployed(self, reply: Reply[int], pipeline: PipelineVersionCreated) -> int:
         """A deployment that is its own. Raises ApiError where its id is another's, which its row tells of."""
         known = self.session.ledger.deployments.get(reply.value)
         if known is not None and known.pipeline_pk != pipeline.pipeline_pk_id:
-            raise ApiError("The deployment has another's id, so nothing more can be asked of it.", reply.exchange)
+            raise ApiError(
+                "The deployment has the id of another deployment, so it cannot be tested further.", reply.exchange
+            )
         return reply.value
 
     def promising(self, slug: str) -> PipelineClient:
@@ -222,7 +224,7 @@ def _source(setup: Setup, name: str) -> tuple[PipelineVersionCreated, PipelineVe
 def _own(copied: Reply[PipelineVersionCreated], *others: PipelineVersionCreated) -> PipelineVersionCreated:
     """A copy that is a pipeline of its own; raises ApiError for one that goes by another's id."""
     if copied.value.pipeline_pk_id in {other.pipeline_pk_id for other in others}:
-        raise ApiError("The copy has its source's pipeline_pk_id, so nothing more can be asked of it.", copied.exchange)
+        raise ApiError("The copy has its source's pipeline_pk_id, so it cannot be tested further.", copied.exchange)
     return copied.value
 
 

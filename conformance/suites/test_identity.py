@@ -36,7 +36,7 @@ def test_strangers_are_refused(
     plain = plain_request(operation, named, workspace_id)
     request = falsely(probe, plain, _credentials(session), settings.signing_key)
     if request is None:
-        pytest.skip("this run has nothing to make such a token of")
+        pytest.skip("this run has nothing to make such a token from")
     session.send(request, authenticated=False, labels=frozenset({probe}))
 
 

@@ -213,7 +213,7 @@ def test_deployed_by_model_ids(
 @pytest.mark.needs("by-configs")
 def test_deployed_by_model_configs(client: PipelineClient, deployments: Deployments, model: Model) -> None:
     if not deployments.has("by-configs"):
-        pytest.skip("no operation here returns the id of a model config")
+        pytest.skip("no operation in scope returns the id of a model config")
     client.infer(deployments.running("by-configs").url, model.column, [model.tutorial_row()])
 
 

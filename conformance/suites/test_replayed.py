@@ -49,7 +49,7 @@ def _releases() -> list[object]:
 @pytest.mark.parametrize(("name", "release"), _releases())
 def test_a_recorded_exchange_keeps_every_promise_it_speaks_of(settings: Settings, name: str, release: str) -> None:
     if release != settings.profile:
-        pytest.skip(f"It was recorded of release {release}, and says nothing of release {settings.profile}.")
+        pytest.skip(f"It was recorded from release {release}, so it tells nothing about release {settings.profile}.")
     exchange, before = _recorded(release)[name]
     findings = judge(exchange, before, _rules(release))
     broken = {

@@ -61,7 +61,7 @@ def base_url(target: str, called: str = "target") -> str:
     if origin is None:
         otherwise = ", or 'emulated'" if called == "target" else ""
         scheme, separator, _ = target.partition("://")
-        why = f"is spoken to by {scheme}, not by HTTP" if separator and scheme.isalnum() else "is not a URL"
+        why = f"uses {scheme}, not HTTP" if separator and scheme.isalnum() else "is not a URL"
         raise UsageError(f"The {called} '{target}' {why}. Give http(s)://HOST[:PORT]{otherwise}.")
     if parts.username or parts.password:
         raise UsageError(
@@ -120,7 +120,7 @@ class Allowed:
         except (ValueError, httpx.InvalidURL):
             host, port = "", None
         if not _HOST.fullmatch(host) or parts.netloc != bare or "@" in bare or bare.endswith(":"):
-            raise UsageError(f"--allow-host '{text}' is no host. Give HOST, HOST:PORT or http://HOST[:PORT].")
+            raise UsageError(f"--allow-host '{text}' is not a host. Give HOST, HOST:PORT or http://HOST[:PORT].")
         return cls(None, host, port)
 
     def allows(self, there: Origin, ours: Origin) -> bool:

@@ -195,10 +195,12 @@ class FetchedToken:
                 pair = ":".join(map(quote_plus, basic)).encode()  # form-encoded, each of them (RFC 6749 2.3.1)
                 fields["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         except UnicodeEncodeError:
-            raise UsageError("A credential in the environment holds bytes that are no UTF-8. Set it again.") from None
+            raise UsageError(
+                "A credential in the environment contains bytes that are not UTF-8. Set it again."
+            ) from None
         response, failure = self._patiently(Request("POST", self._url, Headers(fields), content))
         if response is None:
-            advice = "" if ";" in failure else " Check --target and CONFORMANCE_TOKEN_URL, and that it is up."
+            advice = "" if ";" in failure else " Check --target and CONFORMANCE_TOKEN_URL, and that the endpoint is up."
             raise TargetUnreachableError(f"The token endpoint {self._url} cannot be reached: {failure}.{advice}")
         return response
 
@@ -230,7 +232,7 @@ class FetchedToken:
                 f"{answer.status} ({code}). Check {self._grant.variables}."
             )
         return (
-            f"Nothing at {self._url} answers as a token endpoint does: it gave status {answer.status}. "
+            f"{self._url} does not answer like a token endpoint: it gave status {answer.status}. "
             "Check --target, or say where tokens come from with CONFORMANCE_TOKEN_URL or CONFORMANCE_TOKEN."
         )
 
@@ -260,11 +262,13 @@ def from_environment(environ: Mapping[str, str], base_url: str, client: httpx.Cl
     """Credentials as the environment names them. Raises UsageError where it names none or half of a pair."""
     if token := environ.get("CONFORMANCE_TOKEN", "").strip():
         if not _BEARER.fullmatch(token):
-            raise UsageError("CONFORMANCE_TOKEN is no bearer token (RFC 6750 2.1): it holds characters that none has.")
+            raise UsageError(
+                "CONFORMANCE_TOKEN is not a bearer token (RFC 6750 2.1): it contains characters that are not allowed."
+            )
         return FixedToken(token)
     given = environ.get("CONFORMANCE_TOKEN_URL", "").strip()
     if given and not is_url(given):
-        raise UsageError("CONFORMANCE_TOKEN_URL is no http(s) URL: give the whole of it, https://HOST/PATH.")
+        raise UsageError("CONFORMANCE_TOKEN_URL is not an http(s) URL: give the full URL, https://HOST/PATH.")
     if given:
         return FetchedToken(given, grant_from(environ), client)
     url, *others = token_urls(base_url)
@@ -297,7 +301,9 @@ def grant_from(environ: Mapping[str, str]) -> Grant:
         return Grant("password", form, (client_id, secret) if secret else None, names)
     if user or password:
         missing = "CONFORMANCE_PASSWORD" if user else "CONFORMANCE_USERNAME"
-        raise UsageError(f"{missing} is not set although its pair is. Set both, or CONFORMANCE_TOKEN.")
+        raise UsageError(
+            f"{missing} is not set, although the other one of the pair is. Set both, or CONFORMANCE_TOKEN."
+        )
     if secret:
         return client_credentials(secret, environ.get("CONFORMANCE_CLIENT_ID") or "api-client")
     raise UsageError(

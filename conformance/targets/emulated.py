@@ -54,7 +54,7 @@ def emulator_process(
             process.wait()
             drain.join(1)
             said = complaints[-1].strip() if complaints else "nothing"
-            raise NoVerdictError(f"The emulated instance did not start; it said: {said}")
+            raise NoVerdictError(f"The emulated instance did not start. Its last output: {said}")
         yield line.removeprefix(_GREETING).strip()
     finally:
         timer.cancel()

@@ -27,7 +27,7 @@ def wallaroo_instance(
     """A new emulated instance for this test, as `@pytest.mark.wallaroo(...)` has it; the environment leads to it."""
     marker = request.node.get_closest_marker("wallaroo")
     if marker and marker.args:
-        raise pytest.UsageError(f"@pytest.mark.wallaroo takes names: {MARKER.partition(':')[0]}.")
+        raise pytest.UsageError(f"@pytest.mark.wallaroo takes keyword arguments only: {MARKER.partition(':')[0]}.")
     yield from _running(tmp_path_factory, marker.kwargs if marker else {})
 
 

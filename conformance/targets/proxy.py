@@ -43,10 +43,10 @@ class Spoiling:
 def spoilings(folder: Path) -> tuple[Spoiling, ...]:
     """The faults in a folder, one a file, by name. Raises UsageError where there are none, or one cannot be loaded."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder. Give --proxy the folder of your faults, one Python file each.")
+        raise UsageError(f"{folder} is not a folder. Give --proxy the folder with your faults, one Python file each.")
     files = sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
     if not files:
-        raise UsageError(f"{folder} holds no fault: no Python file is in it.")
+        raise UsageError(f"{folder} contains no fault: it has no Python file.")
     return tuple(spoiling(file) for file in files)
 
 

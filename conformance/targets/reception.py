@@ -22,22 +22,25 @@ _SHORT = re.compile(r"received \d+ bytes, expected \d+")
 """What h11 says of a body that ends before its Content-Length does."""
 
 _REFUSALS = (
-    (r"certificate has expired", "its certificate has expired; whoever runs it must renew it"),
+    (r"certificate has expired", "its certificate has expired; its operator must renew it"),
     (r"certificate is not yet valid", "its certificate is not valid yet; check this machine's clock"),
-    (r"mismatch, certificate is not valid", "its certificate is for another host; ask it under the name it is for"),
+    (
+        r"mismatch, certificate is not valid",
+        "its certificate is for another host; use the host name that the certificate names",
+    ),
     (
         r"certificate verify failed: (?P<why>[^(]+)",
-        "its certificate is not trusted: {why}; give --ca-file FILE where it is yours",
+        "its certificate is not trusted: {why}; if it is from an authority of yours, give --ca-file FILE",
     ),
     (
         r"alert (certificate required|handshake failure|bad certificate|unknown ca|certificate unknown|access denied)",
-        "it takes none but a client certificate of its own ({0}); give --client-cert FILE and --client-key FILE",
+        "it requires a client certificate that it knows ({0}); give --client-cert FILE and --client-key FILE",
     ),
     (
         r"wrong version number|record layer failure|http request",
-        "it speaks no TLS; give http:// where that is meant",
+        "it does not use TLS; if that is intended, give http://",
     ),
-    (r"name or service not known|nodename nor servname|no address associated", "there is no host of that name"),
+    (r"name or service not known|nodename nor servname|no address associated", "no host has that name"),
 )
 """What OpenSSL and the resolver say of a connection that was refused, in lower case, and what that means here."""
 
@@ -141,8 +144,8 @@ def _refused(said: str) -> str:
 
 def _advice_on_proxy(said: str) -> str:
     if said.startswith("407"):
-        return "; give user and password in its URL, http://USER:PASSWORD@HOST:PORT"
-    return "; name the target in NO_PROXY where it is reached without" if said.startswith("403") else ""
+        return "; give the user and password in the proxy's URL, http://USER:PASSWORD@HOST:PORT"
+    return "; if the target is reachable without the proxy, name it in NO_PROXY" if said.startswith("403") else ""
 
 
 def proxy_of(client: httpx.Client, url: str) -> str:

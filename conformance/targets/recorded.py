@@ -89,7 +89,7 @@ class Recorded:
         shown = redact_text(f"{asked.method} {urlsplit(asked.url).path} {body}".strip())
         ranked = [(_distance(question, known), i) for i, known in enumerate(self._questions)]
         if not ranked:
-            return f"No recording answers {shown}: there is none that could."
+            return f"No recording answers {shown}: there are no recordings."
         nearest = min(ranked)[1]
         differences = list(_differences(question, self._questions[nearest]))
         where, here, there = differences[0]

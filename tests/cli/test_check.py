@@ -78,7 +78,7 @@ def test_traffic_of_no_operation_is_no_verdict(capsys: pytest.CaptureFixture[str
     code, out, _ = check(capsys, path)
     assert code == 3
     assert "NO VERDICT" in out
-    assert "0 of 2 exchanges judged; 2 of no operation passed over." in out
+    assert "0 of 2 exchanges judged; 2 that belong to no operation were ignored." in out
 
 
 def test_an_empty_har_is_no_verdict(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_har_and_recordings_are_judged_together(capsys: pytest.CaptureFixture[st
     path = har(tmp_path / "x.har", (*DEPLOY, {"id": 14}), ("/other", {}, {}))
     code, out, _ = check(capsys, path, RECORDINGS / "pipelines.create")
     assert code == 0
-    assert "5 of 6 exchanges judged; 1 of no operation passed over." in out
+    assert "5 of 6 exchanges judged; 1 that belong to no operation were ignored." in out
 
 
 @pytest.mark.parametrize(

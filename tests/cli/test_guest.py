@@ -65,7 +65,7 @@ def test_outside_our_suites_every_option_has_our_name(tmp_path: Path) -> None:
 def test_a_part_of_the_items_is_a_narrowed_scope_and_the_verdict_says_so(tmp_path: Path) -> None:
     done = asked_of_pytest(tmp_path, *OURS, "--target", "emulated", "-k", "identity and garbage")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "scope items that pytest was told to run" in done.stdout
+    assert "scope items selected by pytest options" in done.stdout
 
 
 def test_recordings_alone_need_no_target_and_leave_no_verdict(tmp_path: Path) -> None:

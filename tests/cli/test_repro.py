@@ -82,7 +82,7 @@ def test_what_cannot_be_written_again_is_a_sentence(capsys: pytest.CaptureFixtur
     code, _, err = run(capsys, "repro", file, "pipelines.deploy.nothing")
     assert (code, "it has findings on: pipelines.deploy.again-returns-the-same-id" in err) == (2, True)
     code, _, err = run(capsys, "repro", file, AGAIN, "--output", tmp_path / "out")
-    assert (code, "spoiled tokens" in err) == (2, True)
+    assert (code, "invalid tokens" in err) == (2, True)
     assert not (tmp_path / "out").exists()
 
 

@@ -180,7 +180,7 @@ def test_the_callers_pytest_configuration_takes_no_part(conformance: Run, tmp_pa
 def test_items_that_were_deselected_narrow_the_scope_and_the_verdict_says_so(conformance: Run) -> None:
     outcome = conformance("run", "--target", "emulated", "--suite", "lifecycle", "--", "-k", "workspaces")
     assert outcome.returncode == 0, outcome.stdout
-    assert "scope items that pytest was told to run; suite lifecycle" in outcome.stdout.strip().splitlines()[-1]
+    assert "scope items selected by pytest options; suite lifecycle" in outcome.stdout.strip().splitlines()[-1]
 
 
 def test_a_narrowed_run_says_its_scope(conformance: Run) -> None:
@@ -193,8 +193,8 @@ def test_a_run_whose_time_is_over_ends_with_the_verdict_of_what_was_reached(conf
     outcome = conformance("run", "--target", "emulated", *QUICK, "--max-seconds", "4", "--report", "json=result.json")
     assert outcome.returncode == 3, outcome.stdout
     said = " ".join(outcome.stdout.split())
-    assert "The time of --max-seconds is over" in said
-    assert "The run never reached" not in said
+    assert "The time limit of --max-seconds ended the run" in said
+    assert "The run never tested" not in said
 
 
 def test_a_list_sends_nothing(conformance: Run) -> None:

@@ -213,7 +213,7 @@ def test_an_expired_certificate_is_not_mended_by_a_file(
     assert "for another host" in mistaken
     assert "--ca-file" in unknown
     assert f"give --target https://127.0.0.1:{other}" in clear
-    assert "speaks no TLS" in plain
+    assert "does not use TLS" in plain
 
 
 @pytest.mark.parametrize("status", [301, 308])
@@ -225,7 +225,7 @@ def test_a_redirect_tells_where_it_leads(status: int, refused: Refused, tmp_path
         code, said = refused("run", "--target", f"http://127.0.0.1:{port}", *READING, CONFORMANCE_TOKEN="t")
     assert code == 3
     assert f"status {status} by nginx to {there}/v1/api/workspaces/list" in said
-    assert f"It sends on to {there}: give that as --target" in said
+    assert f"It redirects to {there}: if that is your instance, give it as --target" in said
 
 
 NOWHERE = {"CONFORMANCE_TOKEN": "opensesame"}

@@ -16,7 +16,7 @@ def test_each_kind_is_a_sentence_with_count_share_and_an_example() -> None:
     gateway, haste, lost = troubles.notes(300)
     assert "3 of 300 answers (1.0 %)" in gateway
     assert "3 × 502 by nginx, first to POST /v1/api/x (request id a-1)" in gateway
-    assert "1 request was refused for haste" in haste
+    assert "1 request was refused because of a rate limit" in haste
     assert "--rate N" in haste
     assert "4 answers were lost" in lost
     assert troubles.as_json(300) == {

@@ -132,10 +132,10 @@ def test_waivers_that_fail_a_run_are_named_with_their_owner() -> None:
 
 def test_what_gates_stands_nearest_to_the_verdict() -> None:
     text = shown(sample.result())
-    order = ("Waived", "Warnings", "\nBroken\n", sample.SAME_ID.id, "To read on", "NOT CONFORMANT")
+    order = ("Waived", "Warnings", "\nBroken\n", sample.SAME_ID.id, "For details", "NOT CONFORMANT")
     places = [text.rindex(part) if part == sample.SAME_ID.id else text.index(part) for part in order[:3]]
     assert places == sorted(places)
-    assert text.index("\nBroken\n") < text.index("To read on") < text.index("NOT CONFORMANT")
+    assert text.index("\nBroken\n") < text.index("For details") < text.index("NOT CONFORMANT")
 
 
 def test_a_promise_that_no_instance_can_be_tested_on_is_named_under_v_alone() -> None:
@@ -144,7 +144,7 @@ def test_a_promise_that_no_instance_can_be_tested_on_is_named_under_v_alone() ->
     untested |= {"untestable": True, "reason": "It is about a caption."}
     quiet = shown(result)
     assert untested["id"] not in quiet
-    assert "1 sentence that no instance can be tested on" in quiet
+    assert "1 sentence that cannot be tested on any instance" in quiet
     loud = io.StringIO()
     terminal.show(result, loud, verbose=True)
     assert untested["id"] in loud.getvalue()
@@ -175,6 +175,6 @@ def test_what_was_broken_before_is_not_called_conformant_with_nothing_broken() -
 
 
 def test_an_instance_of_another_release_is_pointed_out_beside_the_verdict() -> None:
-    note = "The description that this instance serves is of release 2026.1."
+    note = "The description that this instance serves matches release 2026.1."
     lines = shown(sample.result(extra={"notes": [note]})).splitlines()
     assert note in lines[-8:]

@@ -77,9 +77,9 @@ def test_a_written_result_is_read_back_whole(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("{", "is not JSON"),
-        ("[]", "is not a result of this suite, at its top level"),
+        ("[]", "is not a result of this suite. At its top level"),
         ("{}", "is not a result"),
-        (json.dumps({**sample.result(), "verdict": "conformant"}), "is not a result of this suite, at exit_code"),
+        (json.dumps({**sample.result(), "verdict": "conformant"}), "is not a result of this suite. At exit_code"),
     ],
 )
 def test_what_is_no_result_is_refused_in_a_sentence(content: str, said: str, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_requests_that_were_not_drawn_count_for_nothing() -> None:
 
 def test_a_place_that_is_never_wrong_falls_short_by_name() -> None:
     reached = reached_of(DOCUMENT, {}, marks_of(exchange({"workspace_name": "w"})), running=False)
-    assert f"$.workspace_name of {WORKSPACES}, right and wrong" in reached["short"]
+    assert f"$.workspace_name of {WORKSPACES}, both valid and invalid" in reached["short"]
     assert "a deployment that is Running" in reached["short"]
     assert f"a success of {WORKSPACES}" in reached["short"]
 

@@ -19,9 +19,9 @@ GONE = ["pipelines.copy.serves-valid-requests", "pipelines.undeploy.returns-noth
 
 def test_a_description_of_the_other_release_names_it() -> None:
     sentence = served_as_another("2023.4", "served", Document.load("2026.1").raw)
-    assert "is of release 2026.1" in sentence
+    assert "matches release 2026.1" in sentence
     assert "--profile 2026.1" in sentence
-    assert "is of release 2023.4" in served_as_another("2026.1", "served", Document.load("2023.4").raw)
+    assert "matches release 2023.4" in served_as_another("2026.1", "served", Document.load("2023.4").raw)
 
 
 def test_a_description_of_neither_release_names_none() -> None:
@@ -69,10 +69,10 @@ def silent(status: int) -> Target:
 
 
 def test_an_instance_that_refuses_every_get_alike_is_not_guessed_at() -> None:
-    assert identify(silent(403)).sure == "nothing that was asked tells the releases apart"
+    assert identify(silent(403)).sure == "no answer distinguishes the releases"
 
 
 def test_an_instance_with_every_operation_contradicts_every_release() -> None:
     found = identify(silent(405))
     assert found.releases == ()
-    assert found.sure == "the evidence contradicts itself"
+    assert found.sure == "the answers contradict each other"

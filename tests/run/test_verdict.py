@@ -193,7 +193,7 @@ def test_what_is_seen_broken_outside_the_scope_gates_as_ever() -> None:
     verdict = conclude([MUST, SHOWN], [finding(MUST, held=True), finding(SHOWN)], [], TODAY, scope={MUST.id})
     assert (verdict.exit_code, outcome(verdict, SHOWN)) == (1, Outcome.BROKEN)
     assert verdict.judgements[1].gates
-    assert "beside" in verdict.judgements[1].reason
+    assert "outside the scope" in verdict.judgements[1].reason
 
 
 def test_what_was_not_exercised_outside_the_scope_is_left_out() -> None:

@@ -79,8 +79,8 @@ def test_an_expired_entry_is_read_and_told(tmp_path: Path) -> None:
             {"operation": "pipelines.deply"},
             "there is no operation 'pipelines.deply'; the nearest is 'pipelines.deploy'",
         ),
-        ({"reason": "TODO"}, "reason and owner are still to be written"),
-        ({"owner": "TODO: who?"}, "reason and owner are still to be written"),
+        ({"reason": "TODO"}, "reason and owner are missing"),
+        ({"owner": "TODO: who?"}, "reason and owner are missing"),
         ({"reason": "  "}, "waiver 1, reason"),
         ({"last_day": "soon"}, "waiver 1, last_day"),
         ({"last_day": 20240601}, "waiver 1, last_day"),
@@ -107,8 +107,8 @@ def test_the_same_excused_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[[waiver", "are not TOML"),
-        (b"\xff\xfe", "are not TOML"),
+        (b"[[waiver", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
         (b"waivers = 1", "waivers"),
         (b"waiver = 1", "waiver"),
     ],
@@ -130,7 +130,7 @@ def test_a_proposal_names_every_broken_finding_and_waits_for_a_person(tmp_path: 
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["waiver"]
     assert [entry["requirement"] for entry in entries] == [sample.SAME_ID.id, sample.ALLOW.id]
     assert {entry["last_day"] for entry in entries} == {datetime.date(2024, 5, 31)}
-    with pytest.raises(UsageError, match="still to be written"):
+    with pytest.raises(UsageError, match="reason and owner are missing"):
         read(path)
 
 

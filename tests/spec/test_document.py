@@ -128,7 +128,7 @@ def test_references_are_followed_to_their_end() -> None:
 def test_a_reference_to_nothing_is_a_sentence(reference: str) -> None:
     parts = {"loop": {"$ref": "#/parts/loop"}}
     document = Document.from_mapping({"info": {}, "paths": {}, "parts": parts})
-    with pytest.raises(UsageError, match="leads to nothing"):
+    with pytest.raises(UsageError, match="points to nothing"):
         document.resolved({"$ref": reference})
 
 

@@ -85,7 +85,7 @@ def test_another_path_or_method_is_named_as_the_difference() -> None:
         http.post("/v1/api/pipelines/cope", json={})
     with pytest.raises(NoRecordingError, match=r"it differs at method \(\"GET\", not \"POST\"\)"):
         http.get("/v1/api/pipelines/copy")
-    with pytest.raises(NoRecordingError, match="there is none that could"):
+    with pytest.raises(NoRecordingError, match="there are no recordings"):
         client().get("/x")
 
 

@@ -189,7 +189,8 @@ class Limits:
         at_once = len(holdings.deployments)
         if self.deployments is not None and at_once >= self.deployments and holdings.grows_by(operation.id, request):
             raise RefusedError(
-                f"To deploy another was refused before it was sent: {at_once} deployments of this run are up, and "
+                f"To deploy another was refused before it was sent: {at_once} deployments of this run are up, and at "
+                "most "
                 f"{self.deployments} may be at once. Raise --max-deployments."
             )
 
