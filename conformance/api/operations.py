@@ -338,7 +338,9 @@ OPERATIONS: tuple[OperationRow, ...] = (
                 for pods in ("engines", "engine_lbs", "sidekicks")
                 for name in ("name", "ip")
             ),
+            At("engines[].pipeline_statuses.pipelines[].version", Kind.VERSION),
             At("engines[].model_statuses.models[].version", Kind.MODEL_VERSION),
+            At("engines[].model_statuses.models[].model_version_id", Kind.MODEL),
             At("engines[].model_statuses.models[].sha", Kind.SHA),
         ),
         named_by="name",

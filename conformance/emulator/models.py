@@ -65,7 +65,8 @@ async def read_upload(call: Call, settings: Settings) -> Upload:
     _check_shape(metadata, settings.profile)
     endings = settings.profile.known_extensions
     if endings and not file_name.endswith(endings):
-        raise bad_request(f"the file's name must end in one of {', '.join(endings)}.")
+        *others, last = endings
+        raise bad_request(f"The provided file needs to be a {', '.join(others)}, or {last} file.")  # recorded
     return Upload(
         name=fields.new_name(metadata, "name", settings.limits.name_characters),
         workspace_id=fields.integer(metadata, "workspace_id"),

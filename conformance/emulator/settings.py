@@ -52,12 +52,12 @@ _2024_4 = replace(
     architectures=("arm", "x86", "power10"),
     accelerators=("none", "cuda", "jetson", "openvino"),
     nested_models=True,
+    pipeline_version_shown=True,
+    api_label=False,
 )
 _2025_1 = replace(
     _2024_4,
     name="2025.1",
-    pipeline_version_shown=True,
-    api_label=False,
     more_frameworks=("vllm",),
     accelerator_settings=True,
 )

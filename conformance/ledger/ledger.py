@@ -288,6 +288,8 @@ def _version_asked_for(ledger: Ledger, question: dict[str, Any]) -> tuple[Any, A
 
 
 def _serving(deployment: Deployment, models: tuple[tuple[str, str, str], ...]) -> Deployment:
+    if not all(sha for _, _, sha in models):
+        return deployment  # an upload whose file was not kept: which model is served is not known
     names, versions, shas = zip(*models, strict=True) if models else ((), (), ())
     return replace(deployment, models=names, versions=versions, shas=shas)
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from conformance.errors import UsageError
 from conformance.model import Exchange, Request, Response
 from conformance.recording.moments import text_of
-from conformance.recording.recording import Recording, bytes_of, is_recording, load
+from conformance.recording.recording import Recording, bytes_of, load, recordings_in
 from conformance.spec.document import Document
 
 OTHER = "other"
@@ -35,8 +35,8 @@ def _recordings(folder: Path, document: Document) -> Iterator[Recording]:
             raw = json.loads(path.read_bytes())
         except ValueError as error:
             raise UsageError(f"{path} is not JSON, or is cut short ({error}).") from error
-        if is_recording(raw):
-            yield load(path, document)
+        if recordings_in(raw):
+            yield from load(path, document)
 
 
 def write(folder: Path, recordings: Iterable[Recording], prefix: str = "") -> tuple[Path, ...]:

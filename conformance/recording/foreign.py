@@ -7,7 +7,7 @@ a body. Nothing is claimed of what they do not hold.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,11 +101,19 @@ def whole(body: Any, status: int | None, operation: str | None) -> bool:
 
 
 def form(body: object) -> tuple[str, bytes]:
-    """Content type and bytes of a form of which only the JSON parts were kept; the file's bytes are unknown."""
+    """Content type and bytes of a form of which the JSON parts were kept, and of a file its name, as `[name, null]`.
+
+    A file's bytes are unknown: its part is empty.
+    """
     values: Mapping[str, Any] = body if isinstance(body, dict) else {}
-    parts = [
-        multipart.Part(str(name), (value if isinstance(value, str) else json.dumps(value)).encode(), "application/json")
-        for name, value in values.items()
-        if isinstance(value, dict) or (isinstance(value, str) and value.lstrip().startswith("{"))
-    ]
+    parts = [part for name, value in values.items() for part in _parts(str(name), value)]
     return multipart.encode(parts) if parts else ("multipart/form-data", b"")
+
+
+def _parts(name: str, value: Any) -> Iterator[multipart.Part]:
+    filename, content = (value[0], value[1]) if isinstance(value, list) and len(value) > 1 else (None, value)
+    if isinstance(content, dict) or (isinstance(content, str) and content.lstrip().startswith("{")):
+        text = content if isinstance(content, str) else json.dumps(content)
+        yield multipart.Part(name, text.encode(), "application/json")
+    elif isinstance(filename, str):
+        yield multipart.Part(name, b"", "application/octet-stream", filename)

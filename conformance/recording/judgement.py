@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conformance.checks import Rules, judge
-from conformance.model import Finding
+from conformance.model import Finding, Mark
 from conformance.recording.sequence import in_order
 from conformance.recording.traffic import Series
 
@@ -78,7 +78,7 @@ def judge_traffic(traffic: Iterable[Series], rules: Rules, second: SecondJudge |
                 tally.passed_over += 1
                 continue
             tally.answered += exchange.response is not None
-            if exchange.status is not None:
+            if exchange.status is not None and Mark.STATUS_INFERRED not in exchange.labels:
                 tally.reached[exchange.operation, exchange.status] += 1
             for finding in judge(exchange, before, rules):
                 tally.add(finding)

@@ -38,12 +38,18 @@ class Recording:
 
 
 def is_recording(raw: object) -> bool:
-    """Whether a parsed JSON file is a recording, ours or one of the vendor's tutorials as they were collected."""
+    """Whether a parsed JSON value is a recording, ours or one of the vendor's tutorials as they were collected."""
     return isinstance(raw, dict) and isinstance(raw.get("request"), dict) and isinstance(raw.get("response"), dict)
 
 
-def load(path: Path, document: Document, name: str = "") -> Recording:
-    """Read one recording file, which messages call `name`.
+def recordings_in(raw: object) -> list[Any]:
+    """The recordings of a parsed JSON file: one, or several as `recordings`; none where it is something else."""
+    several = raw.get("recordings") if isinstance(raw, dict) else None
+    return [one for one in (several if isinstance(several, list) else [raw]) if is_recording(one)]
+
+
+def load(path: Path, document: Document, name: str = "") -> list[Recording]:
+    """Read the recordings of one file, which messages call `name`, and those of several by their own names.
 
     Raises UsageError: not there, not JSON, no recording, or a body file that differs.
     """
@@ -54,11 +60,15 @@ def load(path: Path, document: Document, name: str = "") -> Recording:
         raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is not JSON, or is cut short ({error}).") from error
-    if not is_recording(raw):
+    found = recordings_in(raw)
+    if not found:
         raise UsageError(
             f"{name} is no recording: it has no `request` and `response`. specs/recording.schema.json has the format."
         )
-    return parse(raw, document, name, path.parent)
+    return [
+        parse(one, document, f"{name}#{one['name']}" if isinstance(one.get("name"), str) else name, path.parent)
+        for one in found
+    ]
 
 
 def parse(raw: Mapping[str, Any], document: Document, name: str = "", folder: Path | None = None) -> Recording:

@@ -36,11 +36,11 @@ def read(
                 if kind == "har":
                     yield from _har(file, document)
                     continue
-                recording = load(file.path, document, file.name)
-                if recording.session:
-                    sessions.setdefault(recording.session, []).append(recording)
-                else:
-                    yield recording.name, (recording.exchange,)
+                for recording in load(file.path, document, file.name):
+                    if recording.session:
+                        sessions.setdefault(recording.session, []).append(recording)
+                    else:
+                        yield recording.name, (recording.exchange,)
         for session, recordings in sessions.items():
             yield session, [recording.exchange for recording in ordered(recordings)]
 
@@ -97,7 +97,7 @@ def _kind(file: File) -> str:
                     names.add(value)
                 if "log" in names:
                     return "har"
-                if {"request", "response"} <= names:
+                if {"request", "response"} <= names or "recordings" in names:
                     return "recording"
     except OSError as error:
         raise UsageError(f"{file.name} cannot be read: {error.strerror}.") from error

@@ -80,7 +80,8 @@ def leads(finding: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     parts = [f"in {finding['where']}"] if finding.get("where") else []
     if requests:
         last, earlier = requests[-1], len(requests) - 1
-        came = f"answered {last['status']}" if last["status"] else last.get("failure") or "no answer"
+        unknown = "answered, by a status that was not recorded" if "answer" in last else "no answer"
+        came = f"answered {last['status']}" if last["status"] else last.get("failure") or unknown
         parts.append(f"{last['method']} {last['path']}: {came}")
         parts += [f"after {earlier} earlier request{'' if earlier == 1 else 's'}"] if earlier else []
     if row.get("broke"):

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import conformance
 from conformance import data, redaction
-from conformance.model import Exchange, Finding, Judgement, Outcome, Verdict, WaiverUse
+from conformance.model import Exchange, Finding, Judgement, Mark, Outcome, Verdict, WaiverUse
 from conformance.reporting import sequences
 from conformance.reporting.facts import Facts
 from conformance.reporting.lifecycle import condensed
@@ -171,7 +171,7 @@ def _request(exchange: Exchange, *, answered: bool) -> dict[str, Any]:
         "operation": exchange.operation or "",
         "method": exchange.request.method,
         "path": said(exchange.request.path),
-        "status": exchange.status,
+        "status": None if Mark.STATUS_INFERRED in exchange.labels else exchange.status,
         "failure": said(exchange.failure),
     }
     if answered and exchange.response is not None:

@@ -98,6 +98,12 @@ def test_without_steps_a_deployment_should_serve_the_models_it_was_given() -> No
     assert by_models.deployments[14].shas == by_ids.deployments[14].shas == (SHA,)
 
 
+def test_what_a_model_of_an_unknown_file_serves_is_not_known() -> None:
+    question = {"deploy_id": "p", "pipeline_version_pk_id": 26, "pipeline_id": 25, "model_ids": [5]}
+    made = (MADE[0], uploaded(5, b""), created(definition={}))
+    assert after(*made, post("pipelines.deploy", question, {"id": 14})).deployments[14].shas == ()
+
+
 def test_another_version_deployed_over_a_deployment_leaves_unsure_what_it_serves() -> None:
     ledger = after(*SERVING, created(25, 27, UUIDS[2]), deployed(variant=27))
     assert ledger.deployments[14].shas == ()

@@ -1,68 +1,79 @@
-"""Every recorded request, sent to the emulated instance in order: the answers agree, and the certificate says so."""
+"""The tutorial's requests, sent to the emulated instance in order: every recorded behaviour is reproduced.
+
+The certificate of all recordings, and of all releases, is tests/soak/test_certificate.py.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conformance.api.client import PipelineClient
-from conformance.checks import Rules
+from conformance.checks import Rules, judge
 from conformance.data import FIXTURES
-from conformance.model import Response
 from conformance.recording import folder
+from conformance.recording.recording import Recording
+from conformance.recording.sequence import in_order
 from conformance.recording.traffic import ordered
-from conformance.run.session import Session
-from conformance.targets.emulated import emulated_at, emulator_process
-from tests.oracles.certificate import Reproduction, certificate, reproduce
-from tests.oracles.comparison import Aspect
-from tests.oracles.identities import Identities
+from conformance.spec.requirements import load as load_rows
+from tests.oracles.certificate import PUBLISHED, candidates, certify, explanations, name_of, unexplained
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models" / "ccfraud.onnx"
 MODELS = [FIXTURES / "models" / "fraud.onnx", SHARED]
-NAME, VERSION = "api-sample-model", "bdfc8c60-b5bc-4c0e-aa87-157cd52895b6"
-SHA = "bc85ce596945f876256f41515c7501c399fd97ebcb9ab3dd41bf03f8937b4507"
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.stem)
-def reproductions(request: pytest.FixtureRequest) -> Iterator[tuple[Reproduction, ...]]:
-    """With our own model, whose sha stands for the tutorial's, and with the tutorial's own where it is at hand."""
-    if not request.param.is_file():
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_every_behaviour_of_the_tutorial_is_reproduced(model: Path, tmp_path: Path) -> None:
+    if not model.is_file():
         pytest.skip("the tutorial's model is not here")
-    rules = Rules.of()
-    recordings = folder.read(FIXTURES / "recordings", rules.document)
-    told = ordered(recording for recording in recordings if recording.session)
-    with emulator_process() as url:
-        target = emulated_at(url, rules.document)
-        client = PipelineClient(Session(target, rules).send)
-        content = request.param.read_bytes()
-        version_id = client.upload_model(NAME, 10, content).value
-        row = next(row for row in client.list_model_versions(model_id=NAME).value if row["id"] == version_id)
-        identities = Identities().learn("model_version", VERSION, row["model_version"])
-        identities = identities.learn("sha", SHA, hashlib.sha256(content).hexdigest())
-        others = (recording for recording in recordings if not recording.session)
-        yield reproduce([*told, *others], target.send, url, identities)
-        target.close()
+    rows = certify([FIXTURES / "recordings"], model.read_bytes(), [], tmp_path, releases=("2023.4",))
+    assert [
+        (name_of(row.recording), row.differences, row.unasked) for row in rows if row.differences or row.unasked
+    ] == []
+    assert len(rows) == 12
 
 
-def test_every_recorded_behaviour_is_reproduced(reproductions: tuple[Reproduction, ...]) -> None:
-    assert len(reproductions) >= 12
-    assert [(r.recording.name, r.differences) for r in reproductions if r.differences] == []
-    assert all(r.agrees(aspect) for r in reproductions for aspect in Aspect if aspect is not Aspect.MEDIA_TYPE)
+def test_a_difference_would_show_and_only_its_own_entry_explains_it(tmp_path: Path) -> None:
+    (wrong,) = [one for one in folder.read(FIXTURES / "recordings", Rules.of().document) if "by-curl-again" in one.name]
+    answer = wrong.exchange.response
+    assert answer is not None
+    changed = replace(
+        wrong, session="", exchange=replace(wrong.exchange, response=replace(answer, body=b'{"id":"14"}'))
+    )
+    folder.write(tmp_path / "wrong", [changed])
+    entries = explanations(PUBLISHED / "explained.toml")
+    (row,) = certify([tmp_path / "wrong"], MODELS[0].read_bytes(), entries, tmp_path / "journal", releases=("2023.4",))
+    assert [(told.place, told.kind) for told in row.differences] == [("body.id", "type")]
+    assert unexplained(row, entries) == list(row.differences)
 
 
-def test_a_difference_would_show(reproductions: tuple[Reproduction, ...]) -> None:
-    one = reproductions[0]
-    wrong = replace(one.recording.exchange, response=Response(500, body=b"{}"))
-    (changed,) = reproduce([replace(one.recording, exchange=wrong)], lambda _: one.observed, "http://x", Identities())
-    assert changed.agrees(Aspect.STATUS) is False
-    assert "**differs**" in certificate([changed], [])
+def test_a_recordings_releases_reach_from_what_it_dates_to_the_one_after_its_commit() -> None:
+    assert candidates("2022.4") == ("2023.4",)
+    assert candidates("2023.4") == ("2023.4", "2024.1")
+    assert candidates("2024.1..2025.1") == ("2024.1", "2024.4", "2025.1", "2025.2")
+    assert candidates("2024.2") == ("2024.1", "2024.4")
 
 
-def test_the_fixtures_readme_holds_the_certificate(reproductions: tuple[Reproduction, ...]) -> None:
-    emulated = folder.read(FIXTURES / "emulated", Rules.of().document)
-    reached = [(e.operation, e.status) for e in (r.exchange for r in emulated) if e.operation and e.status]
-    assert certificate(reproductions, reached) in (FIXTURES / "README.md").read_text(encoding="utf-8")
+def test_what_was_published_keeps_every_gating_promise_but_where_it_is_known_to_contradict() -> None:
+    broken: dict[str, dict[str, set[str]]] = {}
+    for profile in ("2023.4", "2024.1", "2024.4", "2025.1", "2025.2", "2026.1"):
+        rules = Rules.of(profile)
+        gating = {row.id for row in load_rows(profile).rows if row.gates}
+        sessions: dict[str, list[Recording]] = {}
+        for one in folder.read(PUBLISHED, rules.document):
+            if profile in candidates(one.release):
+                sessions.setdefault(one.session, []).append(one)
+        for session in sessions.values():
+            names = {id(one.exchange): name_of(one) for one in session}
+            for exchange, before in in_order(one.exchange for one in ordered(session)):
+                seen = (
+                    {f.requirement for f in judge(exchange, before, rules) if not f.held}
+                    if exchange.operation
+                    else set()
+                )
+                broken.setdefault(names[id(exchange)], {})[profile] = seen & gating
+    known = {
+        name for entry in explanations(PUBLISHED / "explained.toml") if entry.contradicts for name in entry.recordings
+    }
+    assert {name: kinds for name, kinds in broken.items() if all(kinds.values()) and name not in known} == {}

@@ -7,12 +7,15 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
+from conformance.checks import Rules
 from conformance.data import FIXTURES, SPECS
 from conformance.errors import UsageError
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.recording import folder, har
+from conformance.recording.judgement import judge_traffic
 from conformance.recording.recorder import Recorder, checked
 from conformance.recording.recording import Recording
+from conformance.recording.traffic import read
 from conformance.spec.document import Document
 from tests.secrets_planted import planted
 
@@ -83,7 +86,7 @@ def test_a_body_file_that_differs_is_refused(tmp_path: Path) -> None:
         folder.read(tmp_path / "out", Document.load())
 
 
-@pytest.mark.parametrize("place", ["recordings", "emulated"])
+@pytest.mark.parametrize("place", ["recordings", "emulated", "published"])
 def test_every_fixture_is_as_the_schema_says(place: str) -> None:
     schema = jsonschema_rs.validator_for(json.loads((SPECS / "recording.schema.json").read_text(encoding="utf-8")))
     files = sorted((FIXTURES / place).rglob("*.json"))
@@ -91,7 +94,37 @@ def test_every_fixture_is_as_the_schema_says(place: str) -> None:
     for file in files:
         raw = json.loads(file.read_text(encoding="utf-8"))
         assert [error.message for error in schema.iter_errors(raw)] == [], file.name
-        assert raw["response"]["status"] is None or "status_source" in raw["response"] or "headers" in raw["response"]
+        for one in raw.get("recordings", [raw]):
+            answer = one["response"]
+            assert answer["status"] is None or "status_source" in answer or "headers" in answer or place == "published"
+
+
+def test_a_file_may_hold_several_recordings_each_with_a_name_of_its_own(tmp_path: Path) -> None:
+    one = {
+        "request": {"method": "POST", "path": "/v1/api/pipelines/deploy"},
+        "response": {"status": None, "body": {"id": 1}},
+    }
+    other = {**one, "name": "second", "session": "s", "response": {"status": None, "body": {"id": 2}}}
+    path = tmp_path / "several.json"
+    path.write_text(json.dumps({"recordings": [{**one, "name": "first"}, other]}), encoding="utf-8")
+    found = folder.read(tmp_path, Document.load())
+    assert [(one.name, one.exchange.answer) for one in found] == [
+        (f"{path}#first", {"id": 1}), (f"{path}#second", {"id": 2}),
+    ]  # fmt: skip
+    assert [name for name, _ in read([path], Document.load())] == [f"{path}#first", "s"]
+
+
+def test_a_status_that_was_not_recorded_is_told_and_counted_as_none(tmp_path: Path) -> None:
+    raw = {
+        "request": {"method": "POST", "path": "/v1/api/pipelines/deploy"},
+        "response": {"status": None, "body": {"id": "1"}},
+    }
+    (tmp_path / "one.json").write_text(json.dumps(raw), encoding="utf-8")
+    tally = judge_traffic(read([tmp_path], Document.load()), Rules.of())
+    assert not tally.reached
+    assert list({finding.requirement for finding in tally.broken.values()}) == [
+        "pipelines.deploy.returns-the-deployment-id"
+    ]
 
 
 def test_fixtures_stand_under_their_operation() -> None:
