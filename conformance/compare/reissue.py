@@ -45,7 +45,7 @@ from conformance.compare.side import Pass
 from conformance.model import Exchange, Headers, Mark, Request, Response
 from conformance.recording.recording import Recording
 from conformance.recording.traffic import ordered
-from conformance.suites.generation.tokens import Token, gives, uses
+from conformance.suites.generation.replaying import Token, gives, uses
 
 RUN = "00000000"
 """Stands in every name of a plan for the id of the run that plays it."""
