@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from conformance.cli import COMMANDS
+from conformance.cli import COMMANDS, group
 from conformance.cli.run import run
+from conformance.run.shards import Shard
 
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = ROOT / ".github/actions/conformance"
@@ -36,10 +38,12 @@ def loaded(path: str) -> Any:
         ("github-workflows", ".github/workflows/conformance.yml"),
         ("github-workflows", "tests/sample-project/.github/workflows/api.yml"),
         ("gitlab-ci", "tests/sample-project/.gitlab-ci.yml"),
+        ("github-workflows", "tests/sample-project/.github/workflows/shards.yml"),
+        ("gitlab-ci", "tests/sample-project/shards.gitlab-ci.yml"),
     ],
 )
 def test_each_ci_file_is_as_its_service_reads_it(schema: str, path: str) -> None:
-    document = json.loads(json.dumps(loaded(path), default=str).replace('"true": {"push"', '"on": {"push"'))
+    document = json.loads(json.dumps(loaded(path), default=str).replace('"true": {"', '"on": {"'))
     jsonschema_rs.validator_for(json.loads((SCHEMAS / f"{schema}.json").read_text())).validate(document)
 
 
@@ -69,14 +73,15 @@ def test_every_option_of_run_is_an_input_of_the_action() -> None:
 def test_the_workflow_and_the_sample_give_the_action_inputs_it_has() -> None:
     known = set(loaded(".github/actions/conformance/action.yml")["inputs"])
     used = 0
-    for path in (".github/workflows/conformance.yml", "tests/sample-project/.github/workflows/api.yml"):
+    samples = "tests/sample-project/.github/workflows"
+    for path in (".github/workflows/conformance.yml", f"{samples}/api.yml", f"{samples}/shards.yml"):
         for job in loaded(path)["jobs"].values():
             for step in job["steps"]:
                 if "actions/conformance" in step.get("uses", ""):
                     used += 1
                     assert set(step["with"]) <= known
                     assert "target" in step["with"]
-    assert used == 3
+    assert used == 4
 
 
 @pytest.fixture
@@ -181,6 +186,19 @@ def test_the_samples_name_what_there_is() -> None:
     assert used
     for name in used:
         assert (ROOT / "tests/sample-project" / name).is_file(), f"the sample has no {name}"
+
+
+def test_the_shards_of_the_samples_are_all_there_is_to_merge(tmp_path: Path) -> None:
+    jobs = loaded("tests/sample-project/.github/workflows/shards.yml")["jobs"]
+    shards = [Shard.read(text) for text in jobs["shard"]["strategy"]["matrix"]["shard"]]
+    assert [shard.index for shard in shards] == list(range(1, shards[0].of + 1))
+    assert {shard.of for shard in shards} == {len(shards)}
+    job = loaded("tests/sample-project/shards.gitlab-ci.yml")
+    for script in (job["shard"]["script"][0], job["conformance"]["script"][0], jobs["conformance"]["steps"][-1]["run"]):
+        (line,) = [line for line in script.splitlines() if line.startswith("conformance ")]
+        _, command, *words = shlex.split(line)
+        known = {option for one in group.get_command(click.Context(group), command).params for option in one.opts}
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_hooks_run_commands_there_are_on_files_there_are() -> None:

@@ -15,6 +15,7 @@ from conformance.errors import SuiteError, UsageError
 
 COMMANDS = {
     "run": "Run the suites against a target and print a verdict.",
+    "merge": "Print the verdict of a run out of the results of its shards.",
     "emulate": "Serve an emulated instance of the API.",
     "check": "Judge recorded traffic, sending nothing.",
     "record": "Run the lifecycle and keep its exchanges, redacted.",

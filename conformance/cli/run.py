@@ -37,6 +37,7 @@ from conformance.run.run import run as whole_run
 from conformance.run.runner import Runner
 from conformance.run.scope import suites_needed
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait, model_file
+from conformance.run.shards import shared_out
 from conformance.run.waivers import read_waivers
 from conformance.spec.document import profiles
 from conformance.spec.requirements import load
@@ -83,6 +84,10 @@ _ALLOCATIONS = 50_000
     "--max-seconds", type=click.FloatRange(1), default=None, metavar="S",
     help="Send no more requests after this time; the verdict covers what was tested.",
 )  # fmt: skip
+@click.option(
+    "--shard", default="", metavar="I/N",
+    help="Run the I-th of N parts, for conformance merge; divided by the seconds that --baseline measured.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes to run in.")
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
 @click.option(
@@ -124,7 +129,12 @@ def run(
     if options["wait"] is None:
         options["wait"] = longest_wait(options["target"])
     options |= {"verbose": verbose}
-    settings = Settings(seed=secrets.randbelow(2**31) if seed is None else seed, **options)
+    drawn = secrets.randbelow(2**31) if seed is None else seed
+    settings = shared_out(Settings(seed=drawn, costs=baseline_file if options["shard"] else "", **options))
+    if settings.shard and not listing and (seed is None or not any(one.startswith("json=") for one in reports)):
+        raise UsageError(
+            "--shard needs --seed N, the same in every shard, and --report json=FILE, which conformance merge reads."
+        )
     runner = Runner(settings)
     needed = suites_needed(runner.rules.catalogue, settings.suites, settings.only)
     runner.command = _again(click.get_current_context(), settings.seed, pytest_arguments)
@@ -134,7 +144,7 @@ def run(
     if needed is None or (settings.suites and "generated" in needed):
         require("The suite generated", "generated")
     today = datetime.datetime.now(datetime.UTC).date()
-    gate = _gate(settings.profile, waivers_file, baseline_file, fail_on, today)
+    gate = gate_of(settings.profile, waivers_file, baseline_file, fail_on, today)
     files = parse_reports(reports)
     runner.settings = replace(runner.settings, witness=bool({"json", "html"} & set(files)))
     result = run_suites(runner, gate, today, pytest_arguments)
@@ -181,7 +191,8 @@ def run_suites(
         return whole_run(runner, by_pytest(pytest_arguments, progress, gate), gate, today, _read_ahead)
 
 
-def _gate(profile: str, waivers_file: str, baseline_file: str, fail_on: str, today: datetime.date) -> Gate:
+def gate_of(profile: str, waivers_file: str, baseline_file: str, fail_on: str, today: datetime.date) -> Gate:
+    """What a verdict is weighed by, read from files. Raises UsageError where one of them cannot be used."""
     if fail_on == "new" and not baseline_file:
         raise UsageError("--fail-on new needs --baseline RESULT.json, the earlier result to compare with.")
     earlier = read_result(Path(baseline_file)) if baseline_file else None

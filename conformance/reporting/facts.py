@@ -21,7 +21,8 @@ class Facts:
     which way was seen; `witnesses` gives the first exchange in which a requirement was seen to hold. `notes` are
     sentences on the run itself, `incidents` those that keep it from a verdict, `troubles` what stood between us and the
     API (`Target.troubles`). `suites` and `left_out` tell of items: by suite, and skipped ones by reason; of the
-    suites in `partial` pytest was told to run only a part.
+    suites in `partial` pytest was told to run only a part. `items` are seconds by item, and `plan` is how they were
+    divided over shards (`run.shards`).
     """
 
     broken: list[Finding] = field(default_factory=list)
@@ -39,6 +40,8 @@ class Facts:
     suites: dict[str, dict[str, Any]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     partial: list[str] = field(default_factory=list)
+    items: dict[str, float] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
 
     def add(self, other: Facts) -> None:
         """Take in what another stretch of the run saw; of what is told once, the first stays."""
@@ -220,10 +223,22 @@ def of_exchange(exchange: Exchange) -> dict[str, Any]:
     """An exchange as texts, numbers, lists and mappings; bodies as latin-1 text."""
     request, response = exchange.request, exchange.response
     return {
-        "request": [request.method, request.url, [list(pair) for pair in request.headers.fields], _of(request.body)],
+        "request": [
+            request.method,
+            request.url,
+            [list(pair) for pair in request.headers.fields],
+            _of(request.body),
+            request.body_known,
+        ],
         "response": None
         if response is None
-        else [response.status, [list(pair) for pair in response.headers.fields], _of(response.body), response.elapsed],
+        else [
+            response.status,
+            [list(pair) for pair in response.headers.fields],
+            _of(response.body),
+            response.elapsed,
+            response.body_known,
+        ],
         "operation": exchange.operation,
         "parameters": dict(exchange.parameters),
         "started": exchange.started,
@@ -236,13 +251,13 @@ def of_exchange(exchange: Exchange) -> dict[str, Any]:
 
 def to_exchange(plain: Mapping[str, Any]) -> Exchange:
     """The exchange that `of_exchange` wrote down."""
-    method, url, fields, body = plain["request"]
+    method, url, fields, body, known = plain["request"]
     answer = plain["response"]
     response = None
     if answer is not None:
-        response = Response(answer[0], _headers(answer[1]), answer[2].encode("latin-1"), answer[3])
+        response = Response(answer[0], _headers(answer[1]), answer[2].encode("latin-1"), answer[3], answer[4])
     return Exchange(
-        request=Request(method, url, _headers(fields), body.encode("latin-1")),
+        request=Request(method, url, _headers(fields), body.encode("latin-1"), known),
         response=response,
         operation=plain["operation"],
         parameters=plain["parameters"],

@@ -80,11 +80,11 @@ def result_of(verdict: Verdict, run: Circumstances, facts: Facts) -> dict[str, A
         "requests": facts.requests,
         "digests": dict(digests_of(run.profile)),
         "suites": [dict(suite) for suite in facts.suites.values()],
-        "timeline": _plain(condensed(_since(run.began, facts.events))),
-        **{key: _plain(value) for key, value in run.extra.items()},
+        "timeline": plain(condensed(_since(run.began, facts.events))),
+        **{key: plain(value) for key, value in run.extra.items()},
     }
     if run.drift is not None:
-        result["drift"] = _plain(run.drift)
+        result["drift"] = plain(run.drift)
     return result
 
 
@@ -220,13 +220,14 @@ def _folders() -> tuple[str, ...]:
     return tuple(f"{folder}/" for folder in sorted(known, key=len, reverse=True) if len(folder) > 1)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A JSON value as any report may hold it, text by text."""
     if isinstance(value, str):
         return said(value)
     if isinstance(value, Mapping):
-        return {said(str(key)): _plain(item) for key, item in value.items()}
+        return {said(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

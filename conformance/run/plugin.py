@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _PACKAGE = "conformance.suites."
 _COLLECTED = pytest.StashKey[Counter[str]]()
 _PARTIAL = pytest.StashKey[list[str]]()
+_PLAN = pytest.StashKey[dict[str, Any]]()
 pytest_plugins = ("conformance.recording.plugin", "conformance.targets.plugin")
 
 
@@ -85,6 +86,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in dropped]
         config.hook.pytest_deselected(items=dropped)
     _leave_out(runner, ours)
+    if runner.settings.shard:
+        from conformance.run.shards import in_shard
+
+        try:
+            mine, config.stash[_PLAN] = in_shard([item for item in ours if item in items], runner.settings)
+        except SuiteError as error:
+            raise pytest.UsageError(str(error)) from None
+        elsewhere = [item for item in ours if item in items and item not in mine]
+        items[:] = [item for item in items if item not in elsewhere]
+        config.hook.pytest_deselected(items=elsewhere)
     config.stash[_COLLECTED] = Counter(suite_name(item) for item in ours if item in items)
     for item in ours:
         runner.facts.suite(suite_name(item))["items"] += item in items
@@ -100,7 +111,8 @@ def _tell_what_was_deselected(session: pytest.Session) -> None:
     runner = runner_of(session.config)
     needed = suites_needed(runner.rules.catalogue, runner.settings.suites, runner.settings.only) or known_suites()
     kept = Counter(suite_name(item) for item in session.items if is_ours(item))
-    partial = [suite for suite in needed if kept[suite] < collected[suite] or not collected[suite]]
+    elsewhere = bool(runner.settings.shard)  # what this shard has nothing of, another has
+    partial = [suite for suite in needed if kept[suite] < collected[suite] or not (collected[suite] or elsewhere)]
     session.config.stash[_PARTIAL] = sorted(partial)
 
 
@@ -169,8 +181,10 @@ def pytest_runtest_makereport(
         report.longrepr = "\n".join([*sentences, *([str(report.longrepr)] if incident else [])])
     seen = seen or Facts()
     no_suites: list[str] = []
+    no_plan: dict[str, Any] = {}
     seen.incidents += [incident] if incident else []
     seen.partial = item.config.stash.get(_PARTIAL, no_suites)
+    seen.plan = item.config.stash.get(_PLAN, no_plan)
     report.conformance = of_facts(seen)  # type: ignore[attr-defined]
     return report
 
@@ -269,6 +283,8 @@ class _Aggregator:
         if report.skipped and isinstance(report.longrepr, tuple | list):
             runner.facts.left_out[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
         suite["seconds"] = round(suite.get("seconds", 0.0) + report.duration, 3)
+        items = runner.facts.items
+        items[report.nodeid] = round(items.get(report.nodeid, 0.0) + report.duration, 3)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed and "conformance" in report.nodeid:

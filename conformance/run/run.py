@@ -16,9 +16,10 @@ from conformance.run import baseline
 from conformance.run.reach import additions_of, reached_of
 from conformance.run.release import answers_as_another
 from conformance.run.runner import Runner
-from conformance.run.scope import lacks, only_read, scope_in_words, scope_of, without_partial
+from conformance.run.scope import known_suites, lacks, only_read, scope_in_words, scope_of, without_partial
 from conformance.run.settings import EMULATED, Settings
-from conformance.run.verdict import Inherited, conclude
+from conformance.run.shards import part_of
+from conformance.run.verdict import Inherited, conclude, covers
 from conformance.targets.address import base_url
 
 Items = Callable[[Runner], None]
@@ -87,21 +88,27 @@ def _judge_description(facts: Facts, drift: Mapping[str, Any] | None) -> None:
 
 
 def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any]:
-    """The result of a run whose items have run and whose target is closed."""
+    """The result of a run whose items have run and whose target is closed.
+
+    A shard is judged by what it saw: what is untested or excused in vain may be so because of items elsewhere.
+    """
     settings, rules, facts = runner.settings, runner.rules, runner.facts
+    part = {"shard": part_of(runner)} if settings.shard else {}
+    partial = known_suites() if part else facts.partial
     rows, scope = rules.catalogue.rows, scope_of(rules.catalogue, settings.suites, settings.only)
     if settings.allowed == "read":
         rows, scope = only_read(rules, scope)
     _judge_description(facts, runner.drift)
     seen = {requirement for requirement, _ in [*facts.held, *facts.broke]}
-    scope = without_partial(rules.catalogue, scope, facts.partial, seen)
+    scope = without_partial(rules.catalogue, scope, partial, seen)
     reached = _reached(rules, facts)
-    short = _shortfall(settings, facts, reached)
+    short = "" if part else _shortfall(settings, facts, reached)
+    waivers = _needed(gate.waivers, facts, settings.profile, today) if part else gate.waivers
     verdict = conclude(
-        rows, facts.broken, gate.waivers, today,
+        rows, facts.broken, waivers, today,
         held=facts.held, broke=facts.broke, scope=scope, strict=settings.strict,
         target_kind=settings.kind, profile=settings.profile, inherited=gate.inherited,
-        incident=_first_of([*facts.incidents, facts.trouble.incident(facts.requests), short]),
+        complete=not part, incident=_first_of([*facts.incidents, facts.trouble.incident(facts.requests), short]),
     )  # fmt: skip
     broken = [one.requirement.id for one in verdict.judgements if one.outcome is Outcome.BROKEN and one.gates]
     release = runner.note or (answers_as_another(settings.profile, broken) if broken else "")
@@ -110,7 +117,13 @@ def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any
         target_kind=settings.kind,
         target_url=settings.emulated_url if settings.kind == EMULATED else base_url(settings.target),
         profile=settings.profile,
-        scope=scope_in_words(settings.suites, settings.only, reading=settings.allowed == "read", partial=facts.partial),
+        scope=scope_in_words(
+            settings.suites,
+            settings.only,
+            reading=settings.allowed == "read",
+            partial=facts.partial,
+            shard=settings.shard,
+        ),
         seed=settings.seed,
         strict=settings.strict,
         budget=settings.budget,
@@ -120,6 +133,7 @@ def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any
         trust=(settings.ca_file, settings.client_cert, settings.client_key),
         extra={
             "readings": dict(sorted(facts.observed.items())),
+            "items": [{"id": name, "seconds": seconds} for name, seconds in facts.items.items()],
             "coverage": reached,
             "left_out": _left_out(rules, facts),
             "first_finding": _first_finding(runner.began, facts),
@@ -129,7 +143,16 @@ def concluded(runner: Runner, gate: Gate, today: datetime.date) -> dict[str, Any
             "gateway": facts.trouble.as_json(facts.requests),
         },
     )
-    return gate.compared(result_of(verdict, circumstances, facts))
+    return gate.compared(result_of(verdict, circumstances, facts) | part)
+
+
+def _needed(waivers: Sequence[Waiver], facts: Facts, profile: str, today: datetime.date) -> list[Waiver]:
+    """The waivers that a shard is held to: whether another excuses anything, the merged result says."""
+    return [
+        waiver
+        for waiver in waivers
+        if waiver.last_day < today or any(covers(waiver, finding, profile) for finding in facts.broken)
+    ]
 
 
 def _reached(rules: Rules, facts: Facts) -> dict[str, Any]:

@@ -83,10 +83,11 @@ def without_partial(
 
 
 def scope_in_words(
-    suites: Sequence[str], only: Sequence[str], *, reading: bool = False, partial: Collection[str] = ()
+    suites: Sequence[str], only: Sequence[str], *, reading: bool = False, partial: Collection[str] = (), shard: str = ""
 ) -> str:
     """The scope as a phrase for people."""
-    parts = ["reading only"] if reading else []
+    parts = [f"shard {shard}"] if shard else []
+    parts += ["reading only"] if reading else []
     if partial:
         parts.append("items selected by pytest options")
     if suites:

@@ -74,6 +74,8 @@ class Settings:
     journal_file: str = ""
     max_deployments: int | None = None
     max_minutes: float | None = None
+    shard: str = ""
+    costs: str = ""
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Settings:

@@ -20,6 +20,7 @@ each() {
 given --profile "$PROFILE"
 flag --strict "$STRICT"
 given --seed "$SEED"
+given --shard "$SHARD"
 given --waivers "$WAIVERS"
 given --baseline "$BASELINE"
 each --suite "$SUITES"
