@@ -1,4 +1,4 @@
-"""`conformance record`: run the lifecycle and keep its exchanges, redacted."""
+"""`conformance record`: run the lifecycle, or send recorded requests again, and keep the exchanges, redacted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import click
 from conformance.cli import options as shared
 from conformance.cli.options import profile_option, safety_options, transport_options
 from conformance.cli.run import run_suites
-from conformance.errors import NoVerdictError
+from conformance.errors import NoVerdictError, UsageError
+from conformance.redaction import redact_exchange
 from conformance.reporting.terminal import closing_line, console_for
+from conformance.run.custody import terminations_interrupt
 from conformance.run.runner import Runner
-from conformance.run.settings import BUDGETS, Settings, checked
+from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, model_file
+from conformance.spec.document import Document
 
 
 @click.command()
@@ -26,6 +29,11 @@ from conformance.run.settings import BUDGETS, Settings, checked
 @click.option(
     "--suite", "suites", multiple=True, default=("lifecycle",), metavar="NAME",
     help="The suite to run; repeatable. [default: lifecycle]", shell_complete=shared.complete_suites
+)  # fmt: skip
+@click.option(
+    "--replay", type=click.Path(path_type=Path), default=None, metavar="DIR",
+    help="Send the requests of these recordings again, to the target and to an emulated instance of the release, "
+    "and say of each difference who stands alone in it.",
 )  # fmt: skip
 @click.option("--everything", is_flag=True, help="Run every suite.")
 @click.option(
@@ -48,16 +56,23 @@ from conformance.run.settings import BUDGETS, Settings, checked
 )
 @transport_options
 @safety_options
-def record(output: str, largest: int, everything: bool, whole: bool, **options: Any) -> int:
+def record(output: str, largest: int, everything: bool, whole: bool, replay: Path | None, **options: Any) -> int:
     """Run the lifecycle and keep its exchanges, redacted.
 
     Exits 0 once they are written, whatever the verdict, which is printed; 3 where nothing could be recorded.
+
+    With --replay, what the recordings use and do not make is made first, under names of the run's own; all of it is
+    undeployed. What is of no known operation, and what the recording does not hold, is not sent.
     """
+    if replay is not None and (everything or whole):
+        raise UsageError("--replay sends recorded requests; leave --everything and --whole out.")
     if everything or whole:
         options["suites"] = ()
     settings = Settings(record=output, record_largest=largest, **options)
     if whole:
         return _whole(checked(settings), Path(output))
+    if replay is not None:
+        return _replayed(checked(settings), replay, Path(output))
     runner = Runner(checked(settings))
     result = run_suites(runner)
     console_for(sys.stdout).print(closing_line(result), soft_wrap=True)
@@ -81,4 +96,35 @@ def _whole(settings: Settings, output: Path) -> int:
     left = next((one.left for one in passes if one.left), "")
     if left:
         raise NoVerdictError(left)
+    return 0
+
+
+def _replayed(settings: Settings, replay: Path, output: Path) -> int:
+    """Send recorded requests again, to the target and to an emulated instance, and keep what the target answered."""
+    from conformance.compare.opening import opened
+    from conformance.compare.reissue import judged, lines, reissues
+    from conformance.recording import folder
+
+    if output.suffix == ".har":
+        raise UsageError("--replay keeps recordings, each beside the one it was sent for; name a folder for --output.")
+    recordings = folder.read(replay, Document.load(settings.profile))
+    plans = reissues(recordings, model_file(settings).read_bytes())
+    settings = replace(settings, record="")
+    done = []
+    with (
+        terminations_interrupt(),
+        opened("new", settings.target, settings, os.environ) as service,
+        opened("emulated", EMULATED, replace(settings, target=EMULATED), os.environ) as emulated,
+    ):
+        service.require_answer()
+        for plan in plans:
+            done.append(judged(plan, service.play(plan.plan), emulated.play(plan.plan), settings.profile))
+    kept = [one for session in done for one in session.answers]
+    folder.write(output, [replace(one, exchange=redact_exchange(one.exchange)) for one in kept])
+    for line in lines(done):
+        click.echo(line)
+    click.echo(f"Kept {len(kept)} exchanges, redacted, in {output}.")
+    left = next((session.left for session in done if session.left), "")
+    if left or not kept:
+        raise NoVerdictError(left or "Nothing was sent again; the lines above say why.")
     return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -505,12 +505,16 @@ class Told:
 
 @dataclass(frozen=True)
 class Reissued:
-    """What came of a session: what differs, what could not be asked and why, and the service's own answers."""
+    """What came of a session: what differs, what could not be asked and why, and the service's own answers.
+
+    `left` says what could not be undeployed at the service, empty where nothing is left.
+    """
 
     told: tuple[Told, ...]
     asked: int
     left_out: Mapping[str, str] = field(default_factory=dict)
     answers: tuple[Recording, ...] = ()
+    left: str = ""
 
 
 def judged(reissue: Reissue, service: Pass, emulated: Pass, release: str) -> Reissued:
@@ -539,7 +543,7 @@ def judged(reissue: Reissue, service: Pass, emulated: Pass, release: str) -> Rei
         for one in dict.fromkeys((*by_service, *by_ours)):
             places = ({d.place for d in by_service}, {d.place for d in by_ours})
             told.append(Told(recording, one, _alone(one.place, places, apart)))
-    return Reissued(tuple(told), len(answers), left_out, tuple(answers))
+    return Reissued(tuple(told), len(answers), left_out, tuple(answers), service.left)
 
 
 def _alone(place: str, places: tuple[set[str], set[str]], apart: set[str]) -> str:
@@ -547,3 +551,34 @@ def _alone(place: str, places: tuple[set[str], set[str]], apart: set[str]) -> st
     if in_service and in_ours:
         return ALL if place in apart else RECORDING
     return SERVICE if in_service else EMULATED
+
+
+def lines(sessions: Sequence[Reissued]) -> Iterator[str]:
+    """What came of the sessions, for the terminal: each difference, what was not sent, and the counts."""
+    told = [one for session in sessions for one in session.told]
+    for one in told:
+        found = one.difference
+        shown = f"{found.kind}, {_short(found.one)} before, {_short(found.other)} now"
+        yield f"{one.recording.exchange.operation}  {one.recording.name}"
+        yield f"  {found.place}: {shown}; {one.alone}{'' if one.alone == ALL else ' stands alone'}"
+    for why, names in _by_reason(sessions).items():
+        yield f"Not sent: {len(names)}. {why}"
+    asked, apart = sum(session.asked for session in sessions), len({id(one.recording) for one in told})
+    counts = Counter(one.alone for one in told)
+    yield f"{asked} sent again: {asked - apart} answered alike by all three, {apart} with differences."
+    if counts:
+        yield "Who stands alone: " + ", ".join(f"{who} {count}" for who, count in sorted(counts.items())) + "."
+
+
+def _short(text: str, most: int = 100) -> str:
+    """A value on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
+def _by_reason(sessions: Iterable[Reissued]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for session in sessions:
+        for name, why in session.left_out.items():
+            reasons[why].append(name)
+    return dict(reasons)
