@@ -19,7 +19,7 @@ from conformance.compare.opening import opened
 from conformance.compare.report import parse_reports, text, write_reports
 from conformance.compare.result import Compare, read_accepted, result_of
 from conformance.errors import NoVerdictError, UsageError
-from conformance.run.custody import terminations_interrupt
+from conformance.run.cleanup import terminations_interrupt
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait
 from conformance.targets.address import base_url
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 
-class Unfailing:
+class SafeStream:
     """A text stream that never raises: what it cannot encode it escapes, and once it is broken it stays silent."""
 
     def __init__(self, stream: Any) -> None:
@@ -52,7 +52,7 @@ def unfailing() -> Iterator[None]:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
-    streams = {name: Unfailing(stream or open(os.devnull, "w")) for name, stream in before.items()}  # noqa: PTH123, SIM115
+    streams = {name: SafeStream(stream or open(os.devnull, "w")) for name, stream in before.items()}  # noqa: PTH123, SIM115
     for name, stream in streams.items():
         setattr(sys, name, stream)
     try:

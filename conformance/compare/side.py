@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from conformance.compare.plan import GONE, RUNNING, Plan, Step
 from conformance.errors import CredentialsRefusedError, LimitReachedError, SuiteError, TargetUnreachableError
 from conformance.model import Aim, Exchange, Headers, Purpose, Request
-from conformance.run.custody import Custody
+from conformance.run.cleanup import RunCleanup
 from conformance.run.settings import Settings, new_run_id, open_target, require_answer
 from conformance.suites.generation.replaying import gives, renewed, rewritten, uses
 from conformance.suites.requests import json_request
@@ -55,13 +55,13 @@ class Side:
     @contextmanager
     def _opened(self) -> Iterator[tuple[Target, Settings, list[str]]]:
         settings = replace(self.settings, run_id=new_run_id())
-        custody = Custody(settings)
-        target = open_target(custody.settings, self._environ, custody.safeguards)
+        cleanup = RunCleanup(settings)
+        target = open_target(cleanup.settings, self._environ, cleanup.safeguards)
         left: list[str] = []
         try:
-            yield target, custody.settings, left
+            yield target, cleanup.settings, left
         finally:
-            left.append(custody.end(target, settings.wait, lambda names: None).sentence)
+            left.append(cleanup.end(target, settings.wait, lambda names: None).sentence)
             target.close()
 
     def require_answer(self) -> None:

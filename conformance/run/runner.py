@@ -16,7 +16,7 @@ from conformance.model import Exchange
 from conformance.recording.recorder import Recorder
 from conformance.reporting.facts import Facts
 from conformance.reporting.progress import said_aloud
-from conformance.run.custody import Custody, in_advance, terminations_interrupt
+from conformance.run.cleanup import RunCleanup, in_advance, terminations_interrupt
 from conformance.run.session import Session
 from conformance.run.settings import (
     EMULATED,
@@ -31,7 +31,7 @@ from conformance.run.settings import (
 from conformance.targets.address import is_beneath
 from conformance.targets.target import PROBES, Target
 from conformance.targets.tokens import issuers_key
-from conformance.targets.waits import Patience
+from conformance.targets.waits import WaitBudget
 
 _SHORT_WAIT = 15.0
 
@@ -82,7 +82,7 @@ class Runner:
         finally:
             target.close()
         self._stack.enter_context(terminations_interrupt())
-        _ = self.custody
+        _ = self.cleanup
 
     def _served_drift(self, target: Target) -> dict[str, Any] | None:
         """What the description the instance serves says otherwise than ours, for the report.
@@ -106,11 +106,11 @@ class Runner:
         return None if found is None else found.as_dict()
 
     @cached_property
-    def custody(self) -> Custody:
+    def cleanup(self) -> RunCleanup:
         """What this run makes at its target, from the first request that may make something."""
-        custody = Custody(self.settings)
-        self.settings = custody.settings
-        return custody
+        cleanup = RunCleanup(self.settings)
+        self.settings = cleanup.settings
+        return cleanup
 
     def announcement(self, cost: int) -> str:
         """What a live run will make, and where, in one line; empty for a worker, and where nothing is at stake."""
@@ -129,11 +129,11 @@ class Runner:
             if self.settings.kind == "emulated" and not self.settings.emulated_url:
                 self.prepare()
             self._stack.enter_context(terminations_interrupt())
-            self._target = target = self._opened(open_target(self.settings, safeguards=self.custody.safeguards))
+            self._target = target = self._opened(open_target(self.settings, safeguards=self.cleanup.safeguards))
             target.ceiling = self._ceiling()
             self._stack.callback(target.close)
             keep = self._recorder.keep if self._recorder else None
-            self._session = Session(target, self.rules, keep, Patience(self.settings.wait))
+            self._session = Session(target, self.rules, keep, WaitBudget(self.settings.wait))
             self._session.witnessing = self.settings.witness
             self._session.ends_at = self.settings.ends_at
             if self.settings.budget != "quick":
@@ -200,9 +200,9 @@ class Runner:
     def close(self) -> None:
         """Leave nothing behind, and end what was opened."""
         with self._stack:
-            if "custody" in self.__dict__ and not self._ended:
+            if "cleanup" in self.__dict__ and not self._ended:
                 self._ended = True
-                left = self.custody.end(self._target, self._last_wait, self._farewell).sentence
+                left = self.cleanup.end(self._target, self._last_wait, self._farewell).sentence
                 if left:
                     self.facts.incidents.append(
                         f"{left} To undeploy it later: conformance clean --run {self.settings.run_id}."

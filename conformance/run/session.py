@@ -22,7 +22,7 @@ from conformance.reporting.facts import Facts
 from conformance.reporting.lifecycle import event_of
 from conformance.run.reach import SPARED, Reach
 from conformance.targets.target import PROBES
-from conformance.targets.waits import Patience
+from conformance.targets.waits import WaitBudget
 
 if TYPE_CHECKING:
     from conformance.spec.crosscheck import SecondJudge
@@ -81,10 +81,10 @@ class Session:
         target: Sender,
         rules: Rules,
         keep: Callable[[Exchange], None] | None = None,
-        patience: Patience | None = None,
+        budget: WaitBudget | None = None,
     ) -> None:
         self.target, self.rules = target, rules
-        self.patience = patience or Patience(_WAIT_SECONDS)
+        self.wait_budget = budget or WaitBudget(_WAIT_SECONDS)
         self.ledger = Ledger()
         self.facts = Facts()
         self.log: list[Exchange] = []
@@ -108,7 +108,7 @@ class Session:
 
     def branch(self) -> Session:
         """A session on the same target with a ledger of its own, for what goes on beside this one."""
-        own = Session(self.target, self.rules, self._keep, self.patience)
+        own = Session(self.target, self.rules, self._keep, self.wait_budget)
         own.witnessing = self.witnessing
         return own
 

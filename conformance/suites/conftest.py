@@ -190,7 +190,7 @@ def resources(session: Session, settings: Settings, model: Model, named: Callabl
     workspace_id = settings.workspace_id if settings.workspace_id is not None else own_workspace(client, names)
     made = make_resources(client, names, workspace_id, model, deploys=settings.kind != "live")
     if settings.kind != "live":
-        made.until_served(client, session.patience)
+        made.until_served(client, session.wait_budget)
     return made
 
 

@@ -85,7 +85,7 @@ class Deployments:
         if key not in self._running:
             made = self.started(key)
             try:
-                until_running(self._ground.client, made.name, self._session.patience, self._since[key])
+                until_running(self._ground.client, made.name, self._session.wait_budget, self._since[key])
                 self._running[key] = self._routed(replace(made, url=self._url(made)))
             except ApiError as error:
                 self._running[key] = error
@@ -112,15 +112,15 @@ class Deployments:
     def _routed(self, running: Running) -> Running:
         """The deployment once it can be asked. What cannot, the rows of inference tell of."""
         setup, path = self._ground, infer_path(running.name, running.pipeline_name)
-        row, patience = setup.model.tutorial_row(), self._session.patience
-        reply = until_routed(setup.client, running.url, setup.model.column, row, patience)
+        row, budget = setup.model.tutorial_row(), self._session.wait_budget
+        reply = until_routed(setup.client, running.url, setup.model.column, row, budget)
         if running.url == path:
             return running
         handed_out, other = running, replace(running, url=path)
         if reply.exchange.response is None:
             self._asked_instead(running.url.removesuffix(path), f"{reply.exchange.failure}.")
             running = other
-        if not reply.ok and until_routed(setup.client, path, setup.model.column, row, patience).ok:
+        if not reply.ok and until_routed(setup.client, path, setup.model.column, row, budget).ok:
             running = other
         if reply.exchange.response is not None and (reply.ok or running is other):
             setup.client.meaning("", Mark.HANDED_OUT).infer(handed_out.url, setup.model.column, [row])
@@ -148,7 +148,7 @@ class Deployments:
         self.end(key)
         made = _or_raised(self._started[key])
         if key in self._ended and key not in self._gone:
-            until_gone(self._ground.client, made.name, self._session.patience, self._ended[key])
+            until_gone(self._ground.client, made.name, self._session.wait_budget, self._ended[key])
             self._gone.add(key)
 
     def gone(self, key: str, *, but: str = "") -> Running:
@@ -182,7 +182,7 @@ class Deployments:
         self._ground.client.meaning("").deployment_status(again.name)  # found, and not ended by what is ended next
         for each in self._started:
             self.end(each)
-        until_running(self._ground.client, again.name, self._session.patience)
+        until_running(self._ground.client, again.name, self._session.wait_budget)
         again = self._routed(replace(again, url=self._url(again)))
         self._gone.discard(key)
         del self._ended[key]
@@ -195,7 +195,7 @@ class Deployments:
         running, setup = self.running(key), self._ground
         deploy_id = running.name.rpartition("-")[0]
         made = setup.client.meaning("").deploy(deploy_id, version, models=[model]).value
-        until_shown(setup.client, f"{deploy_id}-{made}", model.sha, self._session.patience)
+        until_shown(setup.client, f"{deploy_id}-{made}", model.sha, self._session.wait_budget)
         return replace(running, deployment_id=made, name=f"{deploy_id}-{made}")
 
 

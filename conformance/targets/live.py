@@ -8,7 +8,7 @@ from conformance.spec.document import Document
 from conformance.targets.address import base_url
 from conformance.targets.credentials import Credentials, from_environment
 from conformance.targets.reception import BOUNDS, Bounds
-from conformance.targets.safety.guard import Breaker, Guard
+from conformance.targets.safety.guard import CircuitBreaker, Guard
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.target import Safeguards, Target
 from conformance.targets.transport import Trust, http_client
@@ -40,4 +40,4 @@ def live(
 def own(prefix: str, workspaces: Collection[int] = frozenset()) -> Safeguards:
     """Safeguards that let a target touch only what it made under names that begin with `prefix`, there or in these."""
     holdings = Holdings(prefix)
-    return Safeguards(holdings, Guard(holdings, workspaces=workspaces), breaker=Breaker())
+    return Safeguards(holdings, Guard(holdings, workspaces=workspaces), breaker=CircuitBreaker())

@@ -31,7 +31,7 @@ _SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Spoiling:
+class ProxyFault:
     """A fault as a file: its `name`, the first sentence of its docstring, and what it does."""
 
     name: str
@@ -40,7 +40,7 @@ class Spoiling:
     change: Callable[[Request, Response], Response]
 
 
-def spoilings(folder: Path) -> tuple[Spoiling, ...]:
+def spoilings(folder: Path) -> tuple[ProxyFault, ...]:
     """The faults in a folder, one a file, by name. Raises UsageError where there are none, or one cannot be loaded."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Give --proxy the folder with your faults, one Python file each.")
@@ -50,7 +50,7 @@ def spoilings(folder: Path) -> tuple[Spoiling, ...]:
     return tuple(spoiling(file) for file in files)
 
 
-def spoiling(file: Path) -> Spoiling:
+def spoiling(file: Path) -> ProxyFault:
     """The fault in a file. Raises UsageError where the file cannot be run, or lacks `match` or `change`."""
     spec = importlib.util.spec_from_file_location(f"fault_{file.stem}", file)
     assert spec is not None
@@ -66,7 +66,7 @@ def spoiling(file: Path) -> Spoiling:
             f"The fault {file.name} lacks match(request) or change(request, response). Write both functions in it."
         )
     sentence = (module.__doc__ or file.stem).strip().partition("\n")[0]
-    return Spoiling(file.stem, sentence, *parts)  # type: ignore[arg-type]
+    return ProxyFault(file.stem, sentence, *parts)  # type: ignore[arg-type]
 
 
 _KEPT: Any = object()
@@ -90,7 +90,7 @@ def changed(
 
 
 @contextmanager
-def proxied(upstream: str, fault: Spoiling) -> Iterator[str]:
+def proxied(upstream: str, fault: ProxyFault) -> Iterator[str]:
     """The URL of a proxy on loopback that passes everything to `upstream`, and spoils what the fault matches."""
     listener = listening_socket("127.0.0.1", 0)
     ready = Event()
@@ -109,7 +109,7 @@ def proxied(upstream: str, fault: Spoiling) -> Iterator[str]:
 class _Proxy:
     """An ASGI application."""
 
-    def __init__(self, upstream: str, fault: Spoiling) -> None:
+    def __init__(self, upstream: str, fault: ProxyFault) -> None:
         self._upstream, self._fault = upstream.rstrip("/"), fault
         self._client = httpx.AsyncClient(timeout=_SECONDS, trust_env=False)
 

@@ -19,7 +19,7 @@ from conformance.targets.address import Origin, beneath, is_beneath, path_within
 from conformance.targets.credentials import Credentials
 from conformance.targets.manners import Pace, pause, retry_after, was_done
 from conformance.targets.reception import BOUNDS, BROKE_OFF, NO_CONNECTION, Bounds, proxy_of, receive
-from conformance.targets.safety.guard import UNLIMITED, Breaker, Guard, Limits, RefusedError, plain_path
+from conformance.targets.safety.guard import UNLIMITED, CircuitBreaker, Guard, Limits, RefusedError, plain_path
 from conformance.targets.safety.holdings import Holdings
 
 USER_AGENT = "wallaroo-conformance"
@@ -53,7 +53,7 @@ class Safeguards:
     holdings: Holdings
     guard: Guard
     limits: Limits = UNLIMITED
-    breaker: Breaker | None = None
+    breaker: CircuitBreaker | None = None
 
 
 class Target:

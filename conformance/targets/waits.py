@@ -40,7 +40,7 @@ def oldest() -> Wait | None:
 _SHORT_SECONDS = 5.0
 
 
-class Patience:
+class WaitBudget:
     """The longest wait, in seconds, until it was once waited in vain: then waits for the same end are short.
 
     A target whose deployments never come to run, or never end, would otherwise cost a run one whole wait for each.

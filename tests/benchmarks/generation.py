@@ -41,7 +41,7 @@ def staged(url: str, kept: list[Exchange]) -> tuple[Session, Resources, Settings
     client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
     model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
     resources = make_resources(client, names, own_workspace(client, names), model, deploys=True)
-    resources.until_served(client, session.patience)
+    resources.until_served(client, session.wait_budget)
     return session, resources, settings
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conformance import data
-from conformance.cli.streams import Unfailing, unfailing
+from conformance.cli.streams import SafeStream, unfailing
 
 CREATE = data.FIXTURES / "recordings" / "pipelines.create"
 
@@ -77,7 +77,7 @@ class _Full(io.StringIO):
 
 
 def test_a_stream_that_broke_stays_silent() -> None:
-    stream = Unfailing(_Full())
+    stream = SafeStream(_Full())
     assert stream.write("a") == 1
     stream.flush()
     assert stream.broken

@@ -31,7 +31,7 @@ def sent(seed: int) -> tuple[list[tuple[str, str, bytes]], Session]:
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
         resources = make_resources(client, names, own_workspace(client, names), model, deploys=True)
-        resources.until_served(client, session.patience)
+        resources.until_served(client, session.wait_budget)
         for operation in ("pipelines.create", "pipelines.infer", "models.list-versions"):
             sending.valid(session, resources, SMALL, seed, operation)
             sending.invalid(session, resources, SMALL, seed, operation)

@@ -66,7 +66,7 @@ def planted(request: pytest.FixtureRequest) -> Iterator[tuple[Session, Settings,
         client, names = PipelineClient(session.send, intent="valid"), Names(settings.prefix)
         model = Model.read(next(Path(FIXTURES / "models").glob("*.onnx")))
         resources = make_resources(client, names, own_workspace(client, names), model, deploys=True)
-        resources.until_served(client, session.patience)
+        resources.until_served(client, session.wait_budget)
         yield session, settings, resources
         target.close()
 
@@ -148,7 +148,7 @@ def test_an_answer_after_undeploy_is_shrunk_to_one_life_of_one_pipeline(
     client.create_pipeline(resources.pipeline_name, resources.workspace_id, steps_of(resources.models[1]))
     client.deploy(resources.pipeline_name, resources.deployment[2], models=[resources.models[0]])
     client.undeploy(deployment_id=resources.deployment[1])
-    until_gone(client, resources.deployment[0], session.patience)
+    until_gone(client, resources.deployment[0], session.wait_budget)
     client.infer(resources.url, resources.model.column, row)
     operations = [exchange.operation for exchange in shrunk(session, settings)]
     assert operations == [

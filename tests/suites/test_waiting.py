@@ -11,7 +11,7 @@ from conformance.api.client import ApiError, PipelineClient
 from conformance.model import Exchange, Headers, Mark, Request, Response
 from conformance.suites import waiting
 from conformance.suites.waiting import ROUTED, RUNNING, until_gone, until_routed, until_running
-from conformance.targets.waits import Patience
+from conformance.targets.waits import WaitBudget
 
 STARTING, RUNS = b'{"status": "Starting"}', b'{"status": "Running"}'
 
@@ -36,43 +36,43 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_not_found_and_then_starts_comes_to_run() -> None:
     send = Answers([(404, b""), (200, STARTING), (200, RUNS)])
-    until_running(PipelineClient(send), "p-1", Patience(5))
+    until_running(PipelineClient(send), "p-1", WaitBudget(5))
     assert len(send.asked) == 3
     assert not any(Mark.DEADLINE in labels for labels in send.asked)
 
 
 def test_a_wait_counts_from_when_a_deployment_was_asked_for() -> None:
-    send, patience = Answers([(200, STARTING)]), Patience(60)
+    send, budget = Answers([(200, STARTING)]), WaitBudget(60)
     with pytest.raises(ApiError, match="did not become Running"):
-        until_running(PipelineClient(send), "p-1", patience, time.monotonic() - 61)
+        until_running(PipelineClient(send), "p-1", budget, time.monotonic() - 61)
     assert send.asked == [frozenset({Mark.DEADLINE})]
-    assert patience.gave_up(RUNNING)
+    assert budget.gave_up(RUNNING)
 
 
 def test_what_never_goes_is_told_once_the_wait_is_over() -> None:
-    patience = Patience(0.02)
+    budget = WaitBudget(0.02)
     with pytest.raises(ApiError, match="was not gone"):
-        until_gone(PipelineClient(Answers([(200, RUNS)])), "p-1", patience)
-    assert patience.gave_up("404")
+        until_gone(PipelineClient(Answers([(200, RUNS)])), "p-1", budget)
+    assert budget.gave_up("404")
 
 
 @pytest.mark.parametrize("status", [404, 503])
 def test_a_deployment_that_is_not_routed_yet_is_asked_until_it_is(status: int) -> None:
     send = Answers([(status, b""), (status, b""), (200, b"[]")])
-    until_routed(PipelineClient(send), "/v1/api/pipelines/infer/p-1/p", "x", [1.0], Patience(5))
+    until_routed(PipelineClient(send), "/v1/api/pipelines/infer/p-1/p", "x", [1.0], WaitBudget(5))
     assert len(send.asked) == 3
 
 
 def test_any_other_answer_is_taken_as_it_comes() -> None:
     send = Answers([(500, b"")])
-    until_routed(PipelineClient(send), "/v1/api/pipelines/infer/p-1/p", "x", [1.0], Patience(5))
+    until_routed(PipelineClient(send), "/v1/api/pipelines/infer/p-1/p", "x", [1.0], WaitBudget(5))
     assert len(send.asked) == 1
 
 
 def test_what_is_never_routed_is_waited_for_once() -> None:
-    send, patience = Answers([(503, b"")]), Patience(0.02)
+    send, budget = Answers([(503, b"")]), WaitBudget(0.02)
     for _ in range(2):
         asked = len(send.asked)
-        until_routed(PipelineClient(send), "/v1/api/pipelines/infer/p-1/p", "x", [1.0], patience)
-    assert patience.gave_up(ROUTED)
+        until_routed(PipelineClient(send), "/v1/api/pipelines/infer/p-1/p", "x", [1.0], budget)
+    assert budget.gave_up(ROUTED)
     assert len(send.asked) == asked + 1

@@ -9,7 +9,7 @@ import pytest
 from conformance.errors import LimitReachedError, TargetUnreachableError
 from conformance.model import Exchange, Headers, Operation, Request, Response
 from conformance.spec.document import Document
-from conformance.targets.safety.guard import Breaker, Limits, RefusedError
+from conformance.targets.safety.guard import CircuitBreaker, Limits, RefusedError
 from conformance.targets.safety.holdings import Deployed, Holdings, Note, deployment_in
 
 OURS = "conformance-1234-"
@@ -145,7 +145,7 @@ def test_minutes_deployed_have_a_ceiling_and_undeploying_goes_on() -> None:
 
 
 def test_a_target_that_fails_on_everything_is_left_alone() -> None:
-    breaker, sick = Breaker(), exchange(STATUS, status=500)
+    breaker, sick = CircuitBreaker(), exchange(STATUS, status=500)
     for _ in range(9):
         breaker.after(sick, lambda: False)
     with pytest.raises(TargetUnreachableError, match="10 requests in a row"):
@@ -153,13 +153,13 @@ def test_a_target_that_fails_on_everything_is_left_alone() -> None:
 
 
 def test_one_operation_that_fails_is_no_outage() -> None:
-    breaker, sick = Breaker(), exchange(STATUS, status=500)
+    breaker, sick = CircuitBreaker(), exchange(STATUS, status=500)
     for _ in range(50):
         breaker.after(sick, lambda: True)
 
 
 def test_a_target_that_goes_on_asking_to_slow_down_is_left_alone() -> None:
-    breaker, slow = Breaker(), exchange(STATUS, status=429)
+    breaker, slow = CircuitBreaker(), exchange(STATUS, status=429)
     for _ in range(4):
         breaker.after(slow, lambda: True)
     with pytest.raises(TargetUnreachableError, match="429"):

@@ -17,7 +17,7 @@ from conformance.model import Headers, Mark, Request
 from conformance.spec.document import Document
 from conformance.targets.credentials import FixedToken
 from conformance.targets.reception import Bounds
-from conformance.targets.safety.guard import Breaker, Guard, Limits, RefusedError
+from conformance.targets.safety.guard import CircuitBreaker, Guard, Limits, RefusedError
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.target import Safeguards, Target
 
@@ -120,7 +120,7 @@ def test_a_stranger_is_refused_without_another_question() -> None:
     assert len(sent) == 1
 
 
-def guarded(limits: Limits = Limits(), breaker: Breaker | None = None) -> Safeguards:  # noqa: B008  frozen
+def guarded(limits: Limits = Limits(), breaker: CircuitBreaker | None = None) -> Safeguards:  # noqa: B008  frozen
     holdings = Holdings("conformance-x-")
     return Safeguards(holdings, Guard(holdings), limits, breaker)
 

@@ -277,7 +277,7 @@ class Lifecycle(RuleBasedStateMachine):
         if not _usable(self.valid.undeploy(**chosen)):
             return
         state.deployed.remove(deployed)
-        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, state.session.patience)):
+        if patiently and _tolerant(lambda: until_gone(self.valid, deployed.name, state.session.wait_budget)):
             state.ended.append(deployed)
         # Told to end and not seen gone: nothing is deployed again over it, since no source says what then happens.
         state.made = [m for m in state.made if patiently or m.created.pipeline_pk_id != ids["pipeline_id"]]
@@ -304,10 +304,10 @@ class Lifecycle(RuleBasedStateMachine):
         self.invalid.create_pipeline(state.resources.names.fresh("none"), UNKNOWN, {})
 
     def _until_served(self, deployed: Deployed) -> None:
-        state, patience = self.state, self.state.session.patience
-        if _tolerant(lambda: until_running(self.valid, deployed.name, patience)) and deployed.made.models:
+        state, budget = self.state, self.state.session.wait_budget
+        if _tolerant(lambda: until_running(self.valid, deployed.name, budget)) and deployed.made.models:
             model, url = state.resources.model, infer_path(deployed.name, deployed.made.name)
-            until_routed(self.valid, url, model.column, model.rows(1)[0], patience)
+            until_routed(self.valid, url, model.column, model.rows(1)[0], budget)
             state.routed.add(deployed.id)
 
     def _serves(self, deployed: Deployed) -> bool:

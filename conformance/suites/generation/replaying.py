@@ -25,7 +25,7 @@ from conformance.ledger import Stage
 from conformance.model import Effect, Exchange, Finding, Headers, Mark, Purpose, Request
 from conformance.run.session import Session
 from conformance.suites.waiting import GONE, RUNNING, until_gone, until_running
-from conformance.targets.waits import Patience
+from conformance.targets.waits import WaitBudget
 
 # ---- ids and names that one exchange gives and another uses ----------------------------------------------------------
 
@@ -271,7 +271,7 @@ class Replay:
     session: Session
     prefix: str
     number: int
-    patience: Patience
+    budget: WaitBudget
     waits: bool
     known: dict[Token, Any] = field(default_factory=dict)
 
@@ -333,7 +333,7 @@ class Replay:
         client = PipelineClient(self.session.send)
         name = request.json["name"]
         try:
-            (until_running if awaited == RUNNING else until_gone)(client, name, self.patience)
+            (until_running if awaited == RUNNING else until_gone)(client, name, self.budget)
         except ApiError:
             raise NotAgainError from None
 
@@ -347,7 +347,7 @@ class Replay:
                     client.undeploy(deployment_id=deployment.id)
             for deployment in ending if self.waits else ():
                 try:
-                    until_gone(client, deployment.name, self.patience)
+                    until_gone(client, deployment.name, self.budget)
                 except ApiError:
                     continue
 
@@ -357,7 +357,7 @@ class Replayer:
 
     def __init__(self, session: Session, prefix: str, most: int, *, waits: bool = False) -> None:
         self._session, self._prefix, self.left = session, prefix, most
-        self._patience, self._waits = Patience(_WAIT_SECONDS), waits
+        self._budget, self._waits = WaitBudget(_WAIT_SECONDS), waits
         self._count = 0
 
     def replay(self, *, last: bool = False) -> Replay:
@@ -367,7 +367,7 @@ class Replayer:
         self.left -= 1
         self._count += 1
         return Replay(
-            Session(self._session.target, self._session.rules), self._prefix, self._count, self._patience, self._waits
+            Session(self._session.target, self._session.rules), self._prefix, self._count, self._budget, self._waits
         )
 
     def shows(self, exchanges: Sequence[Exchange], finding: Finding) -> tuple[Exchange, ...] | None:

@@ -11,7 +11,7 @@ from conformance.suites.model import Model
 from conformance.suites.plan import reference_of
 from conformance.suites.requests import NOT_GIVEN
 from conformance.suites.waiting import until_routed, until_running
-from conformance.targets.waits import Patience
+from conformance.targets.waits import WaitBudget
 
 _LONGEST_NAME = 63
 """The vendor's client refuses names of 64 characters and more (its checks.py); up to here a name must be taken."""
@@ -56,11 +56,11 @@ class Resources:
         """Whether the deployment has been waited for, and is asked for rows."""
         return bool(self._served)
 
-    def until_served(self, client: PipelineClient, patience: Patience) -> None:
+    def until_served(self, client: PipelineClient, budget: WaitBudget) -> None:
         """Wait until the deployment runs and can be asked, the first time. Raises ApiError where it does not."""
         if not self.served:
-            until_running(client, self.deployment[0], patience)
-            until_routed(client, self.url, self.model.column, self.model.rows(1)[0], patience)
+            until_running(client, self.deployment[0], budget)
+            until_routed(client, self.url, self.model.column, self.model.rows(1)[0], budget)
             self._served.append(True)
 
     @property

@@ -26,7 +26,7 @@ from conformance.suites.generation.resources import Budget, Resources
 from conformance.suites.model import Model
 from conformance.suites.waiting import until_gone, until_routed, until_running
 from conformance.targets.safety.guard import RefusedError
-from conformance.targets.waits import Patience
+from conformance.targets.waits import WaitBudget
 
 # ---- valid requests --------------------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ def _whole_and_minimal(builder: Builder, operation: Operation, body: dict[str, A
 
 def _inferences(session: Session, resources: Resources, budget: Budget, seed: int) -> None:
     client = PipelineClient(session.send, intent="valid", labels=frozenset({Mark.GENERATED}))
-    resources.until_served(client, session.patience)
+    resources.until_served(client, session.wait_budget)
     dice = random.Random(seed_for(seed, "pipelines.infer", "valid"))  # noqa: S311  test data
     column, model = resources.model.column, resources.model
     for index, count in enumerate(budget.rows):
@@ -194,7 +194,7 @@ def invalid(session: Session, resources: Resources, budget: Budget, seed: int, o
     builder = Builder(session.rules.document, resources)
     reader = _Reader(session, resources, operation)
     if operation_id == INFER:
-        resources.until_served(PipelineClient(session.send, intent="valid"), session.patience)
+        resources.until_served(PipelineClient(session.send, intent="valid"), session.wait_budget)
     reader.read()
     edges = list(_invalid_edges(builder, operation))
     chosen = random.Random(seed_for(seed, operation_id, "edges"))  # noqa: S311  test data
@@ -344,14 +344,14 @@ _ROWS = 12
 def same_rows(session: Session, resources: Resources, seed: int) -> None:
     """One by one, together, in another order, by Arrow, again; after a redeploy, and of a copy if there are any."""
     client = PipelineClient(session.send, intent="valid")
-    resources.until_served(client, session.patience)
+    resources.until_served(client, session.wait_budget)
     rows = resources.model.rows(_ROWS, seed)
     if session.is_slow("pipelines.infer"):
         rows = rows[:2]
     ask(client, resources.url, resources.model, rows)
     if resources.deploys:
         copies = session.rules.document.has(COPY)
-        _elsewhere(client, resources, session.patience, resources.model.rows(_ROWS, seed + 1), copies=copies)
+        _elsewhere(client, resources, session.wait_budget, resources.model.rows(_ROWS, seed + 1), copies=copies)
 
 
 def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]]) -> None:
@@ -369,7 +369,7 @@ def ask(client: PipelineClient, url: str, model: Model, rows: list[list[float]])
 
 
 def _elsewhere(
-    client: PipelineClient, resources: Resources, patience: Patience, rows: list[list[float]], *, copies: bool
+    client: PipelineClient, resources: Resources, budget: WaitBudget, rows: list[list[float]], *, copies: bool
 ) -> None:
     """The rows of a pipeline, of its copy and of the copy's copy, whose waits are one; then of a second life of it."""
     names, reference = resources.names, resources.models[0]
@@ -381,14 +381,14 @@ def _elsewhere(
         pipelines.append(
             (copy, client.copy_pipeline(copy, resources.workspace_id, pipelines[-1][1].pipeline_pk_id).value)
         )
-    _served(client, resources, patience, pipelines, rows)
-    _served(client, resources, patience, pipelines[:1], rows)
+    _served(client, resources, budget, pipelines, rows)
+    _served(client, resources, budget, pipelines[:1], rows)
 
 
 def _served(
     client: PipelineClient,
     resources: Resources,
-    patience: Patience,
+    budget: WaitBudget,
     pipelines: list[tuple[str, PipelineVersionCreated]],
     rows: list[list[float]],
 ) -> None:
@@ -399,12 +399,12 @@ def _served(
         deployment_id = client.deploy(name, created, models=[resources.models[0]]).value
         deployed.append((name, deployment_id, f"{name}-{deployment_id}"))
     for name, deployment_id, deployment in deployed:
-        until_running(client, deployment, patience)
-        until_routed(client, infer_path(deployment, name), column, rows[0], patience)
+        until_running(client, deployment, budget)
+        until_routed(client, infer_path(deployment, name), column, rows[0], budget)
         client.infer(infer_path(deployment, name), column, rows)
         client.undeploy(deployment_id=deployment_id)
     for name, _, deployment in deployed:
-        until_gone(client, deployment, patience)
+        until_gone(client, deployment, budget)
         silent.infer(infer_path(deployment, name), column, rows[:1])
 
 
@@ -421,7 +421,7 @@ _STAGGER = 0.004
 
 def at_once(session: Session, resources: Resources, budget: Budget) -> None:
     """Creates of one name and of many, deploys, uploads and inferences, each kind at once, several times over."""
-    resources.until_served(PipelineClient(session.send, intent="valid"), session.patience)
+    resources.until_served(PipelineClient(session.send, intent="valid"), session.wait_budget)
     for _ in range(1 if budget.drawn < 20 else 3):
         _creates_at_once(session, resources)
         _uploads_at_once(session, resources)

@@ -198,7 +198,7 @@ class Limits:
 UNLIMITED = Limits()
 
 
-class Breaker:
+class CircuitBreaker:
     """Stops a run whose target fails on everything, or asks us to slow down and goes on asking.
 
     Ten answers of 5xx in a row are taken for an outage once every harmless read fails too: one operation that is

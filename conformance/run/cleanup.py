@@ -1,4 +1,4 @@
-"""What a run makes at a target is in its custody: written down as it is made, and undeployed when the run ends."""
+"""Writes down what a run creates at a target, and undeploys it when the run ends."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from types import FrameType
 from conformance.run.settings import EMULATED, WORKSPACE, Settings, open_target
 from conformance.targets.address import base_url
 from conformance.targets.safety.cleanup import Cleaned, clean
-from conformance.targets.safety.guard import Breaker, Effects, Guard, Limits
+from conformance.targets.safety.guard import CircuitBreaker, Effects, Guard, Limits
 from conformance.targets.safety.holdings import Holdings
 from conformance.targets.safety.journal import Journal, default_folder, read
 from conformance.targets.target import Safeguards, Target
 
 
-class Custody:
-    """One process's part of a run's custody. The controlling process begins the journal; workers append to it."""
+class RunCleanup:
+    """One process's part of the clean-up of a run. The controlling process begins the journal; workers append to it."""
 
     def __init__(self, settings: Settings) -> None:
         self._journal = _journal(settings)
@@ -36,7 +36,7 @@ class Custody:
             given = {settings.workspace_id}
         # Of several processes one alone deploys on a live target: the ceilings are all its own.
         limits = Limits(settings.deployments_at_once, settings.minutes_deployed)
-        breaker = Breaker() if settings.kind != EMULATED else None
+        breaker = CircuitBreaker() if settings.kind != EMULATED else None
         return Safeguards(self.holdings, Guard(self.holdings, Effects(settings.allowed), given), limits, breaker)
 
     def end(self, target: Target | None, seconds: float, say: Callable[[Sequence[str]], None]) -> Cleaned:
