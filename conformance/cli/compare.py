@@ -16,9 +16,11 @@ from conformance.cli.options import profile_option, safety_options, transport_op
 from conformance.compare.comparison import compare as compare_sides
 from conformance.compare.kept import drawn, read_kept
 from conformance.compare.opening import opened
-from conformance.compare.report import parse_reports, text, write_reports
+from conformance.compare.report import text, write_reports
+from conformance.compare.repro import write_tests
 from conformance.compare.result import Compare, read_accepted, result_of
 from conformance.errors import NoVerdictError, UsageError
+from conformance.reporting.files import parse_reports
 from conformance.run.cleanup import terminations_interrupt
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait
 from conformance.targets.address import base_url
@@ -52,6 +54,10 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
 )  # fmt: skip
 @click.option("--report", "reports", multiple=True, metavar="KIND=FILE", help="json, junit, html, markdown or sarif.")
 @click.option(
+    "--repro", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Write each difference that a small sequence shows as a test.",
+)  # fmt: skip
+@click.option(
     "--timeout", "wait", type=float, default=None, metavar="S", help="Longest wait for a deployment, in seconds."
 )
 @transport_options
@@ -59,7 +65,7 @@ deviation in 1 % of its answers stays unseen with a probability of 0.99 ** 500, 
 @safety_options
 def compare(
     old: str, new: str, profile: str, budget: str, seed: int, ignored: Path | None, fail_on: str,
-    reports: tuple[str, ...], wait: float | None, verbose: bool, **options: Any,
+    reports: tuple[str, ...], repro: Path | None, wait: float | None, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Send the same requests to two instances, and show every difference.
 
@@ -97,6 +103,8 @@ def compare(
         asked = Compare(_shown(old, old_side), _shown(new, new_side), profile, budget, seed, fail_on, accepted)
     result = result_of(asked, compared, datetime.datetime.now(datetime.UTC).date())
     write_reports(result, files)
+    if repro is not None:
+        write_tests(repro, compared.differences, profile)
     click.echo(text(result, verbose=verbose), nl=False)
     return int(result["exit_code"])
 

@@ -127,10 +127,10 @@ def seen_with(fault: Subject, budget: str, seed: int) -> Seen:
     """
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         if fault.file:
-            with _instance(()) as (url, _), proxied(url, spoiling(Path(fault.file))) as before:
+            with instance(()) as (url, _), proxied(url, spoiling(Path(fault.file))) as before:
                 os.environ |= _CREDENTIALS
                 return _seen(Settings(before, budget=budget, seed=seed, wait=_WAIT_SECONDS, shrink=False))
-        with _instance((find(fault.id),)) as (url, key):
+        with instance((find(fault.id),)) as (url, key):
             return _seen(
                 Settings(
                     "emulated", emulated_url=url, signing_key=key, budget=budget, seed=seed, wait=_WAIT_SECONDS,
@@ -152,7 +152,7 @@ def _seen(settings: Settings) -> Seen:
 
 
 @contextmanager
-def _instance(faults: tuple[Fault, ...]) -> Iterator[tuple[str, str]]:
+def instance(faults: tuple[Fault, ...]) -> Iterator[tuple[str, str]]:
     """An emulated instance with these faults, served by a thread: its URL, and the file of the key for its tokens."""
     with issuers_key() as key:
         listener = listening_socket("127.0.0.1", 0)

@@ -28,22 +28,25 @@ OBJECT, LIST = "(object)", "(list)"
 _SKIPPED = frozenset({"content-length", "connection", "keep-alive", "transfer-encoding"})
 """Header fields of the connection, not of the answer."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FIRST_ROWS, _LAST_ROWS = 32, 8
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INDEX = re.compile(r"\[\d+\]")
 _LABEL = re.compile(r"^(?P<name>.*)-(?P<id>\d{1,18})$", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Id:
-    """An id, by its kind, the place where it was issued, the JSON type it has here, and itself."""
+    """An id, by its kind, the place where it was issued, the JSON type and the form it has here, and itself."""
 
     kind: str
     issued: str
     type: str
     raw: int | str = field(default="", compare=False)
+    form: str = ""
 
     def __str__(self) -> str:
-        return f"the {self.kind} of {self.issued}"
+        return f"the {self.kind} of {self.issued}{f', {self.form}' if self.form else ''}"
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,14 @@ class Reader:
 
     def __init__(self, run: str, origin: str) -> None:
         self._issued = Issued(run, origin)
+        self._momentary = False
 
-    def read(self, exchange: Exchange, step: int) -> Answer:
-        """The exchange's answer. Ids that it gives for the first time are issued at `step`."""
+    def read(self, exchange: Exchange, step: int, *, momentary: bool = False) -> Answer:
+        """The exchange's answer. Ids that it gives for the first time are issued at `step`.
+
+        A `momentary` answer issues none: the other side may show them at another step.
+        """
+        self._momentary = momentary
         response = exchange.response
         at = exchange.ended or exchange.started or 0.0
         if response is None:
@@ -145,6 +153,10 @@ class Reader:
         for name, value in response.headers.items() if response.headers_known else ():
             if name not in _SKIPPED:
                 leaves[f"header.{name}"] = self._text(value)
+        if {"content-length", "transfer-encoding"} <= {name.lower() for name, _ in response.headers.fields}:
+            leaves["header.(framed twice)"] = True
+        if response.body_known and response.body.startswith(_BYTE_ORDER_MARK):
+            leaves["body.(byte order mark)"] = True
         variant = ""
         if response.body_known:
             body = _value(response, whole=bool(_listed(exchange.operation)))
@@ -157,15 +169,47 @@ class Reader:
                 leaves["body" + place[1:]] = leaf
         return Answer(response.status, leaves, variant, at)
 
+    def shown(self, exchange: Exchange, other: Reader) -> str:
+        """The answer's body as text for a person, with the ids, names and address that `other` has for the same things.
+
+        JSON is indented, Arrow is shown as JSON. Empty where there is no answer.
+        """
+        if exchange.response is None or not exchange.response.body_known:
+            return ""
+        body = _value(exchange.response, whole=True)
+        if isinstance(body, str):
+            return self._on(body, other)
+        issued = {(kind, where): key for (kind, key), where in other._issued.known.items()}
+        kinds = _kinds(exchange.operation) if exchange.ok else {}
+
+        def changed(value: Any, where: str) -> Any:
+            if isinstance(value, dict):
+                return {name: changed(item, f"{where}.{name}") for name, item in value.items()}
+            if isinstance(value, list):
+                return [changed(item, f"{where}[]") for item in value]
+            kind = kinds.get(where)
+            if kind is not None and self._issued.has(kind, value):
+                known = issued.get((kind, self._issued.known[kind, _key(value)]), _key(value))
+                return int(known) if isinstance(value, int) and known.isdecimal() else known
+            return self._on(value, other) if isinstance(value, str) else value
+
+        return json.dumps(changed(body, "$"), indent=1, ensure_ascii=False)
+
+    def _on(self, text: str, other: Reader) -> str:
+        return text.replace(self._issued.run, other._issued.run).replace(self._issued.origin, other._issued.origin)
+
     def _known_rows(self, value: Any, where: str, listed: Kinds) -> Any:
-        """The value without rows that another caller made: rows with an id that this pass was never given."""
+        """The value without rows that another caller made: neither the row's id nor its name is of this pass."""
         if isinstance(value, dict):
             return {name: self._known_rows(item, f"{where}.{name}", listed) for name, item in value.items()}
         if isinstance(value, list):
             kind = listed.get(f"{where}[].id")
             if kind is not None:
-                return [row for row in value if not isinstance(row, dict) or self._issued.has(kind, row.get("id"))]
+                return [row for row in value if not isinstance(row, dict) or self._is_ours(row, kind)]
         return value
+
+    def _is_ours(self, row: Mapping[str, Any], kind: Kind) -> bool:
+        return self._issued.has(kind, row.get("id")) or f"-{self._issued.run}-" in str(row.get("name"))
 
     def _walk(
         self, value: Any, place: str, where: str, kinds: Kinds, step: str, row: str
@@ -181,14 +225,25 @@ class Reader:
                 return
             yield place, LIST
             yield f"{place}.length", value.total if isinstance(value, _Rows) else len(value)
-            for index, item in enumerate(value):
-                yield from self._walk(item, f"{place}[{index}]", f"{where}[]", kinds, step, row)
+            walked = {
+                index: list(self._walk(value[index], f"{place}[{index}]", f"{where}[]", kinds, step, row))
+                for index in self._by_issue(value, kinds.get(f"{where}[].id"))
+            }
+            for index in range(len(value)):
+                yield from walked[index]
         elif where in kinds and value is not None and value != "":
             yield place, self._id(kinds[where], value, f"{step}{row} at {where[2:]}")
         elif isinstance(value, str):
             yield place, self._text(value)
         else:
             yield place, value
+
+    def _by_issue(self, rows: Sequence[Any], kind: Kind | None) -> list[int]:
+        """The rows of a list, those with known ids first and in the order of these: what they issue depends on that."""
+        if kind is None:
+            return list(range(len(rows)))
+        ids = [_key(row.get("id")) if isinstance(row, dict) else "" for row in rows]
+        return sorted(range(len(rows)), key=lambda index: self._issued.known.get((kind, ids[index]), "~"))
 
     def _row(self, value: Mapping[str, Any], where: str, kinds: Kinds, row: str) -> str:
         """How a row of a list is named: by its own id, so that its other ids do not depend on its position."""
@@ -200,7 +255,9 @@ class Reader:
     def _id(self, kind: Kind, value: Any, where: str) -> Leaf:
         if kind is Kind.URL and isinstance(value, str):
             return self._url(value)
-        return Id(kind, self._issued.issue(kind, value, where), type_of(value), value)
+        if self._momentary and not self._issued.has(kind, value):
+            return Id(kind, "no earlier step", type_of(value), value, _form(value))
+        return Id(kind, self._issued.issue(kind, value, where), type_of(value), value, _form(value))
 
     def _url(self, url: str) -> str:
         parts = urlsplit(url)
@@ -215,6 +272,12 @@ class Reader:
     def _text(self, text: str) -> str:
         """A text without what differs by design: the run's id in names, and the instance's own address."""
         return text.replace(self._issued.run, "RUN").replace(self._issued.origin, "TARGET")
+
+
+def _form(value: Any) -> str:
+    """The form of an id that is a text: a UUID, digits, or neither."""
+    text = value if isinstance(value, str) else ""
+    return "a UUID" if UUID.fullmatch(text) else "digits" if text.isdecimal() else ""
 
 
 class _Rows(list[Any]):
@@ -289,7 +352,7 @@ def reordered(answer: Answer, unordered: Sequence[str]) -> Answer:
     """The answer with the lists at these general places sorted by what their rows hold that is not noise."""
     leaves = dict(answer.leaves)
     for where in unordered:
-        for place in [place for place in leaves if general(place) == where and leaves[place] == LIST]:
+        for place in [place for place in leaves if f"{place}[1]" in leaves and general(place) == where]:
             leaves = _sorted(leaves, place)
     return Answer(answer.status, leaves, answer.variant, answer.at, answer.failure)
 

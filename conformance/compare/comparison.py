@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from conformance.api.operations import changing
 from conformance.checks import Rules, judge
 from conformance.compare.answers import Answer, Reader, type_of
+from conformance.compare.consequences import cone, consequences, history
 from conformance.compare.noise import Deviation, Learned
 from conformance.compare.plan import Plan
 from conformance.compare.side import Pass, Side
@@ -22,15 +24,24 @@ from conformance.suites.generation.replaying import givers
 _CONFIRMED = 12
 """Differences whose smallest sequence is asked again; more are told as the passes saw them."""
 
-_ASKED_AGAIN = 3
+_ASKED_AGAIN, _LONGEST_SEQUENCE = 3, 60
 _EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A plan of a few steps, and the old side's answers to it."""
+
+    plan: Plan
+    before: tuple[Pass, ...]
 
 
 @dataclass(frozen=True)
 class Difference:
     """What the new side answers otherwise. `location` is in the words of a drift; `seen` counts `of` answers.
 
-    `old_exchange` and `new_exchange` are one step's answers of both sides; `steps` the sequence that leads to it.
+    `old_exchange` and `new_exchange` are one step's answers of both sides, `old_body` and `new_body` their bodies with
+    the old side's ids in both; `sequence` leads to it.
     """
 
     operation: str
@@ -44,7 +55,13 @@ class Difference:
     of: int = 0
     old_exchange: Exchange | None = None
     new_exchange: Exchange | None = None
+    old_body: str = ""
+    new_body: str = ""
     sequence: tuple[Exchange, ...] = ()
+    proof: Proof | None = None
+    """Its smallest sequence as it was asked again, where that shows it too."""
+    follows: str = ""
+    """The id of the difference that it may follow from; empty where it stands by itself."""
     kept_by_old: frozenset[str] = frozenset()
     kept_by_new: frozenset[str] = frozenset()
     """Requirements that speak of it: those which one side's answer breaks and the other's does not."""
@@ -93,10 +110,10 @@ def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed
     if not held.shared:
         raise NoVerdictError("No request of the plan was answered by both sides: there is nothing to compare.")
     canary = held.canary(random.Random(seed))  # noqa: S311  a difference to plant, no secret
-    if isinstance(old, Side):
-        differences = [*_confirmed(held, old, new, differences[:_CONFIRMED]), *differences[_CONFIRMED:]]
+    differences.sort(key=lambda one: (bool(one.follows), not one.breaking, not one.always))
+    differences = [*_confirmed(held, old, new, differences[:_CONFIRMED]), *differences[_CONFIRMED:]]
     return Compared(
-        tuple(sorted(differences, key=lambda one: (not one.breaking, not one.always))),
+        tuple(differences),
         asked=len(held.shared),
         left_out=_reasons(before, after),
         canary="found" if canary else "missed",
@@ -173,18 +190,28 @@ class Judge:
     """Holds the new side's passes to what the old side's show."""
 
     def __init__(self, plan: Plan, before: Sequence[Pass], after: Sequence[Pass]) -> None:
-        self.plan, self._before, self._after = plan, before, after
+        self.plan, self._before = plan, before
         self._steps = {step.number: step for step in plan.steps}
-        self._old = [read(plan, one) for one in before]
-        self._new = [read(plan, one) for one in after]
-        self.shared = sorted(set(self._old[0]) & set(self._new[0]))
         operations = {step.number: step.operation for step in plan.steps}
         momentary = frozenset(step.number for step in plan.steps if step.momentary)
-        # What the new side's own passes disagree on varies too, where the old side's were kept once only.
-        self.learned = Learned(operations, self._old, momentary)
+        self._old, self._old_readers = _read_all(plan, before)
+        varying: set[tuple[str, str]] = set()
         if len(before) == 1 and len(after) > 1:
-            varying = Learned(operations, self._new, momentary).varying
-            self.learned = Learned(operations, self._old, momentary, frozenset(varying))
+            # What the new side's own passes disagree on varies too, where the old side's were kept once only.
+            varying = Learned(operations, _read_all(plan, after)[0], momentary).varying
+        self.learned = Learned(operations, self._old, momentary, frozenset(varying))
+        self._hold(after)
+
+    def _hold(self, after: Sequence[Pass]) -> None:
+        self._after = after
+        self._new, self._new_readers = _read_all(self.plan, after)
+        self.shared = sorted(set(self._old[0]) & set(self._new[0]))
+
+    def against(self, after: Sequence[Pass]) -> Judge:
+        """The same old side, and what was learned of it, held against other passes of a new side."""
+        other = copy(self)
+        other._hold(after)
+        return other
 
     def deviations(self, answers: Mapping[int, Answer]) -> list[Deviation]:
         """Every way in which one pass of the new side is not as the old side."""
@@ -197,7 +224,13 @@ class Judge:
         for number, answers in enumerate(self._new):
             for one in self.deviations(answers):
                 places.setdefault((self._operation(one.step), one.location, one.kind), []).append((number, one))
-        found = [self._difference(key, sightings) for key, sightings in places.items()]
+        follows = consequences(
+            self.plan, {key: [one.step for _, one in sightings] for key, sightings in places.items()}
+        )
+        found = [
+            replace(self._difference(key, sightings), follows=":".join(follows.get(key, ())))
+            for key, sightings in places.items()
+        ]
         return [one for one in found if one.always or not (one.kind == "no-answer" or self._of_a_wait(one))]
 
     def _of_a_wait(self, one: Difference) -> bool:
@@ -209,22 +242,31 @@ class Judge:
         if not differences:
             return []
         old, new = (self._broken(one[0], rules) for one in (self._before, self._after))
+        at = Counter(one.step for one in differences)
+
+        def speaking(one: Difference, these: Mapping[str, str], others: Mapping[str, str]) -> frozenset[str]:
+            field_ = one.location.rpartition(".")[2].strip("[]")
+            broken = these.keys() - others.keys()
+            return frozenset(name for name in broken if at[one.step] == 1 or field_ in f"{name} {these[name]}")
+
         return [
             replace(
                 one,
-                kept_by_old=frozenset(new.get(one.step, set()) - old.get(one.step, set())),
-                kept_by_new=frozenset(old.get(one.step, set()) - new.get(one.step, set())),
+                kept_by_old=speaking(one, new.get(one.step, {}), old.get(one.step, {})),
+                kept_by_new=speaking(one, old.get(one.step, {}), new.get(one.step, {})),
             )
             for one in differences
         ]
 
-    def _broken(self, one: Pass, rules: Rules) -> dict[int, set[str]]:
+    def _broken(self, one: Pass, rules: Rules) -> dict[int, dict[str, str]]:
+        """By step, the requirements that its answer breaks, each with what was expected and came."""
         ledger, found = Ledger(), {}
         for step in self.plan.steps:
             exchange = one.answers.get(step.number)
             if exchange is not None:
                 meant = replace(exchange, intent=step.exchange.intent, labels=exchange.labels | step.exchange.labels)
-                found[step.number] = {row.requirement for row in judge(meant, ledger, rules) if not row.held}
+                broken = [row for row in judge(meant, ledger, rules) if not row.held]
+                found[step.number] = {row.requirement: f"{row.expected} {row.actual}" for row in broken}
                 ledger = ledger.after(meant)
         return found
 
@@ -233,13 +275,17 @@ class Judge:
 
     def _difference(self, key: tuple[str, str, str], sightings: Sequence[tuple[int, Deviation]]) -> Difference:
         operation, location, kind = key
-        shown = sightings[0][1]
+        turn, shown = sightings[0]
+        ours, theirs = self._before[0].answers.get(shown.step), self._after[turn].answers.get(shown.step)
+        on = self._old_readers[0]
         steps = {one.step for _, one in sightings}
         asked = sum(1 for answers in self._new for step in steps if step in answers)
         return Difference(
             operation, location, kind, is_breaking(kind, location, shown), shown.old, shown.new,
             step=shown.step, seen=len({(number, one.step) for number, one in sightings}), of=asked,
-            old_exchange=self._before[0].answers.get(shown.step), new_exchange=self._after[0].answers.get(shown.step),
+            old_exchange=ours, new_exchange=theirs,
+            old_body=on.shown(ours, on) if ours else "",
+            new_body=self._new_readers[turn].shown(theirs, on) if theirs else "",
             sequence=self.sequence(shown.step),
         )  # fmt: skip
 
@@ -260,14 +306,27 @@ class Judge:
         return False
 
 
-def read(plan: Plan, one: Pass) -> dict[int, Answer]:
-    """The answers of a pass, by step, its ids replaced by where they were issued."""
-    reader = Reader(one.run, one.origin)
-    return {
-        step.number: reader.read(one.answers[step.number], step.number)
-        for step in plan.steps
-        if step.number in one.answers
-    }
+def _read_all(plan: Plan, passes: Sequence[Pass]) -> tuple[list[dict[int, Answer]], list[Reader]]:
+    """The answers of each pass, by step, their ids replaced by where they were issued; and who read them.
+
+    Where a change could not be asked for, later answers about the same things show that alone, and are left out.
+    """
+    readers = [Reader(one.run, one.origin) for one in passes]
+    answers = [
+        {
+            step.number: reader.read(one.answers[step.number], step.number, momentary=step.momentary)
+            for step in plan.steps
+            if step.number in one.answers
+        }
+        for reader, one in zip(readers, passes, strict=True)
+    ]
+    for one in answers:
+        unasked = frozenset(
+            step.number for step in plan.steps if step.number not in one and step.operation in changing()
+        )
+        for number in cone(plan, unasked) & one.keys() if unasked else ():
+            del one[number]
+    return answers, readers
 
 
 def _planted(answer: Answer, chance: random.Random) -> Answer | None:
@@ -285,6 +344,7 @@ def _planted(answer: Answer, chance: random.Random) -> Answer | None:
     return replace(answer, leaves=leaves | {place: 17 if type_of(answer.leaves[place]) != "integer" else "seventeen"})
 
 
+_ILL_FORMED = ("(byte order mark)", "(framed twice)")
 _BREAKING_IN_BODIES = frozenset({"gone", "type", "null", "enum", "format", "unit", "value", "length"})
 
 
@@ -293,7 +353,7 @@ def is_breaking(kind: str, location: str, shown: Deviation) -> bool:
     served = location.startswith("response.2")
     if kind == "no-answer":
         return True
-    if kind == "status":
+    if kind == "status" or location.endswith(_ILL_FORMED):
         return served
     if ".header." in location:
         return served and location.endswith(".header.content-type") and kind != "new"
@@ -302,26 +362,41 @@ def is_breaking(kind: str, location: str, shown: Deviation) -> bool:
     return kind in _BREAKING_IN_BODIES
 
 
-def _confirmed(held: Judge, old: Side, new: Side, differences: Sequence[Difference]) -> Iterator[Difference]:
-    """Each difference with its smallest sequence asked again of both sides, and counted anew where that shows it."""
+def _confirmed(
+    held: Judge, old: Side | Sequence[Pass], new: Side, differences: Sequence[Difference]
+) -> Iterator[Difference]:
+    """Each difference with a small sequence asked again, and counted anew where that shows it.
+
+    Of a recording only the new side is asked, so that everything counts that the recorded answer may hang on.
+    """
     for one in differences:
-        steps = [step for step in held.plan.steps if any(step.exchange is exchange for exchange in one.sequence)]
-        if not steps or len(steps) > 40:
+        smallest = [step for step in held.plan.steps if any(step.exchange is exchange for exchange in one.sequence)]
+        tried = [history(held.plan, one.step)] if one.step else []
+        for steps in [smallest, *tried] if isinstance(old, Side) else tried:
+            again = _asked_again(one, replace(held.plan, steps=tuple(steps)), old, new)
+            if again is not None:
+                yield again
+                break
+        else:
             yield one
-            continue
-        plan = replace(held.plan, steps=tuple(steps))
-        try:
-            before, after = _played(plan, old, new, _ASKED_AGAIN)
-        except NoVerdictError:
-            yield one
-            continue
-        smaller = Judge(plan, before, after)
-        again = [found for found in smaller.differences() if found.id == one.id]
-        if not again:
-            yield one
-            continue
-        yield replace(
-            one, seen=one.seen + again[0].seen, of=one.of + again[0].of,
-            old_exchange=again[0].old_exchange, new_exchange=again[0].new_exchange,
-            sequence=tuple(after[0].answers[step.number] for step in steps if step.number in after[0].answers),
-        )  # fmt: skip
+
+
+def _asked_again(one: Difference, plan: Plan, old: Side | Sequence[Pass], new: Side) -> Difference | None:
+    """The difference counted anew; None where the plan does not show it, or is too long for it."""
+    numbers = {step.number for step in plan.steps}
+    if not 0 < len(numbers) <= _LONGEST_SEQUENCE:
+        return None
+    if not isinstance(old, Side):
+        old = [replace(turn, answers={n: e for n, e in turn.answers.items() if n in numbers}) for turn in old]
+    try:
+        before, after = _played(plan, old, new, _ASKED_AGAIN)
+    except NoVerdictError:
+        return None
+    again = next((found for found in Judge(plan, before, after).differences() if found.id == one.id), None)
+    if again is None:
+        return None
+    return replace(
+        again, seen=one.seen + again.seen, of=one.of + again.of, breaking=one.breaking, follows=one.follows,
+        sequence=tuple(after[0].answers[step.number] for step in plan.steps if step.number in after[0].answers),
+        proof=Proof(plan, tuple(before)), kept_by_old=one.kept_by_old, kept_by_new=one.kept_by_new,
+    )  # fmt: skip

@@ -96,7 +96,7 @@ def read_kept(path: Path, profile: str) -> tuple[Plan, list[Pass]]:
 
 def _turns(turns: Sequence[Sequence[Recording]]) -> tuple[Plan, list[Pass]]:
     first = sorted(turns[0], key=lambda recording: recording.order or 0)
-    plan = plan_of([_meant(recording) for recording in first])
+    plan = plan_of([_meant(recording) for recording in first], polled=False)
     numbers = {recording.order: number for number, recording in enumerate(first, 1)}
     passes = []
     for turn in turns:

@@ -21,6 +21,7 @@ from statistics import median
 from conformance.compare.answers import (
     LIST,
     OBJECT,
+    UUID,
     Answer,
     Id,
     Leaf,
@@ -50,7 +51,6 @@ _ENOUGH_PAIRS = 12
 _OUTLIER, _SHIFT = 1000.0, 30.0
 """One number this many times beyond the learned range is told; or all of them, where their median is so far off."""
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?P<sep>[T ])\d\d:\d\d:\d\d(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:?\d\d)?")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}", re.IGNORECASE)
 _SEPARATORS = re.compile(r"([^A-Za-z0-9]+)")
@@ -95,7 +95,7 @@ def equal(one: Leaf, other: Leaf) -> bool:
 def inborn(leaf: Leaf, at: float) -> bool:
     """Whether a value is of a kind that varies by itself, seen once or twice: an unmapped UUID, a digest, a moment."""
     if isinstance(leaf, str):
-        return bool(_UUID.search(leaf) or _HEXADECIMAL.fullmatch(leaf)) or moment_of(leaf, at) is not None
+        return bool(UUID.search(leaf) or _HEXADECIMAL.fullmatch(leaf)) or moment_of(leaf, at) is not None
     return moment_of(leaf, at) is not None
 
 
@@ -384,6 +384,7 @@ class Learned:
             became = new.leaves[place]
             if not equal(was, became):
                 kind = "value" if type_of(was) == type_of(became) else "type"
+                kind = "format" if isinstance(was, Id) and isinstance(became, Id) and was.form != became.form else kind
                 kind = "null" if became is None else "length" if place.endswith(".length") else kind
                 yield self._deviation(step, new, place, kind, str(was), str(became))
 
@@ -441,9 +442,42 @@ class Learned:
                 key = (self.group(step, answer), general(place))
                 if key[1] in self.described.get(key[0], {}) and (key[0][0], key[1]) in self.varying:
                     seen.setdefault(key, []).append(Sample(step, leaf, _own_clock(answer)))
+        yield from self._unsteady(answers)
         for (group, where), samples in seen.items():
             for kind, old, new in _shifts(self.described[group][where], Described(samples)):
                 yield Deviation(f"response.{group[1]}.{where}", kind, old, new, samples[0].step)
+
+    def _unsteady(self, answers: Mapping[int, Answer]) -> Iterator[Deviation]:
+        """Fields that a row of a listing keeps from answer to answer, and on the new side does not."""
+        steady = [_kept(self.operations, turn) for turn in self.passes]
+        for place, (changes, step) in _kept(self.operations, answers).items():
+            if changes > 1 and all(one.get(place, (1, 0))[0] == 0 for one in steady):
+                location = f"response.{answers[step].status}.{place[1]}"
+                yield Deviation(location, "value", "the same in each answer", "another in each answer", step)
+
+
+def _kept(operations: Mapping[int, str], answers: Mapping[int, Answer]) -> dict[tuple[str, str], tuple[int, int]]:
+    """By operation and place in a row: how often it changed for the same thing, and where last; rows seen once apart.
+
+    A place that never was seen twice of one thing is not there.
+    """
+    last: dict[tuple[str, str, str], Leaf] = {}
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for step, answer in sorted(answers.items()):
+        for place, rows in _listings(answer):
+            for row in rows:
+                name = row.get(".id")
+                if not isinstance(name, Id):
+                    continue
+                for rest, leaf in row.items():
+                    where = f"{general(place)}[]{general(rest)}"
+                    key = (operations[step], where, f"{name.issued}{rest}")
+                    if key in last:
+                        changes, shown = found.get(key[:2], (0, step))
+                        changed = not equal(last[key], leaf)
+                        found[key[:2]] = (changes + changed, step if changed else shown)
+                    last[key] = leaf
+    return found
 
 
 def _shifts(old: Described, new: Described) -> Iterator[tuple[str, str, str]]:
@@ -496,17 +530,16 @@ def _outermost(places: Sequence[str]) -> list[str]:
 
 
 def _in_new_row(place: str, described: Mapping[str, Described]) -> bool:
-    """Whether a place is unknown only because its list was always empty: nothing was learned of its rows."""
-    where = general(place)
-    if "[]" not in where:
-        return False
-    head = where[: where.rindex("[]")]
-    return f"{head}[]" not in described and head in described
+    """Whether a place is unknown only because a list was always empty: nothing was learned of its rows."""
+    heads = [general(place)[: found.start()] for found in re.finditer(r"\[\]", general(place))]
+    return any(head in described and f"{head}[]" not in described for head in heads)
 
 
 def _permuted(old: Answer, new: Answer) -> list[str]:
     """Lists whose rows are the same, in another order."""
     moved: list[str] = []
+    if old.leaves == new.leaves:
+        return moved
     for place, leaf in old.leaves.items():
         if leaf != LIST or new.leaves.get(place) != LIST or old.leaves[f"{place}.length"] in (0, 1):
             continue

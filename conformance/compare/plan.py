@@ -51,13 +51,14 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-def plan_of(exchanges: Sequence[Exchange]) -> Plan:
-    """The plan that exchanges in order of start are: polls that repeat one question become one step."""
+def plan_of(exchanges: Sequence[Exchange], *, polled: bool = True) -> Plan:
+    """The plan that exchanges in order of start are; where they were `polled`, a question repeated is one step."""
     steps: list[Step] = []
     group, members, undeployed = 0, 0, False
     for exchange, after in zip(exchanges, [*exchanges[1:], None], strict=True):
         together = Mark.TOGETHER in exchange.labels
-        if exchange.labels & _LEFT_OUT or (not together and after is not None and _polls(exchange, after)):
+        repeated = polled and not together and after is not None and _polls(exchange, after)
+        if exchange.labels & _LEFT_OUT or repeated:
             continue
         if together:
             joins = steps and steps[-1].together and steps[-1].operation == (exchange.operation or "")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
-
 from conformance.compare.result import operations_of
-from conformance.errors import UsageError
+from conformance.reporting import sarif_log, webpage
 from conformance.reporting.escaping import cell, code, fenced, plain
 from conformance.reporting.files import write_whole
 
-KINDS = ("json", "junit", "html", "markdown", "sarif")
 _LONGEST = 40
+_PAGE = Path(str(files("conformance.compare") / "page"))
+_WORDS = {"same": "Same", "breaking": "Breaking", "non-breaking": "Nothing breaks", "none": "No verdict"}
+_COLOURS = {"same": "conformant", "breaking": "not-conformant", "non-breaking": "none", "none": "none"}
 
 _SIGNS = {
     "no-answer": "no answer", "status": "another status", "gone": "gone", "new": "new", "type": "another type",
@@ -27,23 +28,9 @@ _SIGNS = {
 }  # fmt: skip
 
 
-def parse_reports(specs: tuple[str, ...]) -> dict[str, Path]:
-    """`KIND=FILE` texts as files by kind. Raises UsageError for an unknown kind or a folder that is not there."""
-    files: dict[str, Path] = {}
-    for spec in specs:
-        kind, separator, name = spec.partition("=")
-        if not separator or not name or kind not in KINDS:
-            raise UsageError(f"'{spec}' is not KIND=FILE with a kind of {', '.join(KINDS)}.")
-        path = Path(name)
-        if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-            raise UsageError(f"The {kind} report cannot be written to {path}; name a file in a folder that is there.")
-        files[kind] = path
-    return files
-
-
-def write_reports(result: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+def write_reports(result: Mapping[str, Any], reports: Mapping[str, Path]) -> None:
     """Write each report whole. Raises UsageError where a file cannot be written."""
-    for kind, path in files.items():
+    for kind, path in reports.items():
         write_whole(path, _FORMS[kind](result), f"The {kind} report")
 
 
@@ -54,19 +41,22 @@ def text(result: Mapping[str, Any], *, verbose: bool = False) -> str:
         lines.append(f"Not asked: {reason}")
     for entry in result["stale"]:
         lines.append(f"Stale: {entry['difference']} ({entry['why']}; owner {entry['owner']})")
-    shown = list(reversed(result["differences"][:_LONGEST]))
-    if len(result["differences"]) > _LONGEST:
-        lines.append(f"({len(result['differences']) - _LONGEST} more differences: --report json=FILE has them all)")
-    for operation, differences in operations_of(shown).items():
-        lines += ["", operation]
+    roots = [one for one in result["differences"] if verbose or not one["follows"]]
+    if len(roots) > _LONGEST:
+        lines.append(f"({len(roots) - _LONGEST} more differences: --report json=FILE has them all)")
+    following = Counter(one["follows"] for one in result["differences"])
+    for heading, differences in _headed(list(reversed(roots[:_LONGEST]))).items():
+        lines += ["", heading]
         for one in differences:
             mark = "✗" if one["breaking"] else "!"
-            lines.append(f"  {mark} {one['location']}: {_SIGNS.get(one['kind'], one['kind'])}, seen {one['seen']}")
+            lines.append(f"  {mark} {one['location']}: {_SIGNS[one['kind']]}, seen {one['seen']}")
             lines += [f"      old  {_short(one['old'])}", f"      new  {_short(one['new'])}"]
             for row in one["requirements"][:2]:
                 lines.append(f"      {row['id']}: the {row['kept_by']} side keeps it")
+            if following[one["id"]]:
+                lines.append(f"      {_more(following[one['id']])} may follow from it (-v shows them)")
     slower = [row for row in result["latency"] if row["p"] < 0.001 and row["new_ms"] > 2 * row["old_ms"]]
-    for row in slower:
+    for row in slower if verbose else ():
         lines.append(f"Slower, for information: {row['operation']} {row['old_ms']} ms → {row['new_ms']} ms (median)")
     skipped = sum(row["requests"] for row in result["left_out"])
     if skipped and not verbose:
@@ -75,14 +65,34 @@ def text(result: Mapping[str, Any], *, verbose: bool = False) -> str:
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
+def _headed(differences: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The differences below their operation; one that several operations show alike once, below all of these."""
+    alike: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for one in differences:
+        where = one["location"] if one["kind"] == "status" else one["location"].partition("response.")[2][3:]
+        alike.setdefault((where, one["kind"], one["new"]), []).append(one)
+    shared = [group for group in alike.values() if len({one["operation"] for one in group}) > 2]
+    told = {id(one) for group in shared for one in group}
+    headed = dict(operations_of([one for one in differences if id(one) not in told]))
+    for group in shared:
+        names = list(dict.fromkeys(one["operation"] for one in group))
+        headed[f"{', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"] = [group[-1]]
+    return headed
+
+
+def _more(number: int) -> str:
+    return f"{number} more difference{'' if number == 1 else 's'}"
+
+
 def _requests(number: int) -> str:
     return f"{number} request{'' if number == 1 else 's'}"
 
 
 def _closing(result: Mapping[str, Any]) -> str:
     word = {"same": "SAME", "breaking": "BREAKING", "non-breaking": "NON-BREAKING", "none": "NO VERDICT"}
+    count = sum(not one["follows"] for one in result["differences"])
     return (
-        f"{word[result['verdict']]}  {len(result['differences'])} differences in {result['asked']} requests · "
+        f"{word[result['verdict']]}  {count} difference{'' if count == 1 else 's'} in {result['asked']} requests · "
         f"old {result['old']} · new {result['new']} · profile {result['profile']} · seed {result['seed']}"
     )
 
@@ -150,40 +160,63 @@ def _printable(value: str) -> str:
 
 
 def _sarif(result: Mapping[str, Any]) -> str:
-    kinds = sorted({one["kind"] for one in result["differences"]})
-    rules = [{"id": kind, "shortDescription": {"text": _SIGNS.get(kind, kind)}} for kind in kinds]
-    results = [
-        {
-            "ruleId": one["kind"],
-            "level": "error" if one["breaking"] else "note",
-            "message": {"text": f"{one['operation']}: {one['location']}: {one['old']} → {one['new']} ({one['seen']})"},
-            "partialFingerprints": {"difference/v1": one["id"]},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": "specs/pipelines.openapi.yaml"},
-                        "region": {"startLine": 1},
-                    }
-                }
-            ],
-        }
-        for one in result["differences"]
+    told = [(one, None) for one in result["differences"]] + [(one, one["reason"]) for one in result["accepted"]]
+    breaking = {one["kind"] for one, _ in told if one["breaking"]}
+    rules = [
+        sarif_log.Rule(kind, _SIGNS[kind], "error" if kind in breaking else "note")
+        for kind in dict.fromkeys(one["kind"] for one, _ in told)
     ]
-    driver = {"name": "conformance compare", "rules": rules}
-    log = {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
-    }
-    return json.dumps(log, indent=1, ensure_ascii=False) + "\n"
+    results = [
+        sarif_log.Result(
+            rule=one["kind"],
+            level="error" if one["breaking"] else "note",
+            text=f"{one['operation']}, {one['location']}: {one['old']} became {one['new']}; seen {one['seen']}",
+            fingerprint=("conformanceCompare/v1", one["id"]),
+            named=f"{one['operation']} {one['location']}",
+            file="specs/pipelines.openapi.yaml",
+            excuse=excuse,
+        )
+        for one, excuse in told
+    ]
+    return sarif_log.render("conformance compare", rules, results, run={"properties": {"verdict": result["verdict"]}})
+
+
+def _curls(one: Mapping[str, Any]) -> str:
+    return f"# The old side\n{one['old_curl']}\n\n# The new side\n{one['curl']}" if one["old_curl"] else one["curl"]
 
 
 def _html(result: Mapping[str, Any]) -> str:
-    environment = Environment(loader=PackageLoader("conformance.compare", "page"), autoescape=True)
-    template = environment.get_template("comparison.html")
-    return template.render(
-        result=result, groups=operations_of(result["differences"]), signs=_SIGNS, closing=_closing(result)
+    differences = result["differences"]
+    groups = {
+        "breaking": [one for one in differences if one["breaking"]],
+        "told": [one for one in differences if not one["breaking"]],
+    }
+    known = (("breaking", "What breaks", groups["breaking"]), ("told", "What breaks nobody", groups["told"]))
+    more = (
+        ("accepted", "Accepted", result["accepted"] or result["stale"]),
+        ("left-out", "Not asked", result["left_out"]),
+        ("latency", "Latency", result["latency"]),
     )
+    context = {
+        "title": f"Comparison: {_WORDS[result['verdict']]}",
+        "eyebrow": f"Comparison of two instances, by the operations of {result['profile']}",
+        "verdict": _COLOURS[result["verdict"]],
+        "verdict_words": _WORDS[result["verdict"]],
+        "reason": result["reason"],
+        "facts": [
+            ("Old", result["old"]),
+            ("New", result["new"]),
+            ("Answered by both", f"{result['asked']:,} requests"),
+            ("Budget and seed", f"{result['budget']}, {result['seed']}"),
+            ("A planted difference", f"was {result['canary']}"),
+        ],
+        "sections": [(name, label) for name, label, shown in (*known, *more) if shown],
+        "groups": {name: [row | {"curls": _curls(row)} for row in rows] for name, rows in groups.items()},
+        "operations": sorted({one["operation"] for one in differences}),
+        "signs": _SIGNS,
+        "result": result,
+    }
+    return webpage.render("comparison.html", context, script=bool(differences), folder=_PAGE) + "\n"
 
 
 _FORMS = {"json": _json, "junit": _junit, "html": _html, "markdown": _markdown, "sarif": _sarif}

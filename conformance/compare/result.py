@@ -6,7 +6,7 @@ import datetime
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,10 +16,10 @@ from conformance.errors import UsageError
 from conformance.model import Exchange
 from conformance.redaction import redact_text
 from conformance.reporting.sequences import bash_of
-from conformance.reporting.snippets import curl_of
+from conformance.reporting.snippets import curl_of, python_of
 
 SAME, NON_BREAKING, BREAKING, NONE = "same", "non-breaking", "breaking", "none"
-_LONGEST_BODY = 2000
+_LONGEST_BODY = 4000
 _NEEDED = ("reason", "owner", "last_day")
 
 
@@ -84,6 +84,8 @@ def result_of(asked: Compare, compared: Compared, today: datetime.date) -> dict[
     open_entries = {entry.difference: entry for entry in asked.accepted if entry.last_day >= today}
     counted = [one for one in compared.differences if one.id not in open_entries]
     accepted = [one for one in compared.differences if one.id in open_entries]
+    standing = {one.id for one in counted if not one.follows}
+    counted = [one if one.follows in standing else replace(one, follows="") for one in counted]
     verdict, code, reason = _verdict(asked, compared, counted, accepted)
     used = {one.id for one in accepted}
     return {
@@ -108,25 +110,27 @@ def result_of(asked: Compare, compared: Compared, today: datetime.date) -> dict[
 def _verdict(
     asked: Compare, compared: Compared, counted: Sequence[Difference], accepted: Sequence[Difference]
 ) -> tuple[str, int, str]:
-    breaking = sum(1 for one in counted if one.breaking)
+    breaking = sum(1 for one in counted if one.breaking and not one.follows)
+    followers = sum(1 for one in counted if one.follows)
+    besides = f" {_count(followers, 'more')} may follow from them." if followers else ""
     if breaking and asked.fail_on != "never":
-        return BREAKING, 1, f"{_count(breaking, 'difference')} may break a caller."
+        return BREAKING, 1, f"{_count(breaking, 'difference')} may break a caller.{besides}"
     if compared.canary != "found":
         return NONE, 3, "The comparison missed a difference that was planted in a copy of an answer: it is blind."
     if compared.left:
         return NONE, 3, " ".join(compared.left)
     if breaking:
-        return BREAKING, 0, f"{_count(breaking, 'difference')} may break a caller; --fail-on never."
+        return BREAKING, 0, f"{_count(breaking, 'difference')} may break a caller; --fail-on never.{besides}"
     if counted:
         code = 1 if asked.fail_on == "any" else 0
-        return NON_BREAKING, code, f"{_count(len(counted), 'difference')}, none of which breaks a caller."
+        return NON_BREAKING, code, f"{_count(len(counted) - followers, 'difference')}, none breaks a caller.{besides}"
     if accepted:
         return SAME, 0, f"Nothing but accepted differences ({len(accepted)})."
     return SAME, 0, f"Both answered {_count(compared.asked, 'request')} alike."
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun}{'' if number == 1 or noun == 'more' else 's'}"
 
 
 def _stale(entry: Accepted, today: datetime.date) -> dict[str, str]:
@@ -143,13 +147,15 @@ def _plain(one: Difference) -> dict[str, Any]:
         "kind": one.kind,
         "breaking": one.breaking,
         "seen": one.how_often,
+        "follows": one.follows,
         "old": redact_text(one.old),
         "new": redact_text(one.new),
         "curl": curl_of(new) if new else "",
         "old_curl": curl_of(one.old_exchange) if one.old_exchange else "",
+        "python": python_of(new) if new else "",
         "request": f"{new.request.method} {new.request.path}" if new else "",
-        "old_answer": _answer(one.old_exchange),
-        "new_answer": _answer(new),
+        "old_answer": _answer(one.old_exchange, one.old_body),
+        "new_answer": _answer(new, one.new_body),
         "script": bash_of(one.sequence) if one.sequence else "",
         "requirements": [
             {"id": identifier, "kept_by": side}
@@ -159,16 +165,14 @@ def _plain(one: Difference) -> dict[str, Any]:
     }
 
 
-def _answer(exchange: Exchange | None) -> dict[str, Any] | None:
+def _answer(exchange: Exchange | None, body: str) -> dict[str, Any] | None:
     if exchange is None or exchange.response is None:
         return None
-    response = exchange.response
-    text = response.body[:_LONGEST_BODY].decode("utf-8", "replace")
-    more = f"… ({len(response.body)} bytes)" if len(response.body) > _LONGEST_BODY else ""
+    more = f"… ({len(body)} characters)" if len(body) > _LONGEST_BODY else ""
     return {
-        "status": response.status,
-        "content_type": response.headers.get("content-type", ""),
-        "body": redact_text(text) + more,
+        "status": exchange.response.status,
+        "content_type": exchange.response.headers.get("content-type", ""),
+        "body": redact_text(body[:_LONGEST_BODY]) + more,
     }
 
 

@@ -125,9 +125,9 @@ def instance() -> Iterator[str]:
     ("arguments", "sentence"),
     [
         (("--old", "nowhere", "--new", "emulated"), "neither a URL nor a folder"),
-        (("--old", "emulated", "--new", "emulated", "--report", "pdf=x"), "KIND=FILE"),
+        (("--old", "emulated", "--new", "emulated", "--report", "pdf=x"), "no report kind 'pdf'"),
         (("--old", "emulated", "--new", "emulated", "--ignore", "missing.toml"), "cannot be read"),
-        (("--old", "ftp://x", "--new", "emulated"), "is not a URL"),
+        (("--old", "ftp://x", "--new", "emulated"), "not by HTTP"),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

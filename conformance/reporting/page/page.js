@@ -163,7 +163,7 @@
     const distance = Math.abs(cell.getBoundingClientRect().x - x);
     return distance < best.distance ? { cell, distance } : best;
   }, { cell: row[0], distance: Infinity }).cell;
-  one("#matrix").addEventListener("keydown", (event) => {
+  one("#matrix")?.addEventListener("keydown", (event) => {
     const y = rows.findIndex((row) => row.includes(event.target));
     if (y < 0) return;
     const x = rows[y].indexOf(event.target);
