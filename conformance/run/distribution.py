@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).resolve().parent.parent / "suites"
 _SHARED = frozenset({"deployments", "running", "served"})
 """Fixtures that are, or lead to, the deployments of one process."""
 
-_DEPLOYING = _SHARED | {"stage"}
+_DEPLOYING = _SHARED | {"resources"}
 """Fixtures that deploy. On a live target one process alone does, so that a ceiling on deployments is one process's."""
 
 
