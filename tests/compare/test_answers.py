@@ -86,3 +86,25 @@ def test_of_a_long_list_the_first_and_last_rows_stand_for_all() -> None:
     (one,) = answers("aaaaaaaa", exchange("pipelines.infer", [], [{"time": number} for number in range(1000)]))
     assert one.leaves["body.length"] == 1000
     assert one.leaves["body[39].time"] == 999
+
+
+def test_an_id_that_became_digits_has_another_form() -> None:
+    old = answers("aaaaaaaa", exchange("pipelines.create", {}, created(7, 9, "3f1b6c52-6f0e-4d7c-9b7e-0a1b2c3d4e5f")))
+    new = answers("bbbbbbbb", exchange("pipelines.create", {}, created(7, 9, "1234")))
+    place = "body.pipeline_variant_version"
+    assert old[0].leaves[place] != new[0].leaves[place]
+
+
+def test_an_id_shown_at_a_moment_is_issued_by_a_later_answer() -> None:
+    reader = Reader("aaaaaaaa", ORIGIN)
+    reader.read(exchange("pipelines.deploy", {}, {"id": 14}), 1, momentary=True)
+    later = reader.read(exchange("pipelines.deploy", {}, {"id": 14}), 2)
+    assert str(later.leaves["body.id"]).startswith("the deployment of step 2")
+
+
+def test_an_answer_is_shown_with_the_ids_of_the_other_side() -> None:
+    old, new = Reader("aaaaaaaa", ORIGIN), Reader("bbbbbbbb", ORIGIN)
+    old.read(exchange("pipelines.deploy", {}, {"id": 14}), 1)
+    theirs = exchange("pipelines.deploy", {}, {"id": 92})
+    new.read(theirs, 1)
+    assert '"id": 14' in new.shown(theirs, old)
