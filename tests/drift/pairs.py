@@ -84,7 +84,10 @@ def reported_pairs() -> Iterator[tuple[str, str, str | None, dict[str, Any], dic
 
 
 def _whole(parts: dict[str, Any], version: str) -> dict[str, Any]:
-    """A description of one operation: `query` (a parameter), `body` and `answer` (schemas), `form` (a media type)."""
+    """A description of one operation: `query` (a parameter), `body` and `answer` (schemas), `form` (a media type).
+
+    `operation` and `root` are members of the operation and of the document as they are.
+    """
     operation: dict[str, Any] = {"operationId": "do", "responses": {"200": {"description": "done"}}}
     if "query" in parts:
         operation["parameters"] = [{"name": "q", "in": "query", **parts["query"]}]
@@ -97,10 +100,12 @@ def _whole(parts: dict[str, Any], version: str) -> dict[str, Any]:
     if "answer" in parts:
         media = parts.get("media", "application/json")
         operation["responses"]["200"]["content"] = {media: {"schema": parts["answer"]}}
+    operation.update(parts.get("operation", {}))
     whole: dict[str, Any] = {"openapi": version, "info": {"title": "Reported", "version": "1"}}
+    whole.update(parts.get("root", {}))
     whole["paths"] = parts.get("paths", {"/do": {"post": operation}})
     if "schemas" in parts:
-        whole["components"] = {"schemas": parts["schemas"]}
+        whole["components"] = {**whole.get("components", {}), "schemas": parts["schemas"]}
     if "servers" in parts:
         whole["servers"] = parts["servers"]
     return copy.deepcopy(whole)

@@ -121,6 +121,8 @@ class Sides:
             witness = next(
                 (v for v in values if self._shows(comparer, schemas[sender], schemas[receiver], v, on_the_wire)), ABSENT
             )
+            if witness is not ABSENT and one.kind.endswith("-undecided"):  # the witness decides
+                one = replace(one, kind=comparer.kind("schema-tightened" if comparer.is_request else "schema-loosened"))
             yield replace(one, witness=witness, more=None), witness is not ABSENT
 
     def _candidates(self, comparer: Comparer, one: Difference, sender: Term) -> Iterator[Any]:

@@ -453,8 +453,11 @@ def _around_item(comparer: Comparer, sender: Array, index: int, item: Any) -> An
 def _unions(comparer: Comparer, before: list[Atom], after: list[Atom]) -> Iterator[Difference | Inside]:
     """Branches that are the same are set aside; what is left is paired where only one pairing offers itself."""
     pairs, old, new = _paired(comparer, before, after)
+    elsewhere = _spoken_by_others(comparer, before, after)
     for one, two in pairs:
-        yield from _of_pair(comparer, one, two, one_of_many=True)
+        for found in _of_pair(comparer, one, two, one_of_many=True):
+            if isinstance(found, Inside) or found.path not in elsewhere or found.kind not in _IN_ONE_CASE:
+                yield found
     space = comparer.space
     whole = space.of_atoms(tuple(before)), space.of_atoms(tuple(after))
     lost = [a for a in old if not comparer.within(space.of_atom(a), whole[1])]
@@ -469,6 +472,17 @@ def _unions(comparer: Comparer, before: list[Atom], after: list[Atom]) -> Iterat
         yield Difference(comparer.kind("schema-undecided"))
     else:
         yield Difference(comparer.kind(f"alternatives-{word}"), "", "", witness)
+
+
+_IN_ONE_CASE = ("request-property-refused", "response-property-unexpected")
+
+
+def _spoken_by_others(comparer: Comparer, before: list[Atom], after: list[Atom]) -> frozenset[str]:
+    """Paths of properties that an object cut into cases keeps in one of them: in none is it refused for good."""
+    whole, cases = (before, after) if comparer.is_request else (after, before)
+    if len(whole) > 1:
+        return frozenset()
+    return frozenset(f".{name}" for atom in cases if isinstance(atom, Object) for name in _spoken(comparer, atom))
 
 
 def _paired(
