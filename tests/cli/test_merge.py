@@ -21,8 +21,14 @@ def _outcomes(path: Path) -> dict[str, Any]:
     return {"verdict": result["verdict"], "exit_code": result["exit_code"], "scope": result["scope"], "rows": rows}
 
 
+# It starts slowly enough for every run to see how a start looks, which is a promise of its own.
+SLOW = ["--start-seconds", "1"]
+
+
 @pytest.mark.parametrize(
-    ("instance", "of"), [(["--fault", "deploy-again-gives-a-new-id"], 2), (["--vary", "3"], 3)], ids=str
+    ("instance", "of"),
+    [([*SLOW, "--fault", "deploy-again-gives-a-new-id"], 2), ([*SLOW, "--vary", "3"], 3)],
+    ids=["faulty", "varied"],
 )
 def test_shards_give_the_verdict_of_one_run(conformance: Run, tmp_path: Path, instance: list[str], of: int) -> None:
     # What a ceiling refuses is untested, and shards reach no ceiling where one process does.
