@@ -22,7 +22,7 @@ from conformance.run.cleanup import RunCleanup
 from conformance.run.settings import Settings, new_run_id, open_target, require_answer
 from conformance.suites.generation.replaying import gives, renewed, rewritten, uses
 from conformance.suites.requests import json_request
-from conformance.suites.strangers import falsely
+from conformance.targets.strangers import falsely
 from conformance.targets.target import Target
 
 _OURS_TO_SET = frozenset({"authorization", "user-agent", "accept-encoding", "host", "content-length", "x-request-id"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -51,13 +53,15 @@ def write(folder: Path, findings: Sequence[Found]) -> list[Path]:
         name = slug if used[slug] == 1 else f"{slug}_{used[slug]}"
         test, script = folder / f"test_{name}.py", folder / f"{name}.sh"
         shell = str(finding["script"]).rstrip("\n") + "\n\n" + _JUDGE.format(name=test.name)
-        if "DEPLOYED=()" not in shell.split("trap undeploy EXIT")[0]:
+        if "trap undeploy EXIT" not in shell:
             shell = "\n".join(line for line in shell.splitlines() if not line.startswith('[ "${#DEPLOYED')) + "\n"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             test.write_text(str(finding["pytest"]), encoding="utf-8")
             script.write_text(shell, encoding="utf-8")
             script.chmod(0o755)
+            for file, content in finding.get("files", {}).items():
+                (folder / file).write_bytes(gzip.decompress(base64.b64decode(content)))
         except OSError as error:
             raise UsageError(f"{folder} cannot be written to: {error.strerror}.") from error
         written += [script, test]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import gzip
 import hashlib
 import json
 import tempfile
@@ -20,7 +22,7 @@ from conformance.model import Exchange, Finding, Judgement, Mark, Outcome, Verdi
 from conformance.reporting import sequences
 from conformance.reporting.facts import Facts
 from conformance.reporting.lifecycle import condensed
-from conformance.reporting.snippets import Access, curl_of, python_of, reached_by
+from conformance.reporting.snippets import Access, curl_of, files_of, python_of, reached_by
 from conformance.spec.document import BASE_PROFILE, Document, profiles
 from conformance.spec.requirements import load
 
@@ -135,7 +137,7 @@ def _requirement(judgement: Judgement, witnesses: Mapping[str, Exchange]) -> dic
 
 def _finding(finding: Finding, operation: str) -> dict[str, Any]:
     shown = finding.evidence[-1] if finding.evidence else None
-    kept = finding.evidence[-_SEQUENCE:]
+    kept = tuple(sequences.without_polls(finding.evidence))[-_SEQUENCE:]
     needed = [_NEEDS.format(len(kept) - 1)] if len(kept) > 1 else []
     entry: dict[str, Any] = {
         "expected": said(finding.expected),
@@ -152,8 +154,11 @@ def _finding(finding: Finding, operation: str) -> dict[str, Any]:
         entry["repeated"] = f"{finding.repeated[0]} of {finding.repeated[1]}"
     if shown and shown.source:
         entry["where"] = said(shown.source)
-    if shown and sequences.can_be_replayed(kept):
+    if shown and sequences.can_be_replayed(kept, finding.requirement):
         told = replace(finding, expected=entry["expected"], actual=entry["actual"])
+        files = {name: content for exchange in kept for name, content in files_of(exchange.request).items()}
+        if files:
+            entry["files"] = {n: base64.b64encode(gzip.compress(c, mtime=0)).decode() for n, c in files.items()}
         entry |= {"script": sequences.bash_of(kept), "pytest": sequences.pytest_of(kept, told)}
     return entry
 

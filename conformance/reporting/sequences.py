@@ -25,21 +25,23 @@ from conformance.api.operations import (
     with_fields_changed,
     with_path_changed,
 )
-from conformance.model import Aim, Exchange, Finding, Purpose
+from conformance.model import Exchange, Finding, Mark, Purpose
 from conformance.reporting.snippets import (
     PLACEHOLDER,
     Call,
     access,
     base_of,
     bash_quoted,
-    call_of,
     certificates,
     curl,
+    files_of,
     literal,
     options_for,
     placeholder,
     python_quoted,
     send_arguments,
+    sent_as,
+    unspoken,
 )
 from conformance.spec.document import BASE_PROFILE
 
@@ -102,7 +104,7 @@ def steps_of(exchanges: Sequence[Exchange]) -> list[Step]:
     A variable that no later request uses is not kept.
     """
     known = _Known(origin_of(exchanges))
-    steps = [_step(exchange, known) for exchange in _without_polls(exchanges)]
+    steps = [_step(exchange, known) for exchange in without_polls(exchanges)]
     used = {match[1] for step in steps for match in PLACEHOLDER.finditer(placeholders_in(step))}
     used |= {capture.among for step in steps for capture in step.captures if capture.name in used}
     return [replace(step, captures=tuple(c for c in step.captures if c.name in used)) for step in steps]
@@ -113,7 +115,8 @@ def origin_of(exchanges: Sequence[Exchange]) -> str:
     return base_of(exchanges[0].request.url)
 
 
-def _without_polls(exchanges: Sequence[Exchange]) -> Iterator[Exchange]:
+def without_polls(exchanges: Sequence[Exchange]) -> Iterator[Exchange]:
+    """The exchanges but for polls: of those that ask for one status in a row the last."""
     for exchange, after in zip(exchanges, [*exchanges[1:], None], strict=True):
         repeated = after is not None and after.operation == exchange.operation == STATUS
         if not (repeated and after and after.request.body == exchange.request.body):
@@ -121,7 +124,7 @@ def _without_polls(exchanges: Sequence[Exchange]) -> Iterator[Exchange]:
 
 
 def _step(exchange: Exchange, known: _Known) -> Step:
-    call = _bound(exchange, call_of(exchange.request), known)
+    call = replace(_bound(exchange, sent_as(exchange), known), folder=f"{placeholder('HERE')}/")
     captures = tuple(_captures(exchange, known)) if exchange.ok else ()
     return Step(exchange, call, captures, _awaited(exchange))
 
@@ -130,9 +133,10 @@ def _awaited(exchange: Exchange) -> str:
     if exchange.operation != STATUS:
         return ""
     answer = exchange.answer
-    if exchange.status == 404:
-        return "404"
-    return "Running" if exchange.ok and isinstance(answer, dict) and answer.get("status") == "Running" else ""
+    runs = exchange.ok and isinstance(answer, dict) and answer.get("status") == "Running"
+    if Mark.DEADLINE in exchange.labels:  # what was waited for did not come
+        return "404" if runs else "Running"
+    return "404" if exchange.status == 404 else "Running" if runs else ""
 
 
 def _captures(exchange: Exchange, known: _Known) -> Iterator[Capture]:
@@ -246,6 +250,7 @@ def bash_of(exchanges: Sequence[Exchange]) -> str:
         )
     if any(placeholder("RUN") in placeholders_in(step) for step in steps):
         lines.append("RUN=$(od -An -N4 -tx1 /dev/urandom | tr -d ' \\n')  # part of every name, new each time")
+    lines += ['HERE=$(cd "$(dirname "$0")" && pwd)'] if any(files_of(step.exchange.request) for step in steps) else []
     lines += [""]
     lines += [_TAKE] if deploys or any(step.captures or step.until for step in steps) else []
     lines += [_AWAIT] if any(step.until for step in steps) else []
@@ -265,7 +270,9 @@ def _deploys(step: Step) -> bool:
 
 
 def _bash_step(step: Step) -> Iterator[str]:
-    if step.until:
+    if unspoken(step.exchange):
+        yield "# Sent by the test alone: no command can write its token."
+    elif step.until:
         yield f"await {step.until} {curl(step.call, '-sS')}"
     elif step.captures or _deploys(step):
         yield f"answer=$({curl(step.call, '-sS')})"
@@ -298,13 +305,29 @@ def _bash_capture(capture: Capture) -> str:
     return f'{capture.name}=$(take {" ".join(keys)} <<<"$answer")'
 
 
-def can_be_replayed(exchanges: Sequence[Exchange]) -> bool:
-    """Whether a replay can send the sequence: not where its point is a token that was spoiled or came by a grant."""
+_OF_THE_RUN = {"expired", "early", "audience"}
+"""Tokens that take time, the issuer's key or a grant: a replay with a token alone cannot make them."""
+
+
+def can_be_replayed(exchanges: Sequence[Exchange], requirement: str) -> bool:
+    """Whether a replay can send the sequence: not where its point is a token that it cannot make, or how one came."""
     return not any(
-        isinstance(label, Aim) and label.purpose in (Purpose.IDENTITY, Purpose.GRANT) and label.word != "none"
+        Purpose.GRANT.words(exchange.labels)
+        or (_OF_THE_RUN & {*Purpose.IDENTITY.words(exchange.labels)} and _is_of_one_token(requirement))
         for exchange in exchanges
-        for label in exchange.labels
     )
+
+
+def _is_of_one_token(requirement: str) -> bool:
+    """Whether a promise is about the token that was sent: to be told why, any false one serves."""
+    return requirement.rpartition(".")[2].startswith(("refuses-", "takes-"))
+
+
+def _replayed(exchange: Exchange) -> Exchange:
+    """The exchange with a false token that any replay can make, in place of one that it cannot."""
+    made = Purpose.IDENTITY.of("garbage")
+    labels = [made if _OF_THE_RUN & {*Purpose.IDENTITY.words([label])} else label for label in exchange.labels]
+    return replace(exchange, labels=frozenset(labels))
 
 
 def pytest_of(exchanges: Sequence[Exchange], finding: Finding) -> str:
@@ -315,7 +338,12 @@ def pytest_of(exchanges: Sequence[Exchange], finding: Finding) -> str:
     """
     name = re.sub(r"\W+", "_", finding.requirement).strip("_")
     lines = [f'"""{_docstring(finding)}"""', "", "from conformance.run.replay import Replay", "", ""]
+    if any(files_of(exchange.request) for exchange in exchanges):
+        lines[-4:-3] = ["", "from pathlib import Path", ""]
+        lines[-1:] = ["HERE = Path(__file__).parent", "", ""]
     lines += [f"def test_{name}() -> None:", f"    with Replay.from_environment({_replay_arguments()}) as target:"]
+    if not _is_of_one_token(finding.requirement):
+        exchanges = [_replayed(exchange) for exchange in exchanges]
     for number, step in enumerate(steps_of(exchanges), 1):
         lines += [f"        {line}" for line in _python_step(number, step)]
     lines += [f"    broken = target.broken({literal(finding.requirement)})"]
@@ -343,9 +371,11 @@ undeploys what it deployed."""
 
 
 def _python_step(number: int, step: Step) -> Iterator[str]:
-    known = {match: match.lower() for match in PLACEHOLDER.findall(placeholders_in(step))} | {"RUN": "target.run"}
+    known = {match: match.lower() for match in PLACEHOLDER.findall(placeholders_in(step))}
+    known |= {"RUN": "target.run", "HERE": "HERE"}
     yield f"# {number}. {_about(step)}"
-    path = python_quoted(step.call.url.replace(placeholder("TARGET"), "", 1), known)
+    url = step.call.url.replace(placeholder("TARGET"), "", 1)
+    path = python_quoted(url.removesuffix(f"?access_token={placeholder('TOKEN')}"), known)  # a probe's, which adds it
     arguments = [literal(step.call.method), path, *send_arguments(step.call, known), *_intent(step)]
     if step.until:
         arguments.append(f"until={literal(step.until)}")
@@ -364,7 +394,7 @@ def _intent(step: Step) -> Iterator[str]:
         yield f"intent={literal(exchange.intent)}"
     if exchange.labels:
         yield f"labels=({', '.join(map(literal, sorted(exchange.labels)))},)"
-    if "authorization" not in exchange.request.headers:
+    if "authorization" not in exchange.request.headers or Purpose.IDENTITY.words(exchange.labels):
         yield "authorized=False"
 
 

@@ -6,19 +6,20 @@ The token is always `$TOKEN`, or the environment's.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from conformance import redaction
 from conformance.api import multipart
-from conformance.model import Exchange, Request
+from conformance.model import Exchange, Purpose, Request
 from conformance.spec.document import BASE_PROFILE
 
 _SHOWN_HEADERS = (
@@ -97,7 +98,8 @@ class Call:
 
     Exactly one of `text`, `raw` and `parts` speaks of the body: `text` where it reads well, `raw` where it is small
     and binary, `parts` for forms. `file` names what must stand beside the command where the body is too large.
-    `value` is the body as JSON where placeholders stand in it, None elsewhere.
+    `value` is the body as JSON where placeholders stand in it, None elsewhere. `folder` is written before the name of
+    each file.
     """
 
     method: str
@@ -109,6 +111,7 @@ class Call:
     file: str = ""
     size: int = 0
     value: Any = None
+    folder: str = ""
 
 
 def call_of(request: Request) -> Call:
@@ -129,7 +132,7 @@ def _with_body(call: Call, request: Request) -> Call:
     if text is None and len(body) <= BINARY_LIMIT:
         return Call(call.method, call.url, call.headers, raw=body, size=len(body))
     suffix = "arrow" if "arrow" in request.media_type else "json" if "json" in request.media_type else "bin"
-    return Call(call.method, call.url, call.headers, file=f"body.{suffix}", size=len(body))
+    return Call(call.method, call.url, call.headers, file=_file_name("body", body, suffix), size=len(body))
 
 
 def _parts(request: Request) -> tuple[multipart.Part, ...]:
@@ -170,7 +173,21 @@ def base_of(url: str) -> str:
 
 def file_of(part: multipart.Part) -> str:
     """The name under which a form's file must lie beside the command."""
-    return "model.onnx" if part.content_type != "text/plain" else "model.txt"
+    return _file_name("model", part.content, "onnx" if part.content_type != "text/plain" else "txt")
+
+
+def _file_name(kind: str, content: bytes, suffix: str) -> str:
+    return f"{kind}-{hashlib.sha256(content).hexdigest()[:8]}.{suffix}"
+
+
+def files_of(request: Request) -> dict[str, bytes]:
+    """What must lie beside a command that sends the request again, by file name; secrets in text are replaced."""
+    call = call_of(request)
+    if call.file:
+        text = _readable(request.body)
+        return {call.file: request.body if text is None else redaction.redact_text(text).encode()}
+    large = (part for part in call.parts if part.filename is not None and len(part.content) > BINARY_LIMIT)
+    return {file_of(part): part.content for part in large}
 
 
 def alternate(text: str) -> Iterator[tuple[bool, str]]:
@@ -196,8 +213,27 @@ def curl_of(exchange: Exchange) -> str:
     not tiny, must lie beside it under the name the command gives. Set TOKEN in the environment first: a comment behind
     the command says how.
     """
+    call = sent_as(exchange)
+    return "\n".join([curl(call, options_for(exchange)), *(unspoken(exchange) or token_line(call))])
+
+
+_FALSE = {"garbage": "Bearer not.a.token", "prefixed": f"Bearer x{placeholder('TOKEN')}"}
+"""Credentials that an identity probe sent and that can be written down."""
+
+
+def sent_as(exchange: Exchange) -> Call:
+    """An exchange's request as it may be shown, with the false credentials of its probe where they can be written."""
     call = call_of(exchange.request)
-    return "\n".join([curl(call, options_for(exchange)), *token_line(call)])
+    false = [_FALSE[word] for word in Purpose.IDENTITY.words(exchange.labels) if word in _FALSE]
+    if not false:
+        return call
+    return replace(call, headers=tuple((name, false[0] if name == "Authorization" else v) for name, v in call.headers))
+
+
+def unspoken(exchange: Exchange) -> list[str]:
+    """A comment on credentials that no command can write, empty where it can."""
+    words = [w for w in Purpose.IDENTITY.words(exchange.labels) if w not in {*_FALSE, "none", "query"}]
+    return [f"# $TOKEN is not a good one here but {word}; --repro writes a test that sends it." for word in words]
 
 
 def token_line(call: Call) -> list[str]:
@@ -236,15 +272,15 @@ def _curl_method(call: Call) -> list[str]:
 
 def _curl_body(call: Call) -> tuple[str, list[str]]:
     if call.parts:
-        return _curl_form(call.parts)
+        return _curl_form(call.parts, call.folder)
     if call.file:
-        return "", [f"--data-binary @{call.file}"]
+        return "", [f"--data-binary {bash_quoted(f'@{call.folder}{call.file}')}"]
     if call.raw:
         return f"printf %s {_base64(call.raw)} | base64 -d | ", ["--data-binary @-"]
     return "", [f"--data-raw {bash_quoted(call.text)}"] if call.text else []
 
 
-def _curl_form(parts: tuple[multipart.Part, ...]) -> tuple[str, list[str]]:
+def _curl_form(parts: tuple[multipart.Part, ...], folder: str) -> tuple[str, list[str]]:
     pipe, words = "", []
     for part in parts:
         kind = f";type={part.content_type}" if part.content_type else ""
@@ -252,7 +288,7 @@ def _curl_form(parts: tuple[multipart.Part, ...]) -> tuple[str, list[str]]:
             value = _form_text(redaction.redact_text(part.content.decode("utf-8", "replace")))
             words.append(f"-F {bash_quoted(f'{part.name}={value}{kind}')}")
             continue
-        source = f"@{file_of(part)}"
+        source = f"@{folder}{file_of(part)}"
         if not pipe and len(part.content) <= BINARY_LIMIT:
             pipe, source = f"printf %s {_base64(part.content)} | base64 -d | ", "@-"
         filename = f';filename="{_escaped(part.filename)}"'
@@ -284,12 +320,12 @@ def bash_quoted(text: str) -> str:
 
 def python_of(exchange: Exchange) -> str:
     """A script (httpx) that sends the request again and prints status and body; TOKEN is read from the environment."""
-    call = call_of(exchange.request)
+    call = sent_as(exchange)
     shown = "".join((call.url, *(value for _, value in call.headers)))
     certificates = _certificates()
     modules = (["os"] if PLACEHOLDER.search(shown) else []) + (["ssl"] if certificates else [])
     lines = [
-        *token_line(call),
+        *(unspoken(exchange) or token_line(call)),
         *[f"import {name}" for name in modules],
         *([""] if modules else []),
         "import httpx",
@@ -338,23 +374,23 @@ def _python_headers(headers: tuple[tuple[str, str], ...], known: Mapping[str, st
 
 def _python_body(call: Call, known: Mapping[str, str]) -> list[str]:
     if call.parts:
-        return [f"files=[{', '.join(_python_part(part, known) for part in call.parts)}]"]
+        return [f"files=[{', '.join(_python_part(part, known, call.folder) for part in call.parts)}]"]
     if call.value is not None:
         return [f"json={python_value(call.value, known)}"]
     if call.file:
-        return [f'content=open("{call.file}", "rb").read()']
+        return [f'content=open({python_quoted(call.folder + call.file, known)}, "rb").read()']
     if call.raw:
         return [f"content={call.raw!r}"]
     return [f"content={python_quoted(call.text, known)}"] if call.text else []
 
 
-def _python_part(part: multipart.Part, known: Mapping[str, str]) -> str:
+def _python_part(part: multipart.Part, known: Mapping[str, str], folder: str) -> str:
     if part.filename is None:
         content = python_quoted(redaction.redact_text(part.content.decode("utf-8", "replace")), known)
     elif len(part.content) <= BINARY_LIMIT:
         content = repr(part.content)
     else:
-        content = f'open({literal(file_of(part))}, "rb")'
+        content = f'open({python_quoted(folder + file_of(part), known)}, "rb")'
     kind = f", {literal(part.content_type)}" if part.content_type else ""
     name = "None" if part.filename is None else literal(part.filename)
     return f"({literal(part.name)}, ({name}, {content}{kind}))"

@@ -14,12 +14,14 @@ from typing import IO, Any
 from conformance.api import multipart
 from conformance.checks import Rules
 from conformance.errors import NoVerdictError, SuiteError, UsageError
-from conformance.model import Exchange, Headers, Intent, Mark, Request, label_of
+from conformance.model import Exchange, Headers, Intent, Label, Mark, Purpose, Request, label_of
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, Settings, emulator_for, new_run_id, open_target
+from conformance.targets.credentials import Credentials
 from conformance.targets.live import own
 from conformance.targets.safety.cleanup import clean
 from conformance.targets.safety.holdings import Holdings
+from conformance.targets.strangers import falsely
 from conformance.targets.target import Target
 
 _WAIT_SECONDS = 300.0
@@ -31,8 +33,8 @@ FormFile = tuple[str, tuple[str | None, bytes | str | IO[bytes], str]]
 class Replay:
     """One target, and the requirements that what was sent to it showed broken. Use it as the generated files do."""
 
-    def __init__(self, session: Session, run: str) -> None:
-        self._session = session
+    def __init__(self, session: Session, run: str, credentials: Credentials | None = None) -> None:
+        self._session, self._credentials = session, credentials
         self.run = run
         """Eight characters that no other run has, for the names it gives: `conformance-{run}-…`."""
 
@@ -70,7 +72,7 @@ class Replay:
             stack.callback(target.close)
             stack.callback(_leave_nothing, target, safeguards.holdings)
             with suppress(_NotGivenError):
-                yield cls(Session(target, Rules.of(profile)), settings.run_id)
+                yield cls(Session(target, Rules.of(profile)), settings.run_id, target.credentials)
 
     def send(
         self,
@@ -97,9 +99,16 @@ class Replay:
         request = Request(method, path, Headers(fields), body)
         if until:
             return self._awaited(request, until)
-        return self._session.send(
-            request, intent=intent, labels=frozenset(map(label_of, labels)), authenticated=authorized
-        )
+        meant = frozenset(map(label_of, labels))
+        return self._session.send(self._spoiled(request, meant), intent=intent, labels=meant, authenticated=authorized)
+
+    def _spoiled(self, request: Request, labels: frozenset[Label]) -> Request:
+        for word in Purpose.IDENTITY.words(labels):
+            false = falsely(Purpose.IDENTITY.of(word), request, self._credentials)
+            if false is None:
+                raise NoVerdictError(f"A token that is {word} cannot be made of the credentials given.")
+            return false
+        return request
 
     def value(self, exchange: Exchange, *way: str | int, among: object = None) -> Any:
         """What an answer holds there, in its row with the id `among` where that is given.

@@ -14,8 +14,8 @@ from conformance.model import Aim, Exchange, Headers, Label, Purpose, Request
 from conformance.run.session import Session
 from conformance.run.settings import Settings
 from conformance.suites.requests import NOT_GIVEN, OPERATIONS, json_request, plain_request
-from conformance.suites.strangers import falsely
 from conformance.targets.credentials import Credentials, FetchedToken, client_credentials
+from conformance.targets.strangers import falsely
 
 Named = Callable[[str], str]
 _LATE = (Purpose.IDENTITY.of("expired"),)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from conformance.api import multipart
-from conformance.model import Exchange, Finding, Headers, Request, Response
-from conformance.reporting.sequences import bash_of, pytest_of, steps_of
+from conformance.model import Exchange, Finding, Headers, Mark, Purpose, Request, Response
+from conformance.reporting.sequences import bash_of, can_be_replayed, pytest_of, steps_of
+from conformance.reporting.snippets import files_of
 from tests.reporting import sample
 from tests.reporting.conftest import Listener, Sent
 
@@ -161,3 +162,35 @@ def test_names_of_a_run_become_names_of_the_next() -> None:
     assert "RUN=$(" in script
     assert 'f"conformance-{target.run}-p"' in test
     assert "/conformance-$RUN-p-7/conformance-$RUN-p" in script
+
+
+def test_a_wait_in_vain_waits_for_what_did_not_come() -> None:
+    late = frozenset({Mark.DEADLINE})
+    awaited = [steps_of([replace(one, labels=late)])[0].until for one in (status("Running"), status("Starting"))]
+    assert awaited == ["404", "Running"]
+
+
+def test_a_large_body_lies_beside_script_and_test() -> None:
+    body = json.dumps([{"tensor": [float(n) for n in range(40)]}] * 60).encode()
+    infer = sample.exchange("pipelines.infer", "/v1/api/pipelines/infer/p-14/p", body, 200, b"[]")
+    (name,) = files_of(infer.request)
+    assert f'open(f"{{HERE}}/{name}", "rb")' in pytest_of([infer], FINDING)
+    assert f'"@$HERE/{name}"' in bash_of([infer])
+    assert files_of(infer.request)[name] == body
+
+
+def test_only_tokens_of_that_run_keep_a_sequence_from_being_replayed() -> None:
+    probes = [Purpose.IDENTITY.of(word) for word in ("none", "garbage", "forged", "expired", "audience")]
+    probes.append(Purpose.GRANT.of("refresh"))
+    for requirement, kept in (
+        ("pipelines.create.refuses-what-is-no-token", [True, True, True, False, False, False]),
+        ("pipelines.create.challenges-the-unauthorized", [True, True, True, True, True, False]),
+    ):
+        sequences = ([replace(WORKSPACE, labels=frozenset({probe}))] for probe in probes)
+        assert [can_be_replayed(one, requirement) for one in sequences] == kept
+
+
+def test_a_false_token_that_no_replay_can_make_is_another_false_one() -> None:
+    probe = replace(WORKSPACE, labels=frozenset({Purpose.IDENTITY.of("expired")}))
+    finding = replace(FINDING, requirement="workspaces.create.challenges-the-unauthorized")
+    assert 'labels=("identity:garbage",)' in pytest_of([probe], finding)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from conformance.api import multipart
-from conformance.model import Exchange, Headers, Request, Response
-from conformance.reporting.snippets import curl_of, python_of
+from conformance.model import Exchange, Headers, Purpose, Request, Response
+from conformance.reporting.snippets import curl_of, files_of, python_of
 from tests.reporting.conftest import Listener, Sent
 from tests.reporting.sample import TOKEN
 
@@ -89,7 +91,8 @@ def test_a_form_is_sent_with_its_file_its_name_and_its_parts(
     original = exchange(
         listener, "POST", "/v1/api/models/upload_and_convert", Headers({"Content-Type": content_type}), body
     )
-    (tmp_path / "model.onnx").write_bytes(bytes(size))
+    for name, content in files_of(original.request).items():
+        (tmp_path / name).write_bytes(content)
     text = render(original)  # type: ignore[operator]
     run(["bash", "-c", text] if render is curl_of else [sys.executable, "-c", text], tmp_path)
     received = multipart.decode(listener.sent[0].headers["content-type"], listener.sent[0].body)
@@ -119,8 +122,22 @@ def test_no_credential_is_shown_wherever_it_stands(render: object) -> None:
 def test_a_large_body_is_named_and_not_carried() -> None:
     big = Request("POST", "http://host/infer", ARROW, bytes(100_000))
     command = curl_of(Exchange(big, None))
-    assert "--data-binary @body.arrow" in command
+    assert re.search(r"--data-binary @body-[0-9a-f]{8}\.arrow", command)
     assert len(command) < 400
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("none", ""), ("garbage", "Bearer not.a.token"), ("prefixed", "Bearer x$TOKEN"), ("forged", "but forged")],
+)
+def test_a_false_token_is_shown_as_false(word: str, shown: str) -> None:
+    headers = Headers({} if word == "none" else {"Authorization": f"Bearer {TOKEN}"})
+    probe = Exchange(Request("POST", "http://host/v1/api/workspaces/list", headers, b"{}"), None)
+    probe = replace(probe, labels=frozenset({Purpose.IDENTITY.of(word)}))
+    for text in (curl_of(probe), python_of(probe)):
+        assert TOKEN not in text
+        assert shown in text or shown.replace("$TOKEN", "{os.environ['TOKEN']}") in text
+        assert ("conformance token" in text) == (word == "prefixed")
 
 
 def test_an_answer_in_arrow_is_not_poured_into_the_terminal() -> None:
