@@ -32,10 +32,10 @@ def merge(
     result_files: tuple[Path, ...], reports: tuple[str, ...], waivers_file: str, baseline_file: str, fail_on: str,
     verbose: bool,
 ) -> int:  # fmt: skip
-    """Print the verdict of a run out of the results of its shards, and exit as the whole run would have.
+    """Print the verdict of a run out of the results of its shards.
 
-    Each file is what `conformance run --shard I/N --report json=FILE` wrote. Exits 3 where a shard is missing, there
-    twice, or of another run.
+    It exits as the whole run would have. Each file is what `conformance run --shard I/N --report json=FILE` wrote;
+    where a shard is missing, there twice, or of another run, it exits 3.
     """
     files = parse_reports(reports)
     for path in result_files:

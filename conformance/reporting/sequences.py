@@ -136,7 +136,8 @@ def _awaited(exchange: Exchange) -> str:
     runs = exchange.ok and isinstance(answer, dict) and answer.get("status") == "Running"
     if Mark.DEADLINE in exchange.labels:  # what was waited for did not come
         return "404" if runs else "Running"
-    return "404" if exchange.status == 404 else "Running" if runs else ""
+    starts = exchange.ok and isinstance(answer, dict) and answer.get("status") == "Starting"
+    return "404" if exchange.status == 404 else "Running" if runs or starts else ""
 
 
 def _captures(exchange: Exchange, known: _Known) -> Iterator[Capture]:

@@ -127,7 +127,7 @@ def instance() -> Iterator[str]:
         (("--old", "nowhere", "--new", "emulated"), "neither a URL nor a folder"),
         (("--old", "emulated", "--new", "emulated", "--report", "pdf=x"), "no report kind 'pdf'"),
         (("--old", "emulated", "--new", "emulated", "--ignore", "missing.toml"), "cannot be read"),
-        (("--old", "ftp://x", "--new", "emulated"), "not by HTTP"),
+        (("--old", "ftp://x", "--new", "emulated"), "uses ftp, not HTTP"),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:

@@ -140,7 +140,7 @@ def test_a_server_that_is_not_this_api_is_no_verdict(conformance: Run, stranger:
     ("arguments", "said"),
     [
         (["--target", "nowhere"], "is not a URL"),
-        (["--target", "ftp://x.example"], "is not a URL"),
+        (["--target", "ftp://x.example"], "uses ftp, not HTTP"),
         (["--target", "emulated", "--profile", "1999.1"], "known releases: 2023.4"),
         (["--target", "emulated", "--only", "pipelines.deploi"], "the nearest is 'pipelines.deploy'"),
         (["--target", "emulated", "--suite", "lifecicle"], "lifecycle"),

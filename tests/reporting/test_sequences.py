@@ -164,6 +164,14 @@ def test_names_of_a_run_become_names_of_the_next() -> None:
     assert "/conformance-$RUN-p-7/conformance-$RUN-p" in script
 
 
+def test_what_a_start_looks_like_is_asked_until_it_is_over() -> None:
+    assert [steps_of([status(word)])[0].until for word in ("Starting", "Running", "Error")] == [
+        "Running",
+        "Running",
+        "",
+    ]
+
+
 def test_a_wait_in_vain_waits_for_what_did_not_come() -> None:
     late = frozenset({Mark.DEADLINE})
     awaited = [steps_of([replace(one, labels=late)])[0].until for one in (status("Running"), status("Starting"))]

@@ -76,7 +76,7 @@ def test_the_newer_release_keeps_its_own_promises_and_what_it_lacks_is_said() ->
     copies = by_reason["Release 2026.1 has no pipelines.copy."]
     assert "pipelines.deploy.takes-a-copy" in copies["requirements"]
     assert copies["items"] > 0
-    recorded = by_reason["It was recorded of release 2023.4, and says nothing of release 2026.1."]
+    recorded = by_reason["It was recorded from release 2023.4, so it tells nothing about release 2026.1."]
     assert recorded["items"] == len(_releases())
 
 

@@ -399,4 +399,5 @@ def _awaited(exchange: Exchange) -> str:
     if exchange.status == 404:
         return GONE if Mark.NEVER_WAS not in exchange.labels and exchange.intent != "invalid" else ""
     answer = exchange.answer
-    return RUNNING if isinstance(answer, dict) and answer.get("status") == RUNNING else ""
+    # What a start looks like is seen by asking until it is over: one look may come too early.
+    return RUNNING if isinstance(answer, dict) and answer.get("status") in (RUNNING, "Starting") else ""
