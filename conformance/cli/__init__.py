@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "Send the same requests to two instances, and show every difference.",
     "identify": "Say which release an instance runs, by at most five requests that only read; exit 3 "
     "if it cannot be determined.",
+    "rehearse": "Run your files unchanged against an emulated instance of a release.",
     "matrix": "Print a table of RESULT.json files: releases and instances against groups of requirements.",
     "drift": "Compare descriptions: what changed, and whose client breaks.",
     "clean": "Undeploy what interrupted runs left behind.",

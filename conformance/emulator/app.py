@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,7 +25,7 @@ from conformance.emulator import (
 )
 from conformance.emulator.endpoint import Endpoint
 from conformance.emulator.engine import Engine, ForkServer
-from conformance.emulator.settings import Settings
+from conformance.emulator.settings import PROFILES, Settings
 from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.store import Store, timestamp
 from conformance.emulator.tokens import TokenIssuer
@@ -91,8 +92,17 @@ def create_app(
     `app.state.emulated.close()`.
     """
     settings = settings or Settings()
-    state = _state(settings, middleware or {}, forkserver)
-    app = Starlette(routes=list(_routes(state, document)), lifespan=_lifespan)
+    return _application(_state(settings, middleware or {}, forkserver), document, _lifespan)
+
+
+def served_as(app: Starlette, release: str) -> Starlette:
+    """The same instance, with all it holds, as another release serves it; it lives as long as the first."""
+    state: State = app.state.emulated
+    return _application(replace(state, settings=replace(state.settings, profile=PROFILES[release])), None, None)
+
+
+def _application(state: State, document: Callable[[], Mapping[str, Any]] | None, lifespan: Any) -> Starlette:
+    app = Starlette(routes=list(_routes(state, document)), lifespan=lifespan)
     app.router.redirect_slashes = False
     app.router.default = Endpoint(state, "", ("*",), _unknown, secured=False)
     app.state.emulated = state

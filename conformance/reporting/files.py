@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ KINDS = ("json", "junit", "html", "markdown", "sarif")
 package with a pure `render(result) -> str`."""
 
 
-def parse_reports(specs: Iterable[str]) -> dict[str, Path]:
-    """Read `KIND=FILE` texts into files by kind, and make sure each file can be written.
+def parse_reports(specs: Iterable[str], kinds: Sequence[str] = KINDS) -> dict[str, Path]:
+    """Read `KIND=FILE` texts into files by kind, one of `kinds`, and make sure each file can be written.
 
     Raises UsageError: no `KIND=FILE`, an unknown kind, one kind twice, a folder that is not there or not writable.
     """
@@ -27,10 +27,10 @@ def parse_reports(specs: Iterable[str]) -> dict[str, Path]:
     for spec in specs:
         kind, separator, file = spec.partition("=")
         if not separator or not file:
-            raise UsageError(f"'{spec}' is not KIND=FILE; give for instance --report junit=report.xml.")
-        if kind not in KINDS:
+            raise UsageError(f"'{spec}' is not KIND=FILE; give for instance --report html=report.html.")
+        if kind not in kinds:
             raise UsageError(
-                f"There is no report kind '{kind}'{nearest(kind, KINDS)}; the kinds are {', '.join(KINDS)}."
+                f"There is no report kind '{kind}'{nearest(kind, kinds)}; the kinds are {', '.join(kinds)}."
             )
         if kind in reports:
             raise UsageError(f"The report kind '{kind}' is given twice; give each kind once.")

@@ -75,6 +75,14 @@ def base_url(target: str, called: str = "target") -> str:
     return f"{origin}{parts.path[: api.start()] if api else parts.path}".rstrip("/")
 
 
+def host_of(text: str) -> str:
+    """The host of HOST or of a URL, in lower case. Raises UsageError where it is neither."""
+    origin = Origin.of(text if _ELSEWHERE.match(text) else f"https://{text}")
+    if origin is None:
+        raise UsageError(f"--host '{text}' is no host. Give HOST, for instance api.wallaroo.example.com.")
+    return origin.host
+
+
 def beneath(base: str, url: str) -> str:
     """A URL as it is sent: whole ones as they are, a path beneath the base, which keeps the base's own path."""
     return url if _ELSEWHERE.match(url) else f"{base}/{url.removeprefix('/')}"

@@ -61,7 +61,7 @@ def _code_uses(cells: tuple[Cell, ...], document: Document, notes: list[str]) ->
                 if request is not None:
                     send_curl(program, request, line)
             continue
-        text, program.shell = _python(cell.text)
+        text, program.shell = python_of(cell.text)
         try:
             program.read(ast.parse(text).body, cell.at)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -72,7 +72,7 @@ def _code_uses(cells: tuple[Cell, ...], document: Document, notes: list[str]) ->
     return program.uses
 
 
-def _python(text: str) -> tuple[str, dict[int, str]]:
+def python_of(text: str) -> tuple[str, dict[int, str]]:
     """A cell without its magics, line for line, and its shell commands by line: `!curl` becomes `__shell__(line)`."""
     out: list[str] = []
     commands: dict[int, str] = {}
@@ -103,25 +103,29 @@ def _continues(lines: list[str]) -> bool:
 
 def _archive_uses(file: Path, document: Document, exchanges: Exchanges) -> Iterator[Use]:
     for number, exchange in enumerate(exchanges(file), 1):
-        request = exchange.request
-        match = document.match(request.method, request.path)
-        if match is None:
-            continue
-        place = Place(str(file), number, unit="entry")
-        multipart = request.media_type == "multipart/form-data"
-        call = Call(
-            request.method,
-            request.url,
-            place,
-            body=exchange.question if not multipart else None,
-            form=_parts(request.headers["content-type"], request.body) if multipart else None,
-            headers=dict(request.headers.fields),
-            by="har",
-        )
-        operation = match[0].id
-        yield from sent(call, operation)
-        if exchange.response is not None:
-            yield Use(operation, "response.body", place, "har", whole=True)
+        yield from uses_of(exchange, document, Place(str(file), number, unit="entry"))
+
+
+def uses_of(exchange: Exchange, document: Document, place: Place) -> Iterator[Use]:
+    """What one exchange touches; nothing where it is of no operation of the document."""
+    request = exchange.request
+    match = document.match(request.method, request.path)
+    if match is None:
+        return
+    multipart = request.media_type == "multipart/form-data"
+    call = Call(
+        request.method,
+        request.url,
+        place,
+        body=exchange.question if not multipart else None,
+        form=_parts(request.headers["content-type"], request.body) if multipart else None,
+        headers=dict(request.headers.fields),
+        by="har",
+    )
+    operation = match[0].id
+    yield from sent(call, operation)
+    if exchange.response is not None:
+        yield Use(operation, "response.body", place, "har", whole=True)
 
 
 def _parts(content_type: str, body: bytes) -> Fields:
