@@ -9,17 +9,31 @@ from pathlib import Path
 
 import click
 
+from conformance.cli.options import complete_releases
 from conformance.errors import UsageError, require
 from conformance.rehearse.report import FORMS, text
 from conformance.reporting.files import parse_reports, write_whole
-from conformance.run.custody import terminations_interrupt
+from conformance.run.cleanup import terminations_interrupt
 from conformance.targets.address import host_of
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
-@click.option("--release", required=True, help="The release to rehearse on.")
-@click.option("--from", "before", default="", metavar="RELEASE", help="The release that the files work on.")
+@click.option(
+    "--release",
+    required=True,
+    metavar="RELEASE",
+    help="The release to rehearse on.",
+    shell_complete=complete_releases,
+)
+@click.option(
+    "--from",
+    "before",
+    default="",
+    metavar="RELEASE",
+    help="The release that the files work on.",
+    shell_complete=complete_releases,
+)
 @click.option(
     "--host", "hosts", multiple=True, metavar="HOST",
     help="A host of yours that the files name; without one, every host asked for a path of the API leads here.",

@@ -19,9 +19,9 @@ from conformance.drift.usage.reading import Usage, uses_of
 from conformance.drift.usage.relevance import concerns
 from conformance.emulator import beyond
 from conformance.model import Exchange
+from conformance.rehearse.environment import REFUSED
 from conformance.rehearse.outputs import masked
 from conformance.rehearse.running import Ran
-from conformance.rehearse.stage import REFUSED
 from conformance.spec.document import Document
 
 _NOT_IN_SCHEMA = re.compile(r"Cannot query field '?\"?(\w+)|Unknown (?:argument|type) '?\"?(\w+)")
@@ -89,7 +89,7 @@ class Releases:
         return Reason(what, self.way.becomes.get(change.id, ""), change.id, change.breaking)
 
 
-def beyond_the_stage(ran: Ran, releases: Releases) -> str:
+def beyond_the_instance(ran: Ran, releases: Releases) -> str:
     """What a cell needs that a rehearsal does not have, as a sentence; empty where it needs nothing of the kind."""
     for exchange in ran.exchanges:
         path, response = exchange.request.path, exchange.response

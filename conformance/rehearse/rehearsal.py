@@ -14,11 +14,11 @@ from typing import Any
 
 from conformance.drift.sources.collection import upgrade
 from conformance.errors import UsageError
-from conformance.rehearse.explaining import Reason, Releases, beyond_the_stage
+from conformance.rehearse.environment import instance_for
+from conformance.rehearse.explaining import Reason, Releases, beyond_the_instance
 from conformance.rehearse.outputs import difference
 from conformance.rehearse.reading import Program, Runnable, Stored, named_host, programs
 from conformance.rehearse.running import Ran, copied, require_kernel, run
-from conformance.rehearse.stage import staged
 from conformance.spec.document import Document, profiles
 
 SAME, DIFFERS, FAILS, NOT_RUN = "same", "differs", "fails", "not-run"
@@ -68,12 +68,15 @@ def _played(
     with (
         _folder() as folder,
         copied([one.path for one in files], folder) as copies,
-        staged(release, old, asked.hosts, next(iter(asked.hosts), named_host(files)), folder) as (stage, environ),
+        instance_for(release, old, asked.hosts, next(iter(asked.hosts), named_host(files)), folder) as (
+            instance,
+            environ,
+        ),
     ):
         environ["CONFORMANCE_REHEARSAL_KEPT"] = os.pathsep.join(map(str, copies))
         for one in files:
             say(f"{one.path} on {release} …")
-            ends[one.path] = run(one, stage, environ, asked.python, copies, asked.seconds, before.get(one.path))
+            ends[one.path] = run(one, instance, environ, asked.python, copies, asked.seconds, before.get(one.path))
     return ends
 
 
@@ -102,7 +105,7 @@ def _cell(cell: Runnable, before: Ran | None, now: Ran, releases: Releases) -> d
     if outcome == NOT_RUN:
         reasons = releases.expected(before.exchanges) if before else ()
     elif outcome != SAME:
-        lacking = beyond_the_stage(now, releases)
+        lacking = beyond_the_instance(now, releases)
         reasons = releases.reasons(before, now) if before else ()
         if lacking and not reasons:
             outcome, why = NOT_RUN, lacking

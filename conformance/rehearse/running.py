@@ -22,8 +22,8 @@ from nbformat import from_dict
 
 from conformance.errors import NoVerdictError, UsageError
 from conformance.model import Exchange
+from conformance.rehearse.environment import RehearsalInstance
 from conformance.rehearse.reading import PROGRAMS, Program, Runnable, Stored, names_in, shown
-from conformance.rehearse.stage import Stage
 
 _MARK = "CONFORMANCE_REHEARSAL_RUN"
 _SKIPPED = shutil.ignore_patterns(".git", ".venv", "venv", "node_modules", "__pycache__", ".ipynb_checkpoints")
@@ -148,10 +148,10 @@ def require_kernel(python: str, programs: Sequence[Program]) -> None:
 
 
 def run(
-    program: Program, stage: Stage, environ: Mapping[str, str], python: str, copies: Mapping[Path, Path],
+    program: Program, instance: RehearsalInstance, environ: Mapping[str, str], python: str, copies: Mapping[Path, Path],
     seconds: float, before: Sequence[Ran] | None = None,
 ) -> list[Ran]:  # fmt: skip
-    """What came of each cell of a program, against the stage.
+    """What came of each cell of a program, against the instance.
 
     `before` is what came of them on the earlier release. A cell that runs there and not here is run once more as that
     release answers, so that those after it find what they need.
@@ -163,15 +163,15 @@ def run(
     environ = {**environ, _MARK: mark}
     try:
         if program.path.suffix in PROGRAMS:
-            return [_script(file, stage, environ, python, seconds)]
-        return list(_cells(program, stage, environ, python, file.parent, seconds, before))
+            return [_script(file, instance, environ, python, seconds)]
+        return list(_cells(program, instance, environ, python, file.parent, seconds, before))
     finally:
         _end_marked(mark)
 
 
-def _script(file: Path, stage: Stage, environ: Mapping[str, str], python: str, seconds: float) -> Ran:
+def _script(file: Path, instance: RehearsalInstance, environ: Mapping[str, str], python: str, seconds: float) -> Ran:
     command = [python, file.name] if file.suffix == ".py" else ["bash", file.name]
-    begun = len(stage.exchanges)
+    begun = len(instance.exchanges)
     with subprocess.Popen(  # noqa: S603  what the user asked to run
         command, cwd=file.parent, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, errors="replace", start_new_session=True,
@@ -187,7 +187,7 @@ def _script(file: Path, stage: Stage, environ: Mapping[str, str], python: str, s
             raise
         else:
             failure = _of_exit(process.returncode, err, file.name) if process.returncode else None
-    return Ran(Stored(out, failure.name if failure else ""), tuple(stage.exchanges[begun:]), failure)
+    return Ran(Stored(out, failure.name if failure else ""), tuple(instance.exchanges[begun:]), failure)
 
 
 def _of_exit(code: int, err: str, name: str) -> Failure:
@@ -207,8 +207,8 @@ def _kill(pid: int) -> None:
 
 
 def _cells(
-    program: Program, stage: Stage, environ: Mapping[str, str], python: str, folder: Path, seconds: float,
-    before: Sequence[Ran] | None,
+    program: Program, instance: RehearsalInstance, environ: Mapping[str, str], python: str, folder: Path,
+    seconds: float, before: Sequence[Ran] | None,
 ) -> Iterator[Ran]:  # fmt: skip
     debts = _Debts()
     died = ""
@@ -219,10 +219,10 @@ def _cells(
                 yield Ran(Stored(""), waits_for=wanted)
                 debts.failed(cell, 0)
                 continue
-            ran = _one(kernel, cell, stage)
+            ran = _one(kernel, cell, instance)
             if ran.failure and before is not None and before[number].good:
-                with stage.as_before():
-                    ran = replace(ran, lifted=_one(kernel, cell, stage).failure is None)
+                with instance.as_before():
+                    ran = replace(ran, lifted=_one(kernel, cell, instance).failure is None)
             if ran.failure is None or ran.lifted:
                 debts.paid(cell)
             else:
@@ -231,8 +231,8 @@ def _cells(
             yield ran
 
 
-def _one(kernel: NotebookClient, cell: Runnable, stage: Stage) -> Ran:
-    begun = len(stage.exchanges)
+def _one(kernel: NotebookClient, cell: Runnable, instance: RehearsalInstance) -> Ran:
+    begun = len(instance.exchanges)
     node = _node({"cell_type": "code", "source": cell.code, "metadata": {}, "outputs": []})
     kernel.nb.cells.append(node)
     failure: Failure | None = None
@@ -247,7 +247,7 @@ def _one(kernel: NotebookClient, cell: Runnable, stage: Stage) -> Ran:
         said = f"it was interrupted after {kernel.timeout} seconds" if late else str(error["evalue"])
         failure = Failure("TimeoutError" if late else str(error["ename"]), _ANSI.sub("", said), _line_of(error))
     text = shown(outputs, as_html=bool(cell.stored and cell.stored.as_html))
-    return Ran(text, tuple(stage.exchanges[begun:]), failure)
+    return Ran(text, tuple(instance.exchanges[begun:]), failure)
 
 
 def _node(value: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a rehearsal plays on: one emulated instance under whatever host it is asked, and all that it was asked."""
+"""Where a rehearsal runs: one emulated instance under whatever host it is asked, and all that it was asked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _START_SECONDS = 60.0
 _GUARD = Path(__file__).with_name("guard")
 
 
-class Stage:
+class RehearsalInstance:
     """The ASGI application of the instance: it answers as its release, and inside `as_before` as the earlier one."""
 
     def __init__(self, settings: Settings, before: str, hosts: Sequence[str]) -> None:
@@ -89,10 +89,10 @@ async def _refuse(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def staged(
+def instance_for(
     release: str, before: str, hosts: Sequence[str], named: str, folder: Path
-) -> Iterator[tuple[Stage, dict[str, str]]]:
-    """A stage of the release while the block lasts, and the environment that leads programs to it.
+) -> Iterator[tuple[RehearsalInstance, dict[str, str]]]:
+    """An instance of the release while the block lasts, and the environment that leads programs to it.
 
     `before` is the release that it may answer as, `named` the host that programs are told of. A deployment runs, and is
     gone, at once. Raises NoVerdictError.
@@ -101,10 +101,10 @@ def staged(
     settings = Settings(
         PROFILES[release], start_seconds=0, stop_seconds=0, token_seconds=3600, base_url=url_of(listeners[0])
     )
-    stage = Stage(settings, before, hosts)
-    plain, stage.secure_port = (listener.getsockname()[1] for listener in listeners)
+    instance = RehearsalInstance(settings, before, hosts)
+    plain, instance.secure_port = (listener.getsockname()[1] for listener in listeners)
     ready = threading.Event()
-    application: Any = stage
+    application: Any = instance
     server = Server(application, ready.set, settings.limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": listeners}, daemon=True)
     thread.start()
@@ -112,9 +112,9 @@ def staged(
         if not ready.wait(_START_SECONDS):
             raise NoVerdictError("The emulated instance did not start within a minute.")
         authority = folder / "authority.pem"
-        with forwarding(plain, stage.secure_port, authority) as proxy:
+        with forwarding(plain, instance.secure_port, authority) as proxy:
             first = f"https://{named}" if named else settings.base_url
-            yield stage, _environment(first, settings, proxy, authority, folder)
+            yield instance, _environment(first, settings, proxy, authority, folder)
     finally:
         server.should_exit = True
         thread.join(10)
@@ -123,7 +123,7 @@ def staged(
 
 
 def _environment(url: str, settings: Settings, proxy: str, authority: Path, folder: Path) -> dict[str, str]:
-    """The user's own environment, led to the stage: where it is, who may ask, and folders that a program writes to."""
+    """The user's own environment, led to the instance: where it is, who may ask, and folders for what is written."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("CONFORMANCE_", "WALLAROO_"))}
     own = {name: value for name, value in own.items() if name.lower() not in ("no_proxy", "all_proxy")}
     trusted = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
