@@ -52,7 +52,8 @@ def options_table(known: click.Command) -> str:
             )
         given = given.replace("\\|", "|").replace("|", "\\|")  # in a table a bar ends the cell
         spelled = f"`{', '.join(option.opts)}{' ' + given if given else ''}`"
-        default = f" (default {option.default})" if option.show_default and not option.is_flag else ""
+        shown = option.show_default if isinstance(option.show_default, str) else option.default
+        default = f" (default {shown})" if option.show_default and not option.is_flag else ""
         rows.append(f"| {spelled} | {' '.join((option.help or '').split())}{default} |")
     return "\n".join(rows)
 
