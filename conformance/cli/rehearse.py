@@ -52,7 +52,8 @@ def rehearse(
 
     Notebooks, scripts and the code of Markdown pages run in a copy of their folder, in your own Python; nothing leaves
     the machine. With --from they run on that release first, so that what breaks is told apart from what never worked,
-    and is tied to the change that explains it. Exit 0 nothing breaks; 1 a cell fails or differs; 3 nothing was run.
+    and is tied to the change that explains it. Exit 0: all of it ran, and nothing breaks. Exit 1: a cell fails or
+    differs. Exit 3: something was not run, or nothing was there to run.
     """
     require("A rehearsal", "rehearse")
     from conformance.rehearse.rehearsal import Rehearsal, rehearse  # needs the extra

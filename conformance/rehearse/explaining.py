@@ -114,11 +114,16 @@ def beyond_the_instance(ran: Ran, releases: Releases) -> str:
     return _of_the_place(ran)
 
 
+def is_no_python(ran: Ran) -> bool:
+    """Whether a cell is prose or a slip that no Python reads: there was nothing to test in it."""
+    return ran.failure is not None and ran.failure.name in ("SyntaxError", "IndentationError", "TabError")
+
+
 def _of_the_place(ran: Ran) -> str:
     name = ran.failure.name if ran.failure else ""
     if name == "StdinNotImplementedError" or (name == "EOFError" and "reading a line" in str(ran.failure)):
         return "It asks its reader to type something, and nobody is there."
-    if name in ("SyntaxError", "IndentationError", "TabError"):
+    if is_no_python(ran):
         return f"It is no Python that can be run, on any release: {ran.failure}."
     if name == "Usage":
         return f"It wants arguments, and a rehearsal gives none: {ran.failure.message if ran.failure else ''}"

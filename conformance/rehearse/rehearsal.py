@@ -15,7 +15,7 @@ from typing import Any
 from conformance.drift.sources.collection import upgrade
 from conformance.errors import UsageError
 from conformance.rehearse.environment import instance_for
-from conformance.rehearse.explaining import Reason, Releases, beyond_the_instance
+from conformance.rehearse.explaining import Reason, Releases, beyond_the_instance, is_no_python
 from conformance.rehearse.outputs import difference
 from conformance.rehearse.reading import Program, Runnable, Stored, named_host, programs
 from conformance.rehearse.running import Ran, copied, require_kernel, run
@@ -23,6 +23,7 @@ from conformance.spec.document import Document, profiles
 
 SAME, DIFFERS, FAILS, NOT_RUN = "same", "differs", "fails", "not-run"
 WORKS, BREAKS, NONE = "works", "breaks", "none"
+_UNTESTED = " What was not run was not tested, so there is no verdict."
 _CODES = {WORKS: 0, BREAKS: 1, NONE: 3}
 
 
@@ -56,7 +57,7 @@ def rehearse(asked: Rehearsal, say: Callable[[str], None] = lambda sentence: Non
         before = _played(asked, old, old, fit, {}, say)
     now = _played(asked, asked.release, old, fit, before, say)
     told = [_file(one, before.get(one.path), now.get(one.path, []), releases) for one in files]
-    return _result(asked, old, told)
+    return _result(asked, old, told, {str(one.path) for one in files if one.unfit})
 
 
 def _played(
@@ -92,8 +93,13 @@ def _file(program: Program, before: Sequence[Ran] | None, now: Sequence[Ran], re
     earlier: Sequence[Ran | None] = before or [None] * len(now)
     cells = [_cell(*one, releases) for one in zip(program.cells, earlier, now, strict=True)]
     outcomes = Counter(one["outcome"] for one in cells)
-    verdict = BREAKS if outcomes[FAILS] or outcomes[DIFFERS] else WORKS if outcomes[SAME] else NONE
-    return {"path": str(program.path), "verdict": verdict, "reason": _counted(cells), "cells": cells}
+    untested = any(
+        one["outcome"] == NOT_RUN and not is_no_python(ran) for one, ran in zip(cells, now, strict=True)
+    )  # fmt: skip
+    works = outcomes[SAME] and not untested
+    verdict = BREAKS if outcomes[FAILS] or outcomes[DIFFERS] else WORKS if works else NONE
+    reason = _counted(cells) + (_UNTESTED if verdict == NONE and untested else "")
+    return {"path": str(program.path), "verdict": verdict, "reason": reason, "cells": cells}
 
 
 def _cell(cell: Runnable, before: Ran | None, now: Ran, releases: Releases) -> dict[str, Any]:
@@ -165,14 +171,16 @@ def _counted(cells: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}: {listed or 'nothing to run'}."
 
 
-def _result(asked: Rehearsal, old: str, files: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _result(asked: Rehearsal, old: str, files: Sequence[dict[str, Any]], unfit: set[str]) -> dict[str, Any]:
     verdicts = [one["verdict"] for one in files]
-    verdict = BREAKS if BREAKS in verdicts else WORKS if WORKS in verdicts else NONE
+    # What was not run was not tested. A file that has nothing to run, such as a page of prose, says nothing either way.
+    untested = [one for one in files if one["verdict"] == NONE and (one["cells"] or one["path"] in unfit)]
+    verdict = BREAKS if BREAKS in verdicts else WORKS if WORKS in verdicts and not untested else NONE
     cells = [cell for one in files for cell in one["cells"]]
     return {
         "verdict": verdict,
         "exit_code": _CODES[verdict],
-        "reason": _counted(cells),
+        "reason": _counted(cells) + (_UNTESTED if verdict == NONE and untested else ""),
         "release": asked.release,
         "from": old,
         "files": list(files),

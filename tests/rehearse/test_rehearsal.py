@@ -315,6 +315,33 @@ def test_nothing_run_is_no_verdict(project: Path) -> None:
     assert "Its kernel is one for R" in text(result)
 
 
+def test_what_was_not_run_is_not_said_to_work(project: Path) -> None:
+    path = notebook(
+        project / "no-sdk.ipynb",
+        [("import a_module_that_nobody_has", None), ("a_module_that_nobody_has.call()", None), ("1 + 1", None)],
+    )
+    result = rehearse(Rehearsal("2023.4", (path,)))
+    assert outcomes(cells(result, path)) == ["not-run", "not-run", "same"]
+    assert (result["verdict"], result["exit_code"]) == ("none", 3)
+    assert result["reason"].endswith("What was not run was not tested, so there is no verdict.")
+
+
+def test_a_file_that_cannot_be_run_leaves_no_verdict_and_a_page_of_prose_does_not_matter(project: Path) -> None:
+    works = project / "works.py"
+    works.write_text("print(1)\n", encoding="utf-8")
+    prose, other = project / "prose.md", project / "other-language.ipynb"
+    prose.write_text("# Only words\n", encoding="utf-8")
+    told = {"cells": [], "metadata": {"kernelspec": {"language": "R"}}, "nbformat": 4, "nbformat_minor": 5}
+    other.write_text(json.dumps(told), encoding="utf-8")
+    assert rehearse(Rehearsal("2023.4", (works, prose)))["exit_code"] == 0
+    assert rehearse(Rehearsal("2023.4", (works, other)))["exit_code"] == 3
+
+
+def test_prose_in_a_cell_keeps_no_file_from_working(project: Path) -> None:
+    path = notebook(project / "prose.ipynb", [("This is prose in a cell.", None), ("1 + 1", {"text/plain": "2"})])
+    assert rehearse(Rehearsal("2023.4", (path,)))["verdict"] == "works"
+
+
 def test_an_interpreter_without_a_kernel_is_named(project: Path, tmp_path: Path) -> None:
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n', encoding="utf-8")
