@@ -14,11 +14,12 @@ import click
 from conformance.checks import Rules
 from conformance.cli.options import profile_option, safety_options, transport_options
 from conformance.compare.comparison import compare as compare_sides
-from conformance.compare.kept import drawn, read_kept
-from conformance.compare.opening import opened
+from conformance.compare.kept import read_kept
+from conformance.compare.plan import drawn
 from conformance.compare.report import text, write_reports
 from conformance.compare.repro import write_tests
 from conformance.compare.result import Compare, read_accepted, result_of
+from conformance.compare.side import opened
 from conformance.errors import NoVerdictError, UsageError
 from conformance.reporting.files import parse_reports
 from conformance.run.cleanup import terminations_interrupt

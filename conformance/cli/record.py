@@ -84,8 +84,9 @@ def record(output: str, largest: int, everything: bool, whole: bool, replay: Pat
 
 def _whole(settings: Settings, output: Path) -> int:
     """Play the plan of the seed twice at the target, as one side of a comparison, and keep both passes."""
-    from conformance.compare.kept import drawn, write
-    from conformance.compare.opening import opened
+    from conformance.compare.kept import write
+    from conformance.compare.plan import drawn
+    from conformance.compare.side import opened
 
     plan = drawn(settings.profile, settings.budget, settings.seed)
     with opened("old", settings.target, replace(settings, record=""), os.environ) as side:
@@ -101,8 +102,8 @@ def _whole(settings: Settings, output: Path) -> int:
 
 def _replayed(settings: Settings, replay: Path, output: Path) -> int:
     """Send recorded requests again, to the target and to an emulated instance, and keep what the target answered."""
-    from conformance.compare.opening import opened
     from conformance.compare.reissue import judged, lines, reissues
+    from conformance.compare.side import opened
     from conformance.recording import folder
 
     if output.suffix == ".har":

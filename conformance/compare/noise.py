@@ -92,7 +92,7 @@ def equal(one: Leaf, other: Leaf) -> bool:
     return type(one) is type(other) and one == other
 
 
-def inborn(leaf: Leaf, at: float) -> bool:
+def varies_by_nature(leaf: Leaf, at: float) -> bool:
     """Whether a value is of a kind that varies by itself, seen once or twice: an unmapped UUID, a digest, a moment."""
     if isinstance(leaf, str):
         return bool(UUID.search(leaf) or _HEXADECIMAL.fullmatch(leaf)) or moment_of(leaf, at) is not None
@@ -318,7 +318,7 @@ class Learned:
             )
             if leaf == OBJECT:
                 self.present[group, where] += 1
-            if inborn(leaf, at):
+            if varies_by_nature(leaf, at):
                 self.varying.add((group[0], where))
         self.present[group, ""] += 1
 

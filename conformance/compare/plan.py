@@ -6,11 +6,22 @@ is what a recording of an earlier release asked.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from conformance.errors import NoVerdictError
 from conformance.model import Exchange, Mark
+from conformance.recording import folder
+from conformance.recording.recording import Recording
+from conformance.recording.traffic import ordered
+from conformance.spec.document import Document
+from conformance.targets.emulated import emulator_process
 
 RUNNING, GONE = "Running", "gone"
 """What the status of a deployment is awaited to become."""
@@ -19,6 +30,8 @@ _STATUS, _INFER = "status.get-deployment", "pipelines.infer"
 _MOMENTARY = frozenset({Mark.BEFORE_RUNNING})
 _LEFT_OUT = frozenset({Mark.CLEANING, Mark.DOCUMENTATION})
 _MOST_TOGETHER = 32
+_CREDENTIALS = "CONFORMANCE_"
+_FAST = ["--start-seconds", "0.05", "--stop-seconds", "0.02"]
 _RUN = re.compile(rb"conformance-([0-9a-f]{8})-")
 
 
@@ -49,6 +62,36 @@ class Plan:
 
     run: str
     steps: tuple[Step, ...]
+
+
+def drawn(profile: str, budget: str, seed: int) -> Plan:
+    """The plan of a seed: what the suites ask an emulated instance of the release under the limits of a live run.
+
+    Raises NoVerdictError where the suites cannot be run.
+    """
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(_CREDENTIALS)}
+    known = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
+    with (
+        tempfile.TemporaryDirectory(prefix="conformance-plan-") as place,
+        emulator_process(["--profile", profile, *_FAST], environ) as url,
+    ):
+        output = Path(place) / "plan"
+        command = [
+            *(sys.executable, "-P", "-m", "conformance", "record", "--target", url, "--output", str(output)),
+            *("--profile", profile, "--budget", budget, "--seed", str(seed), "--everything"),
+            *("--journal", place, "--timeout", "60"),
+        ]
+        done = subprocess.run(command, env=environ | known, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode != 0:
+            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+            raise NoVerdictError(f"The requests to compare by could not be drawn: {said}")
+        return plan_of([meant(one) for one in ordered(folder.read(output, Document.load(profile)))])
+
+
+def meant(recording: Recording) -> Exchange:
+    """The recording's exchange with what its sender meant by it."""
+    exchange = recording.exchange
+    return replace(exchange, intent=recording.intent, labels=exchange.labels | recording.labels)
 
 
 def plan_of(exchanges: Sequence[Exchange], *, polled: bool = True) -> Plan:

@@ -40,6 +40,7 @@ from conformance.compare.answers import (
     reordered,
     type_of,
 )
+from conformance.compare.noise import FLOAT_TOLERANCE
 from conformance.compare.plan import GONE, RUNNING, Plan, Step
 from conformance.compare.side import Pass
 from conformance.model import Exchange, Headers, Mark, Request, Response
@@ -51,9 +52,6 @@ RUN = "00000000"
 """Stands in every name of a plan for the id of the run that plays it."""
 
 _OURS = f"conformance-{RUN}-"
-
-TOLERANCE = 1e-6
-"""Numbers that a model computes are equal within this, absolute: engines differ by less (1.1e-7 measured)."""
 
 _LONGEST_NAME = 40
 _MOST_ROWS = 8
@@ -483,9 +481,9 @@ def _type(leaf: Leaf) -> str:
 def _equal(one: Leaf, other: Leaf) -> bool:
     if isinstance(one, Numbers) and isinstance(other, Numbers):
         pairs = zip(one.values, other.values, strict=False)
-        return len(one.values) == len(other.values) and all(abs(a - b) <= TOLERANCE for a, b in pairs)
+        return len(one.values) == len(other.values) and all(abs(a - b) <= FLOAT_TOLERANCE for a, b in pairs)
     if isinstance(one, float) and isinstance(other, int | float):
-        return abs(one - other) <= TOLERANCE
+        return abs(one - other) <= FLOAT_TOLERANCE
     return one == other
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.compare.comparison import Difference, Judge
 from conformance.compare.kept import read_kept, write
-from conformance.compare.opening import opened
+from conformance.compare.side import opened
 from conformance.errors import UsageError
 from conformance.redaction import redact_text
 from conformance.reporting.files import write_whole

@@ -19,9 +19,10 @@ from conformance.compare.plan import GONE, RUNNING, Plan, Step
 from conformance.errors import CredentialsRefusedError, LimitReachedError, SuiteError, TargetUnreachableError
 from conformance.model import Aim, Exchange, Headers, Purpose, Request
 from conformance.run.cleanup import RunCleanup
-from conformance.run.settings import Settings, new_run_id, open_target, require_answer
+from conformance.run.settings import EMULATED, Settings, new_run_id, open_target, require_answer
 from conformance.suites.generation.replaying import gives, renewed, rewritten, uses
 from conformance.suites.requests import json_request
+from conformance.targets.emulated import emulator_process
 from conformance.targets.strangers import falsely
 from conformance.targets.target import Target
 
@@ -30,6 +31,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 _ROUTING_SECONDS = 10.0
 _NOT_ROUTED = (404, 503)
 _AFTER_A_VAIN_WAIT_SECONDS = 2.0
+_OLD = "CONFORMANCE_OLD_"
+_EMULATED_USER = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,26 @@ class Side:
             player = _Player(target, settings, plan.run, self._stopping)
             player.play(plan.steps if steps is None else steps)
         return Pass(settings.run_id, target.url.rstrip("/"), player.answers, player.left_out, player.waits, left[0])
+
+
+def environment(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a side: for the old one, `CONFORMANCE_OLD_…` in place of `CONFORMANCE_…` where any is set."""
+    olds = {variable: value for variable, value in environ.items() if variable.startswith(_OLD)}
+    if name != "old" or not olds:
+        return dict(environ)
+    others = {variable: value for variable, value in environ.items() if not variable.startswith("CONFORMANCE_")}
+    return others | {f"CONFORMANCE_{variable.removeprefix(_OLD)}": value for variable, value in olds.items()}
+
+
+@contextmanager
+def opened(name: str, target: str, settings: Settings, environ: Mapping[str, str]) -> Iterator[Side]:
+    """A side at `target`. An emulated instance is held to the limits of a live one, and ends with the block."""
+    if target != EMULATED:
+        yield Side(name, replace(settings, target=target), environment(name, environ))
+        return
+    others = {variable: value for variable, value in environ.items() if not variable.startswith("CONFORMANCE_")}
+    with emulator_process(["--profile", settings.profile], others) as url:
+        yield Side(name, replace(settings, target=url), others | _EMULATED_USER)
 
 
 class _Player:
@@ -194,7 +217,7 @@ class _Player:
 
     def _until(self, wanted: str, step: Step, request: Request, exchange: Exchange) -> Exchange:
         began, pause = time.monotonic(), _FIRST_PAUSE
-        while not _came(wanted, exchange):
+        while not _reached(wanted, exchange):
             if time.monotonic() - began > self._patience[wanted]:
                 self._patience[wanted] = min(self._patience[wanted], _AFTER_A_VAIN_WAIT_SECONDS)
                 break
@@ -216,7 +239,7 @@ class _Player:
                 self._known[token] = value  # an id stands for what first gave it
 
 
-def _came(wanted: str, exchange: Exchange) -> bool:
+def _reached(wanted: str, exchange: Exchange) -> bool:
     answer = exchange.answer
     if wanted == RUNNING:
         return exchange.ok and isinstance(answer, dict) and answer.get("status") == RUNNING

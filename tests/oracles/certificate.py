@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.compare.opening import opened
 from conformance.compare.reissue import Difference, Reissue, differences, read, reissues
+from conformance.compare.side import opened
 from conformance.data import FIXTURES
 from conformance.model import Mark
 from conformance.recording import folder

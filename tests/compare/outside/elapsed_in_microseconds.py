@@ -1,0 +1,20 @@
+"""elapsed counts microseconds."""
+
+from __future__ import annotations
+
+from conformance.model import Request, Response
+from conformance.targets.proxy import changed
+
+
+def match(request: Request) -> bool:
+    return "/pipelines/infer/" in request.path
+
+
+def change(request: Request, response: Response) -> Response:
+    body = response.json if response.ok and response.is_json else None
+    if not isinstance(body, list):
+        return response
+    for record in body:
+        if isinstance(record.get("metadata"), dict):
+            record["metadata"]["elapsed"] = [value // 1000 for value in record["metadata"]["elapsed"]]
+    return changed(response, json=body)

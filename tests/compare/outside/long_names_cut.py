@@ -1,0 +1,17 @@
+"""Names in lists are cut after sixty characters."""
+
+from __future__ import annotations
+
+from conformance.model import Request, Response
+from conformance.targets.proxy import changed
+
+
+def match(request: Request) -> bool:
+    return request.path.endswith("/workspaces/list")
+
+
+def change(request: Request, response: Response) -> Response:
+    body = response.json if response.ok and response.is_json else None
+    if not isinstance(body, dict):
+        return response
+    return changed(response, json={"workspaces": [one | {"name": one["name"][:60]} for one in body["workspaces"]]})
