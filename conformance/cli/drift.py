@@ -12,11 +12,10 @@ import click
 
 from conformance.cli import options as shared
 from conformance.cli.options import profile_option, transport_options
-from conformance.drift.openapi.behaviour import advice_for
-from conformance.drift.openapi.comparison import BREAKING, NONE, Comparison
+from conformance.drift.changes import BREAKING, NONE, Comparison, advice_for
+from conformance.drift.openapi.bundling import Described
 from conformance.drift.openapi.document import Slip
-from conformance.drift.openapi.places import Described
-from conformance.drift.report import FORMS, render
+from conformance.drift.report.forms import FORMS, render
 from conformance.drift.report.sections import (
     Section,
     becoming_section,
@@ -28,13 +27,14 @@ from conformance.drift.report.sections import (
 from conformance.drift.sources.collection import (
     OfRelease,
     comparison_of,
+    leave_out,
     narrowed,
+    read_ignored,
     sdk_source,
     source_of,
     table_for,
     upgrade,
 )
-from conformance.drift.sources.ignoring import leave_out, read_ignored
 from conformance.drift.sources.served import Web, is_url
 from conformance.drift.sources.table import contradictions
 from conformance.drift.usage import read_usage

@@ -6,14 +6,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.drift.openapi import servers
-from conformance.drift.openapi.bodies import Place, Sides, change
-from conformance.drift.openapi.comparison import Change, Comparison
-from conformance.drift.openapi.dialect import is_ambiguous, is_old, modern
-from conformance.drift.openapi.operations import operation
-from conformance.drift.openapi.surface import Offer, Surface
-from conformance.drift.schema.dynamic import bound
-from conformance.drift.schema.references import Description
+from conformance.drift.changes import Change, Comparison
+from conformance.drift.openapi.dialects import is_ambiguous, is_old, modern
+from conformance.drift.openapi.operations import Place, Sides, change, operation
+from conformance.drift.openapi.surface import Address, Offer, Surface, lost_addresses
+from conformance.drift.schema.description import Description, bound
 from conformance.drift.schema.values import key_of
 from conformance.errors import UsageError
 
@@ -131,12 +128,12 @@ def _servers(pairs: list[tuple[Offer, Offer]]) -> Iterator[Change]:
 
 
 def _moved(base: Offer, revision: Offer) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    removed = servers.lost(base.addresses, revision.addresses, base.ranges, revision.ranges)
+    removed = lost_addresses(base.addresses, revision.addresses, base.ranges, revision.ranges)
     added = sorted(revision.addresses - base.addresses)
     return _bases(removed, base), _bases(added, revision)
 
 
-def _bases(addresses: list[servers.Address], offer: Offer) -> tuple[str, ...]:
+def _bases(addresses: list[Address], offer: Offer) -> tuple[str, ...]:
     return tuple(f"{origin}{path.removesuffix(offer.shape)}" or "/" for origin, path in addresses)
 
 

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.drift.openapi.comparison import Change
+from conformance.drift.changes import Change
 from conformance.drift.sources.collection import Upgrade
-from conformance.drift.usage.cells import Place
-from conformance.drift.usage.reading import Usage, uses_of
-from conformance.drift.usage.relevance import concerns
+from conformance.drift.usage.calls import Place
+from conformance.drift.usage.reading import Usage, concerns, uses_of
 from conformance.emulator import beyond
 from conformance.model import Exchange
 from conformance.rehearse.environment import REFUSED

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.drift.usage.cells import PYTHON, Cell, cells_of
+from conformance.drift.usage.calls import PYTHON, Cell, cells_of
 from conformance.drift.usage.reading import python_of
 from conformance.errors import UsageError
 

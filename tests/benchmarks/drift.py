@@ -28,12 +28,12 @@ from typing import Any
 import jsonschema
 import yaml
 
+from conformance.drift.changes import Change, Comparison
 from conformance.drift.compare import compare
-from conformance.drift.openapi.comparison import Change, Comparison
-from conformance.drift.openapi.dialect import modern
+from conformance.drift.openapi.dialects import modern
 from conformance.drift.openapi.document import load, read
-from conformance.drift.schema.confirmation import Copier
-from conformance.drift.schema.references import Description
+from conformance.drift.schema.description import Description
+from conformance.drift.schema.witnesses import Copier
 from tests.drift.copies import COPIES
 from tests.drift.mutating import modern_copy, mutated, told
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from conformance.drift.schema.references import DATA, NAMED, Description, walk
+from conformance.drift.schema.description import DATA, NAMED, Description, walk
 from tests.drift.random_schemas import schema
 
 Node = dict[str, Any]

@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.drift.openapi.dialect import modern
+from conformance.drift.openapi.dialects import modern
 from conformance.drift.openapi.surface import METHODS
-from conformance.drift.schema.annotations import is_hidden
+from conformance.drift.schema.description import Description, is_hidden
 from conformance.drift.schema.identity import plain
-from conformance.drift.schema.references import Description
 
 Node = dict[str, Any]
 

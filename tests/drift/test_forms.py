@@ -12,15 +12,13 @@ import yaml
 from markdown_it import MarkdownIt
 
 from conformance.data import SPECS
+from conformance.drift.changes import Comparison
 from conformance.drift.compare import compare
-from conformance.drift.openapi.comparison import Comparison
 from conformance.drift.openapi.document import Loaded, read
-from conformance.drift.report import FORMS, render
 from conformance.drift.report.entries import entries, shortened
-from conformance.drift.report.sarif import uri_of
+from conformance.drift.report.forms import FORMS, render, uri_of
 from conformance.drift.report.sections import Section
-from conformance.drift.sources.collection import OfRelease, upgrade
-from conformance.drift.sources.ignoring import Ignored, leave_out
+from conformance.drift.sources.collection import Ignored, OfRelease, leave_out, upgrade
 from conformance.spec.document import Document
 from tests.drift.pairs import description, document_pairs, edited
 

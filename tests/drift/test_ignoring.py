@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.sources.ignoring import leave_out, read_ignored
+from conformance.drift.sources.collection import leave_out, read_ignored
 from conformance.errors import UsageError
 from tests.drift.pairs import description
 

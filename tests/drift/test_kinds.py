@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from conformance.data import SPECS
+from conformance.drift.changes import KINDS, Kind
 from conformance.drift.compare import compare
-from conformance.drift.openapi.kinds import KINDS, Kind
 from tests.drift.pairs import causes, document_pairs, reported_pairs, schema_pairs
 
 PACKAGE = Path(__file__).parents[2] / "conformance" / "drift"

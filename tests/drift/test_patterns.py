@@ -6,7 +6,7 @@ import pytest
 
 from conformance.drift.compare import compare
 from conformance.drift.schema import languages
-from conformance.drift.schema.patterns import NotRegularError, language_of
+from conformance.drift.schema.languages import NotRegularError, language_of
 from tests.drift.pairs import description
 
 NESTED = "^(a{1,1000}){1,1000}$"

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.drift.compare import compare
-from conformance.drift.schema.confirmation import Validators
+from conformance.drift.schema.description import Description
 from conformance.drift.schema.inclusion import SecondOpinion
 from conformance.drift.schema.reading import space_of
-from conformance.drift.schema.references import Description
 from conformance.drift.schema.schemas import Comparer
+from conformance.drift.schema.witnesses import Validators
 from tests.drift.pairs import description
 from tests.drift.random_schemas import mutated, schema, value
 from tests.drift.rewriting import rewritten

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from conformance.drift.compare import compare
-from conformance.drift.schema.confirmation import Validators
-from conformance.drift.schema.references import Description
+from conformance.drift.schema.description import Description
+from conformance.drift.schema.witnesses import Validators
 from tests.drift.pairs import causes, reported_pairs
 
 PAIRS = list(reported_pairs())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.drift.openapi.comparison import Change, Comparison
+from conformance.drift.changes import Change, Comparison
 from conformance.drift.sources.collection import (
     comparison_of,
     drift_from_ours,

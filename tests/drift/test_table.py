@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from conformance.drift.openapi.behaviour import advice_for
-from conformance.drift.openapi.comparison import Comparison
-from conformance.drift.report import render
+from conformance.drift.changes import Comparison, advice_for
+from conformance.drift.report.forms import render
 from conformance.drift.report.sections import table_section
 from conformance.drift.sources.collection import Source, Table, table_for
 from conformance.drift.sources.served import Served

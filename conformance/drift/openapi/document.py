@@ -19,11 +19,11 @@ from urllib.parse import unquote, urlsplit
 
 import jsonschema_rs
 
-from conformance.drift.openapi import swagger
+from conformance.drift.openapi import dialects
 from conformance.drift.openapi.bundling import Bundle, at, remove, tokens_of
-from conformance.drift.openapi.dialect import modern
+from conformance.drift.openapi.dialects import modern
 from conformance.drift.openapi.syntax import lines, parse, repetitions
-from conformance.drift.schema.references import escape
+from conformance.drift.schema.description import escape
 from conformance.errors import SuiteError, UsageError
 
 LARGEST = 64 * 2**20
@@ -162,7 +162,7 @@ def loaded(text: str, uri: str, name: str, remote: Remote | None = None) -> Load
     bundle.make()
     found = Loaded(root, name, uri, (), (), files.texts, bundle.origins)
     if version == "2.0":
-        conversion = swagger.converted(root)
+        conversion = dialects.converted(root)
         found = replace(found, root=conversion.root, notes=conversion.lost, converted=conversion.origins)
     elif version.startswith("3.2"):
         _lowered(root)

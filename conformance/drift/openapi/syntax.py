@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from conformance.drift.schema.references import escape
+from conformance.drift.schema.description import escape
 from conformance.errors import UsageError
 
 MOST_NODES = 3_000_000

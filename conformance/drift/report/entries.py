@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.drift.openapi.comparison import BREAKING, NON_BREAKING, Change, Comparison
+from conformance.drift.changes import BREAKING, NON_BREAKING, Change, Comparison
 from conformance.drift.schema.values import ABSENT
 
 VERDICTS = {

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.drift.openapi.comparison import Change
+from conformance.drift.changes import Change
 from conformance.drift.openapi.document import Slip
 from conformance.drift.sources.collection import Narrowed
 from conformance.drift.sources.table import AGREES, PROSE, UNEXERCISED, Cell, Row, Table
 from conformance.drift.usage.calls import CALL
-from conformance.drift.usage.relevance import Concern
+from conformance.drift.usage.reading import Concern
 
 
 @dataclass(frozen=True)

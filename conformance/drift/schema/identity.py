@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
-from conformance.drift.schema.discriminators import selected
-from conformance.drift.schema.references import Description, walk
+from conformance.drift.schema.description import Description, selected, walk
 from conformance.drift.schema.values import key_of
 
 SILENT = frozenset(

@@ -30,9 +30,7 @@ from conformance.drift.schema.atoms import (
     Text,
     type_of_atom,
 )
-from conformance.drift.schema.confirmation import Copier
-from conformance.drift.schema.instances import DEEPEST, Instances, names_of
-from conformance.drift.schema.references import Description
+from conformance.drift.schema.description import Description
 from conformance.drift.schema.space import (
     Space,
     higher,
@@ -46,6 +44,7 @@ from conformance.drift.schema.space import (
     shaped,
 )
 from conformance.drift.schema.values import ABSENT, Key, depth_of, exact, key_of, plain, value_of
+from conformance.drift.schema.witnesses import DEEPEST, Copier, Instances, names_of
 
 
 @dataclass(frozen=True)

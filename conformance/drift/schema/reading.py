@@ -8,8 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from conformance.drift.schema import formats
-from conformance.drift.schema.annotations import is_hidden
+from conformance.drift.schema import strings
 from conformance.drift.schema.atoms import (
     ANYTHING,
     EVERY,
@@ -27,8 +26,8 @@ from conformance.drift.schema.atoms import (
     Text,
     type_of_atom,
 )
+from conformance.drift.schema.description import Description, is_hidden
 from conformance.drift.schema.identity import Identity
-from conformance.drift.schema.references import Description
 from conformance.drift.schema.space import Space, absorbed, higher, lower, meet, meet_numbers, of_formats, settle
 from conformance.drift.schema.values import TYPES, exact, key_of, value_of
 
@@ -107,9 +106,9 @@ def number_atom(node: Schema, whole: bool) -> Number | None:
     if "multipleOf" in node and atom is not None:
         atom = meet_numbers(atom, Number(step=exact(node["multipleOf"])))
     name = node.get("format")
-    if name in formats.RANGES and atom is not None:
+    if name in strings.RANGES and atom is not None:
         atom = of_formats(atom, frozenset({str(name)}))
-    elif name and name not in formats.HINTS and name not in formats.SAMPLES and atom is not None:
+    elif name and name not in strings.HINTS and name not in strings.SAMPLES and atom is not None:
         atom = replace(atom, tags=frozenset({(str(name), True)}))
     return settle(atom) if atom is not None else None
 
@@ -122,7 +121,7 @@ def text_tags(node: Schema) -> Iterator[str]:
     """The formats a string is held to; 3.0 wrote `byte` and `binary` for what 3.1 writes as content keywords."""
     name = node.get("format")
     encoding, media = node.get("contentEncoding"), node.get("contentMediaType")
-    if name and name not in formats.HINTS:
+    if name and name not in strings.HINTS:
         yield str(name)
     if encoding:
         yield {"base64": "byte", "base64url": "base64url"}.get(encoding, f"content encoding {encoding}")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from conformance.drift.schema import formats, strings
+from conformance.drift.schema import strings
 from conformance.drift.schema.atoms import (
     ANYTHING,
     EVERY,
@@ -29,8 +29,8 @@ from conformance.drift.schema.atoms import (
     Text,
     type_of_atom,
 )
+from conformance.drift.schema.description import Description
 from conformance.drift.schema.identity import HEARD, Identity, plain
-from conformance.drift.schema.references import Description
 from conformance.drift.schema.values import Key, exact, key_of, type_of
 
 REQUEST, RESPONSE = "request", "response"
@@ -423,7 +423,7 @@ def of_formats(atom: Number, names: frozenset[str]) -> Number | None:
     """The numbers of the atom that are of these formats too, which give bounds; the atom has none itself."""
     made: Number | None = atom
     for name in sorted(names):
-        low, high, step = formats.RANGES[name]
+        low, high, step = strings.RANGES[name]
         given = Number((low, False), (high, False), step, formats=frozenset({name}), stated=Number())
         made = meet_numbers(made, given) if made is not None else None
     return made

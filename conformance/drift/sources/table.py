@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from conformance.drift.openapi.comparison import Change, Comparison
-from conformance.drift.sources.declared import Declared
-from conformance.drift.sources.traffic import Fact, FieldSeen, Observed
+from conformance.drift.changes import Change, Comparison
+from conformance.drift.sources.traffic import Declared, Fact, FieldSeen, Observed
 from conformance.model import Requirement
 
 AGREES, DIFFERS, UNEXERCISED, SILENT = "agrees", "differs", "unexercised", "says nothing"

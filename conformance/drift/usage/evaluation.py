@@ -9,8 +9,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from conformance.drift.usage.calls import Answer, Call, Fields, Opened, Use
-from conformance.drift.usage.curl import HOLE, CurlRequest, curl_request
+from conformance.drift.usage.calls import HOLE, Answer, Call, CurlRequest, Fields, Opened, Use, curl_request
 from conformance.drift.usage.programs import (
     UNKNOWN,
     Class,

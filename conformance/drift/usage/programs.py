@@ -11,9 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.drift.usage.calls import Answer, Call, Fields, Use, operation_of, sent
-from conformance.drift.usage.cells import Place
-from conformance.drift.usage.curl import HOLE
+from conformance.drift.usage.calls import HOLE, Answer, Call, Fields, Place, Use, operation_of, sent
 from conformance.spec.document import Document
 
 
