@@ -1,6 +1,6 @@
 """One description whose references all point into itself: what `$ref` and `$dynamicRef` lead to.
 
-Here too: what a schema says beside which values it admits (defaults, who may send it) and what a `discriminator` selects.
+Here too: what a schema says beside its values (its default, who may send it), and what a `discriminator` selects.
 """
 
 from __future__ import annotations

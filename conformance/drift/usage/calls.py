@@ -1,4 +1,4 @@
-"""A user's files as pieces of code, and what their calls touch: the operation, the fields sent, those read of an answer.
+"""A user's files as pieces of code, and what their calls touch: operations, fields sent, fields read of an answer.
 
 Nothing is executed. A notebook's cells and a page's fences are one program in the order they stand; curl lines are read
 as the requests a shell would send, with holes where a variable stands.
