@@ -7,6 +7,7 @@ import importlib.util
 EXTRAS = {
     "emulated": ("graphql", "httptools", "multipart", "onnxruntime", "starlette", "uvicorn", "uvloop"),
     "generated": ("hypothesis", "schemathesis"),
+    "load": ("locust",),
     "rehearse": ("ipykernel", "nbclient", "nbformat", "trustme"),
 }
 """What each extra of the package brings, by the names that are imported."""

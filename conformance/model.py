@@ -96,6 +96,8 @@ class Mark(StrEnum):
     """Rows sent to a copy once the deployment of its source is gone."""
     SWAPPED = "swapped"
     """It asks once another version was deployed over one that ran, and had its time."""
+    UNDER_LOAD = "under-load"
+    """Good rows for a deployment that runs, while many others ask too."""
     IMPOSSIBLE_ID = "impossible-id"
     """It holds an id that nothing can have: 0, a negative one, one beyond 2^31."""
     RUBBISH = "rubbish"

@@ -38,6 +38,9 @@ TOOLS = {
     "respx": {"targets", "recording"},  # the latter has its pytest side
     "openapi_core": {"spec"},
     "click": {"cli"},
+    "locust": {"load"},
+    "gevent": {"load"},
+    "geventhttpclient": {"load"},
 }
 
 

@@ -86,6 +86,7 @@ CHECKS: tuple[Check, ...] = (
     outputs.arrow_columns,
     inference.arrow_answers_arrow,
     inference.form_accepted,
+    inference.answered_among_many,
     records.last_model,
     records.partition,
     records.pipeline_version,
@@ -120,15 +121,17 @@ SERVED_WRONGLY: tuple[Check, ...] = (
 """Checks of a success that should have been a refusal: nothing is promised of what it says."""
 
 
-def judge(exchange: Exchange, ledger: Ledger, rules: Rules) -> list[Finding]:
+def judge(exchange: Exchange, ledger: Ledger, rules: Rules, of_operations: tuple[Check, ...] = CHECKS) -> list[Finding]:
     """Every finding of one exchange, held or not. `ledger` is what was known before it.
+
+    `of_operations` are the checks of requests of an operation, where not all of them are meant.
 
     Findings on requirements that the profile does not hold are left out. Nothing is found in what a gateway answered in
     the API's place, nor where it is not known what came of a request.
     """
     if is_gateways(exchange) or Mark.UNKNOWN in exchange.labels:
         return []
-    checks = CHECKS if exchange.operation is not None else BESIDE
+    checks = of_operations if exchange.operation is not None else BESIDE
     if exchange.ok and (exchange.refusable or auth.REPEATED in exchange.labels):
         checks = SERVED_WRONGLY
     found = [finding for check in checks for finding in check(exchange, ledger, rules)]

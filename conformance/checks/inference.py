@@ -175,6 +175,14 @@ def form_accepted(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         yield seen(exchange, "answers-in-the-form-accepted", held, f"an answer of {accept}", response.media_type)
 
 
+def answered_among_many(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """While many ask, each inference of a deployment that runs is answered, and by more than that nothing is routed."""
+    if Mark.UNDER_LOAD in exchange.labels and exchange.operation == "pipelines.infer":
+        response = exchange.response
+        away = response is None or (exchange.status in (404, 503) and not response.body)
+        yield seen(exchange, "answers-each-of-many", not away, "an answer, as others got meanwhile", came(exchange))
+
+
 def served_by(exchange: Exchange, ledger: Ledger) -> Deployment | None:
     """The deployment an inference was sent to, None where none such was seen."""
     return ledger.deployment_served_by(exchange) if exchange.operation == "pipelines.infer" else None

@@ -28,7 +28,7 @@ _SLACK_NS = 50_000_000
 def last_model(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     """`metadata.last_model` names the model that served, with the SHA-256 of its bytes."""
     deployment = served_by(exchange, ledger)
-    models = _last_models(exchange)
+    models = last_models(exchange)
     if deployment is None or not deployment.shas or not exchange.ok or not models:
         return
     name, sha = deployment.models[-1], deployment.shas[-1]
@@ -158,7 +158,7 @@ def _failures(record: dict[str, Any]) -> list[Any]:
     return [*found, *([f"anomaly count {count}"] if count else [])]
 
 
-def _last_models(exchange: Exchange) -> list[dict[str, Any]]:
+def last_models(exchange: Exchange) -> list[dict[str, Any]]:
     """The different models that records name as the last one."""
     found = []
     for text in {text if isinstance(text, str) else json.dumps(text) for text in _said(exchange, "last_model")}:

@@ -27,6 +27,7 @@ COMMANDS = {
     "identify": "Say which release an instance runs, by at most five requests that only read; exit 3 "
     "if it cannot be determined.",
     "rehearse": "Run your files unchanged against an emulated instance of a release.",
+    "load": "Send judged load to a deployment of its own, also while that changes.",
     "matrix": "Print a table of RESULT.json files: releases and instances against groups of requirements.",
     "drift": "Compare descriptions: what changed, and whose client breaks.",
     "clean": "Undeploy what interrupted runs left behind.",

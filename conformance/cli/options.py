@@ -10,11 +10,7 @@ import click
 Function = Callable[..., Any]
 
 
-_TRANSPORT: tuple[Callable[[Function], Function], ...] = (
-    click.option(
-        "--rate", type=click.FloatRange(0, min_open=True), default=None, metavar="N",
-        help="Send no more than N requests a second.",
-    ),
+_TLS: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--ca-file", default="", metavar="FILE", help="PEM certificates to trust instead of the system's.",
     ),
@@ -24,6 +20,14 @@ _TRANSPORT: tuple[Callable[[Function], Function], ...] = (
     click.option(
         "--client-key", default="", metavar="FILE", help="The key of --client-cert, if it is not in the same file.",
     ),
+)  # fmt: skip
+
+_TRANSPORT: tuple[Callable[[Function], Function], ...] = (
+    click.option(
+        "--rate", type=click.FloatRange(0, min_open=True), default=None, metavar="N",
+        help="Send no more than N requests a second.",
+    ),
+    *_TLS,
 )  # fmt: skip
 
 
@@ -54,6 +58,11 @@ _SAFETY: tuple[Callable[[Function], Function], ...] = (
 def transport_options(function: Function) -> Function:
     """Add the options of a command that sends requests: certificates, and how fast it asks."""
     return _with(_TRANSPORT, function)
+
+
+def tls_options(function: Function) -> Function:
+    """Add the options of certificates alone."""
+    return _with(_TLS, function)
 
 
 def safety_options(function: Function) -> Function:

@@ -27,22 +27,26 @@ class Model:
     @classmethod
     def read(cls, path: Path) -> Model:
         """The model in a file. Raises UsageError where it is no ONNX model of one [N, width] float input and output."""
-        content = path.read_bytes()
+        return cls.of(path.read_bytes(), path.name)
+
+    @classmethod
+    def of(cls, content: bytes, name: str) -> Model:
+        """The model in a file's bytes; `name` is what a UsageError calls it."""
         try:
             graph = onnx.load_from_string(content).graph
         except Exception:
-            raise UsageError(f"The model {path.name} is no ONNX file. Give --model FILE.onnx.") from None
+            raise UsageError(f"The model {name} is no ONNX file. Give --model FILE.onnx.") from None
         weights = {weight.name for weight in graph.initializer}
         inputs = [item for item in graph.input if item.name not in weights]
         shapes = [item.type.tensor_type for item in (*inputs, *graph.output)]
         if len(inputs) != 1 or len(graph.output) != 1 or any(shape.elem_type != _FLOAT for shape in shapes):
             raise UsageError(
-                f"The model {path.name} has {len(inputs)} inputs and {len(graph.output)} outputs; the suite sends rows "
+                f"The model {name} has {len(inputs)} inputs and {len(graph.output)} outputs; the suite sends rows "
                 "to models of one float input and one float output. Give another --model."
             )
         width = [dimension.dim_value for dimension in shapes[0].shape.dim]
         if len(width) != 2 or width[1] < 1:
-            raise UsageError(f"The input of {path.name} is not [N, width] with a fixed width. Give another --model.")
+            raise UsageError(f"The input of {name} is not [N, width] with a fixed width. Give another --model.")
         return cls(content, inputs[0].name, width[1])
 
     def negated(self) -> bytes:

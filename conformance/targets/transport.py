@@ -38,7 +38,7 @@ def http_client(trust: Trust = Trust()) -> httpx.Client:
 
     Raises UsageError where a file, or a variable of the environment that httpx reads, cannot be used.
     """
-    context = _context(trust)
+    context = tls_context(trust)
     for chatty in ("httpx", "httpcore"):  # at DEBUG they log header fields, in which a target may repeat our token
         logging.getLogger(chatty).setLevel(logging.WARNING)
     mounts = dict.fromkeys(_LOOPBACK)
@@ -55,7 +55,8 @@ def loopback_client() -> httpx.Client:
     return deadlined(httpx.Client(verify=context, trust_env=False, limits=httpx.Limits(max_connections=64)))
 
 
-def _context(trust: Trust) -> ssl.SSLContext:
+def tls_context(trust: Trust) -> ssl.SSLContext:
+    """How TLS is spoken: whom is trusted, and by which certificate. Raises UsageError where a file cannot be used."""
     if trust.ca_file is None and trust.client_cert is None:
         return _system()
     context = _authorities(trust.ca_file) if trust.ca_file else _trusting()
