@@ -19,6 +19,20 @@ def success_media_type(exchange: Exchange, ledger: Ledger, rules: Rules) -> Find
                response.headers.get("content-type", "no Content-Type"))  # fmt: skip
 
 
+def not_for_everybody(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """What was answered to somebody's token is not marked as good for whoever asks next (RFC 9111 3.5)."""
+    response = exchange.response
+    if response is None or not response.headers_known or "authorization" not in exchange.request.headers:
+        return
+    said = response.headers.get("cache-control", "")
+    parts = [part.partition("=") for part in said.split(",")]
+    directives = {name.strip().lower(): value.strip(' "') for name, _, value in parts}
+    shared = "public" in directives or directives.get("s-maxage", "0") != "0"
+    held = not shared or not {"private", "no-store", "no-cache"}.isdisjoint(directives)
+    expected = "no Cache-Control that lets a shared cache keep it"
+    yield seen(exchange, "is-not-for-shared-caches", held, expected, f"Cache-Control: {said}")
+
+
 _PLAIN = frozenset({"", "application/json", "application/problem+json", "text/plain"})
 
 

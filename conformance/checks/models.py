@@ -7,6 +7,7 @@ from typing import Any
 
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Ledger, ModelVersion
+from conformance.ledger.memory import LASTING, lasting
 from conformance.model import Exchange, Finding, Mark
 
 
@@ -130,6 +131,9 @@ def workspaces_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
     by_id = {row["id"]: row for row in rows}
     ids = [row["id"] for row in rows]
     yield seen(exchange, "lists-each-workspace-once", len(by_id) == len(ids), "each id once", ids)
+    twice = [number for number, row in by_id.items() if any(map(_has_twice, (row.get("models"), row.get("pipelines"))))]
+    expected, actual = "each id once in models and in pipelines", [f"workspace {number}" for number in twice[:3]]
+    yield seen(exchange, "lists-nothing-in-it-twice", not twice, expected, actual)
     inside: dict[int | None, set[int]] = {made: set() for made in ledger.workspaces}
     for pipeline in ledger.pipelines.values():
         inside.setdefault(pipeline.workspace_id, set()).add(pipeline.pk)
@@ -145,24 +149,45 @@ def workspaces_listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findi
             yield from _of_others(exchange, made, row["pipelines"], inside)
 
 
-def workspaces_keep_their_time(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """When a workspace was made does not change, and is when it was made: neither of another zone nor another day."""
+def what_lasts(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """What does not change of a thing is listed as it was before: who made it and when, what it is of and its bytes."""
+    told, operation = lasting(exchange), exchange.operation or ""
+    for slug, fields in _LASTING_ROWS.get(operation, {}).items() if exchange.ok else ():
+        pairs = [
+            (number, name, before[name], now[name])
+            for number, now in told.items()
+            if (before := ledger.memory.listed.get((operation, number)))
+            for name in fields
+            if name in before and name in now
+        ]
+        if pairs:
+            changed = [f"{name} of {number}: {was!r}, then {now!r}" for number, name, was, now in pairs if was != now]
+            yield seen(exchange, slug, not changed, f"{' and '.join(fields)} as listed before", changed[:2])
+
+
+_LASTING_ROWS: dict[str, dict[str, tuple[str, ...]]] = {
+    "workspaces.list": {"keeps-each-creation-time": ("created_at",), "keeps-each-creator": ("created_by",)},
+    "models.list-versions": {"keeps-what-it-lists": LASTING["models.list-versions"]},
+}
+
+
+def workspaces_are_dated(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A workspace is dated when it was made: neither of another zone nor of another day."""
     answer = exchange.answer
     if exchange.operation != "workspaces.list" or not exchange.ok or not isinstance(answer, dict):
         return
     rows = [row for row in objects(answer.get("workspaces")) if is_id(row.get("id"))]
     told = {row["id"]: row["created_at"] for row in rows if isinstance(row.get("created_at"), str)}
-    before = {number: ledger.listings[number].created_at for number in told if number in ledger.listings}
-    changed = [number for number, text in before.items() if text and text != told[number]]
-    if any(before.values()):
-        shown = [(before[number], told[number]) for number in changed[:3]]
-        yield seen(exchange, "keeps-each-creation-time", not changed, "created_at as it was listed before", shown)
     moments = {number: moment for number in ledger.born if (moment := _moment(told.get(number, ""))) is not None}
     far = [number for number, moment in moments.items() if abs(moment - ledger.born[number]) > _APART_SECONDS]
     if moments:
         made = datetime.fromtimestamp(ledger.born[far[0] if far else next(iter(moments))], UTC).isoformat()
         expected, actual = f"created_at within ten minutes of {made}", [told[number] for number in far[:1]]
         yield seen(exchange, "dates-each-workspace-as-it-was-made", not far, expected, actual)
+
+
+def _has_twice(ids: Any) -> bool:
+    return isinstance(ids, list) and len({repr(one) for one in ids}) < len(ids)
 
 
 _APART_SECONDS = 600.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.api.tensors import records_answered
 from conformance.checks.inference import served_by
@@ -12,7 +13,7 @@ from conformance.checks.pipelines import is_uuid
 from conformance.checks.pods import elsewhere, is_alone, shas_of_other_versions
 from conformance.checks.rules import Findings, Rules, is_id, seen, told
 from conformance.ledger import Ledger
-from conformance.ledger.memory import EARLIEST_MS, LATEST_MS, engine_of
+from conformance.ledger.memory import EARLIEST_MS, LATEST_MS, engine_of, span_of
 from conformance.model import Exchange
 
 _APART_MS = 600_000
@@ -20,6 +21,10 @@ _APART_MS = 600_000
 
 _DRIFT_MS = 3_000
 """How far an engine's clock may have moved against ours since it was first seen."""
+
+_LEAST_NS, _SAME_SPANS = 1_000, 5
+"""No inference takes less than a microsecond (recorded of one row: 371,205 ns); answers in a row that do not take the
+same to the nanosecond."""
 
 _SLACK_NS = 50_000_000
 """Clocks of the engine and of ours need not tick alike."""
@@ -138,6 +143,34 @@ def elapsed_fits(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
         longest = max(spans)
         held = longest <= taken * 1e9 + _SLACK_NS
         yield seen(exchange, "elapsed-fits-into-the-call", held, f"at most {taken:.3f} s in nanoseconds", longest)
+
+
+def elapsed_is_of_the_answer(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """What an engine says it spent is no less than any inference takes, and not what it said of answers before."""
+    span = span_of(exchange) if told(exchange, "pipelines.infer") else None
+    if not span:
+        return
+    held = sum(span) >= _LEAST_NS
+    yield seen(exchange, "elapsed-is-in-nanoseconds", held, f"{_LEAST_NS} ns at least, as nothing is faster", span)
+    last, count = ledger.memory.spans.get(engine_of(exchange, served_by(exchange, ledger)), ((), 0))
+    if not any(one % 1_000 for one in span):
+        return  # a clock of microseconds may well say the same twice
+    if count >= _SAME_SPANS - 1:
+        held, expected = span != last, "another elapsed than that of several answers before"
+        yield seen(exchange, "elapsed-is-of-the-answer", held, expected, f"{list(span)}, {count + 1} times in a row")
+    elif count:
+        yield seen(exchange, "elapsed-is-of-the-answer", True, "an elapsed of its own")
+
+
+def drops_nothing(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """Nothing is dropped where the pipeline's definition has inference steps alone, and all columns were asked for."""
+    deployment = served_by(exchange, ledger)
+    if deployment is None or not deployment.shas or not exchange.ok or urlsplit(exchange.request.url).query:
+        return
+    lists = [one for one in _said(exchange, "dropped") if isinstance(one, list)]
+    if lists:
+        dropped = [one for one in lists if one]
+        yield seen(exchange, "drops-nothing-unasked", not dropped, "dropped is []", dropped[:1])
 
 
 def _times(exchange: Exchange) -> list[int]:

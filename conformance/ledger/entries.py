@@ -59,11 +59,10 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Listing:
-    """What `workspaces.list` last told of a workspace: ids of its models and pipelines, and when it was made."""
+    """What `workspaces.list` last told of a workspace: ids of its models and pipelines."""
 
     models: frozenset[int]
     pipelines: frozenset[int]
-    created_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -168,9 +168,7 @@ def _workspaces_listed(ledger: Ledger, exchange: Exchange) -> Ledger:
             inside = [
                 frozenset(one for one in row.get(key) or () if isinstance(one, int)) for key in ("models", "pipelines")
             ]
-            told = row.get("created_at")
-            made = told if isinstance(told, str) else ""
-            listings = listings.insert(_id(row["id"]), Listing(inside[0], inside[1], made))
+            listings = listings.insert(_id(row["id"]), Listing(inside[0], inside[1]))
     return replace(ledger, listings=listings)
 
 

@@ -22,7 +22,13 @@ _ROWS_KEPT = 64
 
 _REFUSALS_KEPT = 4
 
-READS = frozenset({"workspaces.list", "models.list-versions"})
+LASTING: Mapping[str, tuple[str, ...]] = {
+    "workspaces.list": ("created_at", "created_by"),
+    "models.list-versions": ("sha", "model_version", "models_pk_id", "model_id", "owner_id"),
+}
+"""For each read that lists things, the fields that stay as they were, whatever is done with the thing."""
+
+READS = frozenset(LASTING)
 """Reads whose answers change through this run's own calls alone, as far as they speak of what this run made."""
 
 
@@ -42,13 +48,16 @@ class Memory:
     `rows` holds the first answer to each row, by the SHA-256 of the models that computed it (in their order) and the
     row as float32 bytes. `reads` holds the last projection of each read since anything changed, with its exchange;
     `refused` the refusals since then. `clocks` holds how many milliseconds the clock of an engine may be ahead of ours,
-    least and most, as its first answer showed.
+    least and most, as its first answer showed. `listed` holds what each thing was last listed with in the fields that
+    last; `spans` by engine the last `elapsed`, and how many answers in a row have told it.
     """
 
     rows: HashTrieMap[tuple[tuple[str, ...], bytes], Answered] = field(default_factory=HashTrieMap)
     reads: HashTrieMap[tuple[str, bytes], tuple[str, Exchange]] = field(default_factory=HashTrieMap)
     refused: tuple[Exchange, ...] = ()
     clocks: HashTrieMap[tuple[int, str], tuple[float, float]] = field(default_factory=HashTrieMap)
+    listed: HashTrieMap[tuple[str, int], Mapping[str, Any]] = field(default_factory=HashTrieMap)
+    spans: HashTrieMap[tuple[int, str], tuple[tuple[int, ...], int]] = field(default_factory=HashTrieMap)
 
     def after(self, exchange: Exchange, serving: Deployment | None, workspaces: Collection[int]) -> Memory:
         """The memory once this exchange is known. What was known before it: the deployment that an inference was sent
@@ -58,11 +67,20 @@ class Memory:
         if exchange.operation in changing():
             return self._changed(exchange)
         if exchange.operation in READS and exchange.ok:
+            self = self._listed(exchange)
             shown = projection(exchange, workspaces)
             if shown is not None:
                 key = (exchange.operation or "", exchange.request.body)
                 return replace(self, reads=self.reads.insert(key, (shown, exchange)), refused=())
         return self
+
+    def _listed(self, exchange: Exchange) -> Memory:
+        listed, operation = self.listed, exchange.operation or ""
+        for number, told in lasting(exchange).items():
+            before = listed.get((operation, number))
+            if before != told:
+                listed = listed.insert((operation, number), {**(before or {}), **told})
+        return replace(self, listed=listed) if listed is not self.listed else self
 
     def _changed(self, exchange: Exchange) -> Memory:
         if exchange.status is not None and 400 <= exchange.status < 600 and exchange.status != 429:
@@ -76,12 +94,34 @@ class Memory:
             return self
         if (engine := engine_of(exchange, serving)) not in self.clocks and (clock := _clock(exchange)) is not None:
             self = replace(self, clocks=self.clocks.insert(engine, clock))
+        if (span := span_of(exchange)) is not None:
+            last, count = self.spans.get(engine, ((), 0))
+            self = replace(self, spans=self.spans.insert(engine, (span, count + 1 if span == last else 1)))
         shas, deployment, pairs = answered
         rows = self.rows
         for row, outputs in pairs:
             if (shas, row) not in rows:
                 rows = rows.insert((shas, row), Answered(outputs, exchange, deployment))
         return replace(self, rows=rows) if rows is not self.rows else self
+
+
+def lasting(exchange: Exchange) -> dict[int, dict[str, Any]]:
+    """By its id, what a read tells of each thing in the fields that last; what it leaves untold is not there."""
+    answer = exchange.answer
+    rows = answer.get("workspaces") if isinstance(answer, dict) else answer
+    names = LASTING.get(exchange.operation or "", ())
+    return {
+        row["id"]: {name: row[name] for name in names if isinstance(row.get(name), str | int)}
+        for row in _objects(rows)
+        if isinstance(row.get("id"), int)
+    }
+
+
+def span_of(exchange: Exchange) -> tuple[int, ...] | None:
+    """The `elapsed` of an answer's first record; None where it has none."""
+    metadata = next(iter(records_answered(exchange)), {}).get("metadata")
+    span = metadata.get("elapsed") if isinstance(metadata, dict) else None
+    return tuple(span) if isinstance(span, list) and all(isinstance(one, int) for one in span) else None
 
 
 def engine_of(exchange: Exchange, deployment: Deployment | None) -> tuple[int, str]:

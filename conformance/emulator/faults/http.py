@@ -78,6 +78,10 @@ async def _dateless(call: Call, proceed: Step, state: State) -> Answer:
     return with_header("date", "")(await proceed(call))
 
 
+async def _public(call: Call, proceed: Step, state: State) -> Answer:
+    return with_header("cache-control", "public, max-age=60")(await proceed(call))
+
+
 def _framed_twice(answer: Answer) -> Answer:
     """In chunks, and with a Content-Length beside them."""
     length = str(len(answer.body))
@@ -253,6 +257,13 @@ FAULTS = (
         "Answers have no Date.",
         {RESPOND: of_operations(_dateless)},
         *each("says-when-it-answered"),
+    ),
+    fault(
+        "answers-for-shared-caches",
+        "media types and headers",
+        "What is answered to a token is marked as public for a minute.",
+        {RESPOND: of_operations(_public)},
+        *each("is-not-for-shared-caches"),
     ),
     fault(
         "byte-order-mark",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -111,6 +112,23 @@ async def _an_old_time(call: Call, proceed: Step, state: State) -> Answer:
     return await around(call, proceed, state)
 
 
+def _with_metadata(record: dict[str, Any], name: str, change: Callable[[Any], Any]) -> dict[str, Any]:
+    metadata = record.get("metadata")
+    return record | {"metadata": metadata | {name: change(metadata[name])}} if metadata else record
+
+
+def _elapsed(change: Callable[[list[int], State], list[int]]) -> Middleware:
+    """Middleware on what an engine says it spent."""
+
+    async def around(call: Call, proceed: Step, state: State) -> Answer:
+        told = recording(lambda records: [
+            _with_metadata(record, "elapsed", lambda span: change(span, state)) for record in records
+        ])  # fmt: skip
+        return await told(call, proceed, state)
+
+    return around
+
+
 def _moved(milliseconds: int) -> Middleware:
     return recording(lambda records: [
         record | {"time": record["time"] + milliseconds} if isinstance(record.get("time"), int) else record
@@ -155,13 +173,16 @@ async def _fails_out_of_range(call: Call, proceed: Step, state: State) -> Answer
     return await proceed(call)
 
 
+def _listed_with(body: Any, field: str, change: Callable[[Any], Any]) -> Any:
+    """The list of workspaces with another value of a field."""
+    return body | {"workspaces": [row | {field: change(row[field])} for row in body["workspaces"]]}
+
+
 def _dated(body: Any, change: Callable[[datetime], datetime]) -> Any:
     """The list of workspaces with other moments of creation."""
-    rows = [
-        row | {"created_at": change(datetime.fromisoformat(row["created_at"])).isoformat(timespec="microseconds")}
-        for row in body["workspaces"]
-    ]
-    return body | {"workspaces": rows}
+    return _listed_with(
+        body, "created_at", lambda told: change(datetime.fromisoformat(told)).isoformat(timespec="microseconds")
+    )
 
 
 async def _declared_as_utf_16(call: Call, proceed: Step, state: State) -> Answer:
@@ -261,6 +282,24 @@ FAULTS = (
         "time is an hour ahead, as of another zone.",
         _moved(3_600_000),
     ),
+    _fault(
+        "infer-elapsed-in-microseconds",
+        "elapsed-is-in-nanoseconds",
+        "metadata.elapsed is in microseconds.",
+        _elapsed(lambda span, state: [part // 1_000 for part in span]),
+    ),
+    _fault(
+        "infer-elapsed-of-the-first-answer",
+        "elapsed-is-of-the-answer",
+        "metadata.elapsed is always that of the first answer.",
+        _elapsed(lambda span, state: state.memory.setdefault("first elapsed", [span[0] | 1, *span[1:]])),
+    ),
+    _fault(
+        "infer-drops-outputs-by-its-word",
+        "drops-nothing-unasked",
+        "metadata.dropped names the outputs, which are there.",
+        recording(lambda records: [_with_metadata(record, "dropped", lambda _: ["out"]) for record in records]),
+    ),
     *(
         _fault(
             f"infer-arrow-without-{name}",
@@ -329,6 +368,27 @@ FAULTS = (
         "created_at is the moment of the list.",
         succeeding(lambda body: _dated(body, lambda _: datetime.now(UTC))),
         "workspaces.list.keeps-each-creation-time",
+    ),
+    fault(
+        "creators-are-whoever-asks",
+        "relations",
+        "created_by is another with each list.",
+        succeeding(lambda body: _listed_with(body, "created_by", lambda _: str(uuid.uuid4()))),
+        "workspaces.list.keeps-each-creator",
+    ),
+    fault(
+        "pipelines-stand-twice-in-a-workspace",
+        "relations",
+        "Each pipeline's id stands twice in its workspace (a join that multiplies rows).",
+        succeeding(lambda body: _listed_with(body, "pipelines", lambda ids: ids * 2)),
+        "workspaces.list.lists-nothing-in-it-twice",
+    ),
+    fault(
+        "owners-change-with-each-list",
+        "relations",
+        "owner_id of a version is another with each list.",
+        succeeding(lambda rows: [row | {"owner_id": str(uuid.uuid4())} for row in rows]),
+        "models.list-versions.keeps-what-it-lists",
     ),
     fault(
         "workspaces-in-another-zone",
