@@ -25,10 +25,10 @@ from conformance.emulator import (
 )
 from conformance.emulator.endpoint import Endpoint
 from conformance.emulator.engine import Engine, ForkServer
+from conformance.emulator.openid import TokenIssuer
 from conformance.emulator.settings import PROFILES, Settings
 from conformance.emulator.state import Middleware, State, Step
 from conformance.emulator.store import Store, timestamp
-from conformance.emulator.tokens import TokenIssuer
 from conformance.emulator.wire import Answer, Call, RefusalError
 
 Handler = Callable[[Call, State], Awaitable[Answer]]

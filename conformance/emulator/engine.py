@@ -99,7 +99,7 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "conformance.emulator.forkserver", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "conformance.emulator.worker", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -8,8 +8,7 @@ import orjson
 
 from conformance.emulator.deployments import Deployment, by_name
 from conformance.emulator.engine import InferenceFailedError
-from conformance.emulator.inference_log import Inference
-from conformance.emulator.state import State
+from conformance.emulator.state import Inference, State
 from conformance.emulator.wire import ARROW_FILE, ARROW_STREAM, JSON, Answer, Call, RefusalError
 
 _ARROW = (ARROW_FILE, ARROW_STREAM)

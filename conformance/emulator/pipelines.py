@@ -6,9 +6,9 @@ import uuid
 
 import orjson
 
-from conformance.emulator import deployments, fields, steps
+from conformance.emulator import deployments, fields
+from conformance.emulator.deployments import Wanted
 from conformance.emulator.state import State
-from conformance.emulator.steps import Wanted
 from conformance.emulator.wire import Answer, Call, RefusalError, answered, bad_request
 
 
@@ -17,7 +17,7 @@ async def create(call: Call, state: State) -> Answer:
     body = fields.json_object(call)
     name = fields.new_name(body, "pipeline_id", state.settings.limits.name_characters)
     workspace_id = fields.integer(body, "workspace_id")
-    definition = orjson.dumps(steps.checked(fields.optional_mapping(body, "definition") or {})).decode()
+    definition = orjson.dumps(deployments.checked(fields.optional_mapping(body, "definition") or {})).decode()
     store = state.store
     with store.transaction():
         if store.one("SELECT 1 FROM workspace WHERE id = ?", workspace_id) is None:

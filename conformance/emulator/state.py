@@ -3,16 +3,49 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.emulator.engine import Engine
-from conformance.emulator.inference_log import InferenceLog
+from conformance.emulator.openid import TokenIssuer
 from conformance.emulator.settings import Settings
 from conformance.emulator.store import Store
-from conformance.emulator.tokens import TokenIssuer
 from conformance.emulator.wire import Answer, Call
+
+_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One inference that was answered: the models it ran through, what was asked, and when (epoch milliseconds)."""
+
+    pipeline_id: int
+    time: int
+    chain: tuple[str, ...]
+    task: Mapping[str, Any]
+    body: bytes
+
+
+class InferenceLog:
+    """The newest inferences of an instance, as many as 32 MiB of requests. It ends with the process."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Inference] = deque()
+        self._bytes = 0
+
+    def add(self, inference: Inference) -> None:
+        """Keep one more; the oldest go when there are too many bytes."""
+        self._kept.append(inference)
+        self._bytes += len(inference.body)
+        while self._bytes > _BYTES:
+            self._bytes -= len(self._kept.popleft().body)
+
+    def of(self, pipeline_id: int) -> list[Inference]:
+        """A pipeline's inferences, the oldest first."""
+        return [each for each in self._kept if each.pipeline_id == pipeline_id]
+
 
 Step = Callable[[Call], Awaitable[Answer]]
 """What turns a call into an answer."""

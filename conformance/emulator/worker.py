@@ -1,18 +1,28 @@
-"""Runs one chain of ONNX models for the server, in a process that may die without harm."""
+"""A process that has the model runtime loaded, and the workers it forks: each runs one chain of models for the server.
+
+`python -m conformance.emulator.worker FD` reads from the socket FD one message per worker, with the worker's own
+socket and memory attached. It ends when the server does, and so do the workers; a worker may die without harm.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import os
+import resource
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+import pyarrow as pa
 
-from conformance.emulator import answers, rows
-from conformance.emulator.channel import Channel, Frame
+from conformance.emulator import rows
+from conformance.emulator.channel import WORKER, Channel, Frame
 from conformance.emulator.rows import Arrays, BadInputError, Column
 from conformance.emulator.wire import ARROW_FILE, JSON
 
@@ -72,10 +82,10 @@ def _run(chain: list[onnxruntime.InferenceSession], task: dict[str, Any], body: 
     decoded = time.perf_counter_ns()
     outputs = _through(chain, batch.arrays, batch.count)
     ended = time.perf_counter_ns()
-    shape = answers.Shape(task, task.get("time") or int(time.time() * 1000), (decoded - started, ended - decoded))
+    shape = rows.Shape(task, task.get("time") or int(time.time() * 1000), (decoded - started, ended - decoded))
     if task["arrow_out"]:
-        return {"status": 200, "media_type": ARROW_FILE}, answers.arrow_answer(batch, outputs, shape)
-    return {"status": 200, "media_type": JSON}, answers.json_answer(batch, outputs, shape)
+        return {"status": 200, "media_type": ARROW_FILE}, rows.arrow_answer(batch, outputs, shape)
+    return {"status": 200, "media_type": JSON}, rows.json_answer(batch, outputs, shape)
 
 
 def _through(chain: list[onnxruntime.InferenceSession], arrays: Arrays, count: int) -> Arrays:
@@ -92,3 +102,57 @@ def _through(chain: list[onnxruntime.InferenceSession], arrays: Arrays, count: i
                     f"the model's output {name} does not have one row for each row given", "ModelOutput"
                 )
     return arrays
+
+
+def main(control: socket.socket) -> None:
+    """Fork a worker for each message, until the server is gone."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _warm()
+    gc.freeze()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, WORKER.size, 2)
+        if not message:
+            return
+        if os.fork() == 0:
+            _work(control, descriptors, *WORKER.unpack(message))
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _warm() -> None:
+    """Do once what a library does slowly the first time, so that no worker has to. It must start no thread."""
+    column = Column("x", "tensor(float)", (None, 1))
+    batch = rows.json_batch(b'[{"x":[1]}]', [column])
+    task = {"columns": [], "excluded": [], "separator": "", "anomaly": False, "last_model": "", "partition": ""}
+    shape = rows.Shape(task, 0, (0, 0))
+    rows.json_answer(batch, batch.arrays, shape)
+    rows.arrow_answer(batch, batch.arrays, shape)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, pa.schema({"x": pa.list_(pa.float32())})) as writer:
+        writer.write_table(pa.table({"x": pa.array([[1.0]], pa.list_(pa.float32()))}))
+    rows.arrow_batch(memoryview(sink.getvalue()), [column])
+
+
+def _work(control: socket.socket, descriptors: list[int], extra_bytes: int, seconds: float) -> None:
+    control.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    connection, channel = socket.socket(fileno=descriptors[0]), Channel(descriptors[1], server=False)
+    for limit, value in (
+        (resource.RLIMIT_AS, _virtual_bytes() + extra_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        serve(connection, channel, seconds)
+    os._exit(0)
+
+
+def _virtual_bytes() -> int:
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - a plain read in a freshly forked process
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))

@@ -143,7 +143,7 @@ def test_a_faulty_instance_does_not_fail_for_reasons_of_its_own(
 ) -> None:
     if fault.kind == "timing":
         pytest.skip("it is late on purpose")
-    monkeypatch.setattr("conformance.emulator.tokens._key", lambda *_: key)  # making one costs more than the walk
+    monkeypatch.setattr("conformance.emulator.openid._key", lambda *_: key)  # making one costs more than the walk
     asyncio.run(_walk(create_app(Settings(start_seconds=0), middleware=middleware_of((fault,)))))
     assert "An operation of the emulated instance failed" not in caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance.emulator.app import OPERATIONS
-from conformance.emulator.tokens import AUDIENCE
+from conformance.emulator.openid import AUDIENCE
 
 TOKEN = "/auth/realms/master/protocol/openid-connect/token"
 CERTS = "/auth/realms/master/protocol/openid-connect/certs"

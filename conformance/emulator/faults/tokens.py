@@ -14,8 +14,8 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
 from conformance.emulator.faults.fault import each, fault, with_json
+from conformance.emulator.openid import AUDIENCE
 from conformance.emulator.state import AUTHENTICATE, RESPOND, Middleware, State, Step
-from conformance.emulator.tokens import AUDIENCE
 from conformance.emulator.wire import Answer, Call
 
 _WHOLE_SIGNATURE = 342
