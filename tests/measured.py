@@ -33,7 +33,7 @@ from conformance.run.scope import suite_of
 from conformance.run.settings import Settings
 from conformance.spec.document import Document
 from conformance.spec.requirements import load
-from conformance.targets.tokens import issuers_key
+from conformance.targets.strangers import issuers_key
 
 T = TypeVar("T")
 _FAULTS = {fault.id: fault for fault in FAULTS}

@@ -22,7 +22,7 @@ from conformance.compare.result import Compare, read_accepted, result_of
 from conformance.compare.side import opened
 from conformance.errors import NoVerdictError, UsageError
 from conformance.reporting.files import parse_reports
-from conformance.run.cleanup import terminations_interrupt
+from conformance.run.runner import terminations_interrupt
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, longest_wait
 from conformance.targets.address import base_url
 

@@ -27,7 +27,7 @@ from conformance.run.runner import Runner
 from conformance.run.settings import BUDGETS, Settings
 from conformance.spec.document import Document
 from conformance.targets.proxy import proxied, spoiling, spoilings
-from conformance.targets.tokens import issuers_key
+from conformance.targets.strangers import issuers_key
 
 _CREDENTIALS = {"CONFORMANCE_USERNAME": "conformance", "CONFORMANCE_PASSWORD": "conformance"}
 """What the emulated instance knows; behind a proxy it is asked as a live one is."""

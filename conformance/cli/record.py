@@ -16,8 +16,7 @@ from conformance.cli.run import run_suites
 from conformance.errors import NoVerdictError, UsageError
 from conformance.redaction import redact_exchange
 from conformance.reporting.terminal import closing_line, console_for
-from conformance.run.cleanup import terminations_interrupt
-from conformance.run.runner import Runner
+from conformance.run.runner import Runner, terminations_interrupt
 from conformance.run.settings import BUDGETS, EMULATED, Settings, checked, model_file
 from conformance.spec.document import Document
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from conformance.errors import UsageError
-from conformance.recording.files import found
 from conformance.recording.leaks import scan
 from conformance.recording.sanitizer import sanitized
+from conformance.recording.traffic import found
 
 
 @click.command()

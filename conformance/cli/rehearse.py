@@ -13,7 +13,7 @@ from conformance.cli.options import complete_releases
 from conformance.errors import UsageError, require
 from conformance.rehearse.report import FORMS, text
 from conformance.reporting.files import parse_reports, write_whole
-from conformance.run.cleanup import terminations_interrupt
+from conformance.run.runner import terminations_interrupt
 from conformance.targets.address import host_of
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from conformance.spec.validity import flaws
+from conformance.spec.document import flaws
 
 
 @click.command()

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from conformance.compare.plan import GONE, RUNNING, Plan, Step
 from conformance.errors import CredentialsRefusedError, LimitReachedError, SuiteError, TargetUnreachableError
 from conformance.model import Aim, Exchange, Headers, Purpose, Request
-from conformance.run.cleanup import RunCleanup
+from conformance.run.runner import RunCleanup
 from conformance.run.settings import EMULATED, Settings, new_run_id, open_target, require_answer
 from conformance.suites.generation.replaying import gives, renewed, rewritten, uses
 from conformance.suites.requests import json_request

@@ -1,28 +1,29 @@
-"""HAR 1.2 as browsers, proxies, API clients and test tools write it, read in bounded memory.
-
-The file is read once and its entries put aside in a temporary file, since a HAR need not be in order of start: so
-nothing is judged of a file that turns out to be cut short. What a tool did not keep is unknown (bodies.py says when).
-"""
+"""HAR 1.2: read as browsers, proxies, API clients and test tools write it, in bounded memory; and written."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import http
 import json
+import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import harfile
 import ijson
 
 from conformance.errors import UsageError
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.recording.bodies import Kept, bytes_of
-from conformance.recording.moments import seconds_of
+from conformance.recording.recording import seconds_of, text_of
 
 _TRANSPORT = frozenset({"content-encoding", "transfer-encoding"})
 """Fields about how a body travelled; a HAR holds it unpacked."""
@@ -321,3 +322,97 @@ def _masked(field: tuple[str, str]) -> bool:
 def object_of(value: object) -> dict[str, Any]:
     """An object of a file that may hold anything; empty where it is none."""
     return value if isinstance(value, dict) else {}
+
+
+_EPOCH = 0.0
+
+
+def write(path: Path, exchanges: Iterable[Exchange]) -> int:
+    """Write exchanges as a HAR and return how many; they are written as they are, so redact them first.
+
+    A reader finds the old file or the whole new one. Raises UsageError where it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    count = 0
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            creator = harfile.Creator(name="wallaroo-conformance", version=version("wallaroo-conformance"))
+            with harfile.HarFile.open(file, creator=creator) as archive:
+                for exchange in exchanges:
+                    _add(archive, exchange)
+                    count += 1
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"The HAR cannot be written to {path}: {error.strerror}.") from error
+    finally:
+        if part.exists():
+            os.unlink(part)  # noqa: PTH108 - a part that was not renamed
+    return count
+
+
+def _add(archive: harfile.HarFile, exchange: Exchange) -> None:
+    started = exchange.started if exchange.started is not None else _EPOCH
+    ended = exchange.ended if exchange.ended is not None else started
+    elapsed = max(0.0, ended - started) * 1000
+    archive.add_entry(
+        startedDateTime=text_of(started),
+        time=round(elapsed, 3),
+        request=_kept_request(exchange.request),
+        response=_kept_response(exchange.response),
+        timings=harfile.Timings(send=0, wait=round(elapsed, 3), receive=0),
+        comment=exchange.operation or exchange.failure or None,
+    )
+
+
+def _kept_request(request: Request) -> harfile.Request:
+    query = parse_qsl(urlsplit(request.url).query, keep_blank_values=True)
+    return harfile.Request(
+        method=request.method,
+        url=request.url,
+        httpVersion="HTTP/1.1",
+        headers=_records(request.headers),
+        queryString=[harfile.Record(name, value) for name, value in query],
+        postData=_post_data(request) if request.body else None,
+        bodySize=len(request.body) if request.body_known else -1,
+    )
+
+
+def _post_data(request: Request) -> harfile.PostData:
+    """HAR 1.2 has no encoding for request bodies; binary ones are said to be base64 in `comment`."""
+    text, packed = _text(request.body)
+    return harfile.PostData(request.headers.get("content-type", ""), text=text, comment="base64" if packed else None)
+
+
+def _kept_response(response: Response | None) -> harfile.Response:
+    if response is None:
+        return harfile.Response(status=0, statusText="", httpVersion="")
+    status = response.status or 0
+    text, packed = _text(response.body)
+    content = harfile.Content(
+        size=len(response.body) if response.body_known else -1,
+        mimeType=response.headers.get("content-type", "x-unknown"),
+        text=text if response.body_known else None,
+        encoding="base64" if packed else None,
+    )
+    return harfile.Response(
+        status=status,
+        statusText=http.HTTPStatus(status).phrase if status in set(http.HTTPStatus) else "",
+        httpVersion="HTTP/1.1",
+        headers=_records(response.headers),
+        content=content,
+        redirectURL=response.headers.get("location", ""),
+        bodySize=len(response.body) if response.body_known else -1,
+    )
+
+
+def _records(headers: Headers) -> list[harfile.Record]:
+    return [harfile.Record(name, value) for name, value in headers.fields]
+
+
+def _text(body: bytes) -> tuple[str, bool]:
+    """A body as text, or in base64 where it is no UTF-8 (or holds what readers take for a lost character)."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), True
+    return (base64.b64encode(body).decode(), True) if "\ufffd" in text else (text, False)

@@ -9,8 +9,8 @@ from typing import Any
 from conformance.errors import UsageError
 from conformance.model import Headers
 from conformance.recording import har
-from conformance.recording.files import File
 from conformance.recording.leaks import leaks
+from conformance.recording.traffic import File
 from conformance.redaction import Redaction
 
 _REMOVED = "<removed-{}>"

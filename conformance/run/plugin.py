@@ -293,7 +293,7 @@ class _Aggregator:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        from conformance.run.distribution import Distribution
+        from conformance.run.shards import Distribution
 
         if config.getvalue("dist") != "loadgroup":
             return None

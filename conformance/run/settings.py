@@ -15,8 +15,8 @@ from conformance import data
 from conformance.api.gateway import writer_of
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError, UsageError
 from conformance.model import Exchange, Headers, Request
-from conformance.recording.recorder import checked as checked_place
-from conformance.recording.recorder import checked_har
+from conformance.recording.folder import checked as checked_place
+from conformance.recording.folder import checked_har
 from conformance.redaction import redact_text
 from conformance.spec.document import Document
 from conformance.targets.address import Allowed, base_url

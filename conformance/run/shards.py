@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
 from conformance.errors import NoVerdictError, UsageError
 from conformance.model import Finding
@@ -20,10 +24,44 @@ from conformance.redaction import redact_exchange
 from conformance.reporting.facts import Facts, of_facts, to_facts
 from conformance.reporting.result import plain, said
 from conformance.run.baseline import read_result
-from conformance.run.distribution import shares_deployments
 from conformance.run.runner import Runner
 from conformance.run.settings import EMULATED, Settings
 from conformance.targets.address import base_url
+
+_FOLDER = Path(__file__).resolve().parent.parent / "suites"
+_SHARED = frozenset({"deployments", "running", "served"})
+"""Fixtures that are, or lead to, the deployments of one process."""
+
+_DEPLOYING = _SHARED | {"resources"}
+"""Fixtures that deploy. On a live target one process alone does, so that a ceiling on deployments is one process's."""
+
+
+class Distribution(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+    """xdist's scheduling by groups, where ours are read off the items.
+
+    xdist itself carries a group inside the item's id, which pytest 9.2 no longer lets it change: marks are lost.
+    """
+
+    live = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        together = shares_deployments(nodeid, self.config.rootpath, live=self.live)
+        return "deployments" if together else super()._split_scope(nodeid)
+
+
+def shares_deployments(nodeid: str, root: Path, *, live: bool) -> bool:
+    """Whether an item of ours, by its id below `root`, uses deployments that others use; if `live`, or makes any."""
+    path, _, name = nodeid.partition("::")
+    file = (root / path).resolve()
+    fixtures = _DEPLOYING if live else _SHARED
+    return file.parent == _FOLDER and bool(fixtures & _parameters(file.stem, name.partition("[")[0]))
+
+
+@cache
+def _parameters(module: str, function: str) -> frozenset[str]:
+    found = getattr(import_module(f"conformance.suites.{module}"), function, None)
+    return frozenset(inspect.signature(found).parameters) if callable(found) else frozenset()
+
 
 _ALONE = "deployments"
 """The group of the items that one shard alone may have."""

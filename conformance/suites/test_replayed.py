@@ -16,7 +16,7 @@ from conformance.checks import Rules, judge
 from conformance.data import FIXTURES
 from conformance.ledger import Ledger
 from conformance.model import Exchange
-from conformance.recording.sequence import in_order
+from conformance.recording.judgement import in_order
 from conformance.recording.traffic import read
 from conformance.run.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.targets.emulated import emulator_process
-from conformance.targets.tokens import issuers_key
+from conformance.targets.strangers import issuers_key
 from tests.hostile import Hostile, Part, Send, hostile_server
 from tests.infrastructure.conftest import Run, conformance_in
 from tests.infrastructure.programs import absent, free_port, haproxy, needed, nginx

@@ -13,8 +13,8 @@ import pytest
 from conformance.checks import Rules, judge
 from conformance.data import FIXTURES
 from conformance.recording import folder
+from conformance.recording.judgement import in_order
 from conformance.recording.recording import Recording
-from conformance.recording.sequence import in_order
 from conformance.recording.traffic import ordered
 from conformance.spec.requirements import load as load_rows
 from tests.oracles.certificate import PUBLISHED, candidates, certify, explanations, name_of, unexplained

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from conformance.checks import Rules
 from conformance.data import FIXTURES
-from conformance.recording import folder, har_export
+from conformance.recording import folder, har
 from conformance.recording.judgement import Tally, judge_traffic
 from conformance.recording.traffic import ordered, read
 from tests.recording.damage import LOSSES, SAME, UNREADABLE, WHOLE, Change, body_of
@@ -39,7 +39,7 @@ def lifecycle() -> list[dict[str, Any]]:
     recordings = ordered(folder.read(FIXTURES / "emulated", RULES.document))
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "own.har"
-        har_export.write(path, [recording.exchange for recording in recordings])
+        har.write(path, [recording.exchange for recording in recordings])
         text = re.sub(r"127\.0\.0\.1:\d+", "emulated", path.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = json.loads(text)["log"]["entries"]
     for entry in found:  # the host's name is in some answers

@@ -12,8 +12,8 @@ from conformance.data import FIXTURES, SPECS
 from conformance.errors import UsageError
 from conformance.model import Exchange, Headers, Request, Response
 from conformance.recording import folder, har
+from conformance.recording.folder import Recorder, checked
 from conformance.recording.judgement import judge_traffic
-from conformance.recording.recorder import Recorder, checked
 from conformance.recording.recording import Recording
 from conformance.recording.traffic import read
 from conformance.spec.document import Document

@@ -9,7 +9,7 @@ import pytest
 
 from conformance.errors import UsageError
 from conformance.model import Exchange
-from conformance.recording import har, har_export
+from conformance.recording import har
 from conformance.recording.traffic import read
 from conformance.spec.document import Document
 
@@ -234,7 +234,7 @@ def test_what_is_exported_is_read_back_the_same(tmp_path: Path) -> None:
         entry(start="2024-01-01T10:00:02Z", content=binary),
     ]
     original = exchanges(written(tmp_path, *entries))
-    assert har_export.write(tmp_path / "out.har", original) == 4
+    assert har.write(tmp_path / "out.har", original) == 4
     for before, after in zip(original, exchanges(tmp_path / "out.har"), strict=True):
         assert (before.request, before.status, before.started) == (after.request, after.status, after.started)
         if before.response and after.response:
@@ -246,5 +246,5 @@ def test_what_is_exported_is_read_back_the_same(tmp_path: Path) -> None:
 
 def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
-        har_export.write(tmp_path / "no" / "x.har", [])
+        har.write(tmp_path / "no" / "x.har", [])
     assert list(tmp_path.iterdir()) == []

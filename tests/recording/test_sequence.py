@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from conformance.checks import Rules
 from conformance.model import Exchange, Request, Response
-from conformance.recording.judgement import judge_traffic
-from conformance.recording.sequence import in_order
+from conformance.recording.judgement import in_order, judge_traffic
 
 
 def exchange(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from conformance import suites
-from conformance.run import distribution
-from conformance.run.distribution import shares_deployments
+from conformance.run import shards
+from conformance.run.shards import shares_deployments
 
 FOLDER = Path(suites.__file__).resolve().parent
 
@@ -52,4 +52,4 @@ def test_every_fixture_that_leads_to_the_deployments_is_known() -> None:
     leading = {"deployments"}
     for _ in fixtures:
         leading |= {name for name, asked in fixtures.items() if asked & leading}
-    assert leading == distribution._SHARED
+    assert leading == shards._SHARED

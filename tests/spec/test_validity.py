@@ -10,7 +10,7 @@ import pytest
 
 from conformance import data
 from conformance.errors import UsageError
-from conformance.spec.validity import flaws
+from conformance.spec.document import flaws
 
 GOOD: dict[str, Any] = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}
 
