@@ -126,11 +126,13 @@ class OperationRow:
     `takes` are the ids and names a request holds and `parameters` those of its path; `gives` are the ids that a success
     makes or tells first, `shows` those it repeats, and `times` the places that hold moments and durations. `named_by`
     is the field that names what is made or asked for, and `starts` the one that names a deployment to make. `valid` has
-    the fields that a request needs, `whole` every field there is, in the description's order or near it.
+    the fields that a request needs, `whole` every field there is, in the description's order or near it. Exchanges that
+    were collected from notebooks call the operation `collected_as`.
     """
 
     id: str
     valid: Fields
+    collected_as: str = ""
     whole: Fields | None = None
     takes: tuple[At, ...] = ()
     parameters: tuple[At, ...] = ()
@@ -202,6 +204,7 @@ _STEPS = tuple(At(f"definition.steps[].ModelInference.{at.place}", at.kind) for 
 OPERATIONS: tuple[OperationRow, ...] = (
     OperationRow(
         "workspaces.list",
+        collected_as="listWorkspaces",
         valid=lambda known: {},
         whole=lambda known: {"user_id": None},
         shows=(
@@ -214,6 +217,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         "workspaces.create",
+        collected_as="createWorkspace",
         valid=lambda known: {"workspace_name": known.name},
         takes=(At("workspace_name", Kind.WORKSPACE_NAME),),
         gives=(At("workspace_id", Kind.WORKSPACE),),
@@ -221,6 +225,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         UPLOAD,
+        collected_as="uploadAndConvertModel",
         part="metadata",
         valid=lambda known: {
             "name": known.name,
@@ -244,6 +249,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         VERSIONS,
+        collected_as="listModelVersions",
         valid=lambda known: {"model_id": known.model_name or known.name},
         whole=lambda known: {"model_id": known.model_name, "models_pk_id": None},
         takes=(At("model_id", Kind.MODEL_NAME), At("models_pk_id", Kind.MODEL_PK)),
@@ -253,6 +259,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         CREATE,
+        collected_as="createPipeline",
         valid=lambda known: {"pipeline_id": known.name, "workspace_id": known.workspace, "definition": {}},
         whole=lambda known: {
             "pipeline_id": known.name,
@@ -269,6 +276,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         COPY,
+        collected_as="copyPipeline",
         valid=lambda known: {
             "name": known.name,
             "workspace_id": known.workspace,
@@ -301,6 +309,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         DEPLOY,
+        collected_as="deployPipeline",
         valid=lambda known: {
             "deploy_id": known.pipeline_name or known.name,
             "pipeline_version_pk_id": known.variant,
@@ -330,6 +339,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         STATUS,
+        collected_as="getDeployment",
         valid=lambda known: {"name": known.deployment_name},
         takes=(At("name", Kind.DEPLOYMENT_NAME),),
         shows=(
@@ -347,6 +357,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         "admin.get-pipeline-external-url",
+        collected_as="getPipelineExternalUrl",
         valid=lambda known: {"workspace_id": known.workspace, "pipeline_name": known.pipeline_name or known.name},
         takes=(At("workspace_id", Kind.WORKSPACE), At("pipeline_name", Kind.PIPELINE_NAME)),
         shows=(At("url", Kind.URL),),
@@ -354,6 +365,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         INFER,
+        collected_as="infer",
         valid=lambda known: {},
         parameters=(At("deployment", Kind.DEPLOYMENT_NAME), At("pipeline_name", Kind.PIPELINE_NAME)),
         shows=(
@@ -365,6 +377,7 @@ OPERATIONS: tuple[OperationRow, ...] = (
     ),
     OperationRow(
         UNDEPLOY,
+        collected_as="undeployPipeline",
         valid=lambda known: (
             {"pipeline_id": known.pipeline} if known.deployment is None else {"deployment_id": known.deployment}
         ),

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.api import multipart
+from conformance.api.operations import OPERATIONS
 from conformance.errors import UsageError
 from conformance.model import Exchange, Headers, Intent, Label, Mark, Request, Response, label_of
 from conformance.spec.document import Document
@@ -44,19 +45,7 @@ def text_of(seconds: float) -> str:
 
 API = "/v1/api/"
 
-OPERATIONS = {
-    "createPipeline": "pipelines.create",
-    "deployPipeline": "pipelines.deploy",
-    "undeployPipeline": "pipelines.undeploy",
-    "copyPipeline": "pipelines.copy",
-    "infer": "pipelines.infer",
-    "getDeployment": "status.get-deployment",
-    "getPipelineExternalUrl": "admin.get-pipeline-external-url",
-    "uploadAndConvertModel": "models.upload-and-convert",
-    "listModelVersions": "models.list-versions",
-    "createWorkspace": "workspaces.create",
-    "listWorkspaces": "workspaces.list",
-}
+_COLLECTED = {row.collected_as: row.id for row in OPERATIONS}
 """How collected tutorials call an operation, and its id here; for recordings whose URL does not say which it is."""
 
 _ROWS = {
@@ -85,7 +74,7 @@ def operation_of(document: Document, request: Request, named: object) -> tuple[s
         matched = document.match(request.method, path[path.index(API) :])
     if matched is not None:
         return matched[0].id, matched[1]
-    known = OPERATIONS.get(named, named) if isinstance(named, str) and not path else None
+    known = _COLLECTED.get(named, named) if isinstance(named, str) and not path else None
     return (known if known in {operation.id for operation in document.operations} else None), {}
 
 
