@@ -22,7 +22,7 @@ from conformance.load.running import load as whole_load
 from conformance.reporting.files import attempted, parse_reports
 from conformance.reporting.markdown import append_step_summary
 from conformance.reporting.terminal import show
-from conformance.run.cleanup import terminations_interrupt
+from conformance.run.runner import terminations_interrupt
 from conformance.run.settings import EMULATED, Settings, checked, longest_wait
 
 

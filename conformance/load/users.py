@@ -28,7 +28,7 @@ from conformance.load.plan import Plan
 from conformance.load.tally import Tally
 from conformance.model import Exchange
 from conformance.reporting.facts import Facts
-from conformance.run.cleanup import RunCleanup
+from conformance.run.runner import RunCleanup
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, open_target, own_hosts, trust_of
 from conformance.suites.waiting import until_gone, until_running
