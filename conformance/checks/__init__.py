@@ -58,6 +58,7 @@ CHECKS: tuple[Check, ...] = (
     models.uploaded_rubbish,
     models.listed,
     models.listed_unknown,
+    models.ready_for_good,
     models.workspace_created,
     models.workspaces_listed,
     models.workspaces_are_dated,

@@ -6,6 +6,7 @@ import base64
 import json
 from urllib.parse import unquote, urlsplit
 
+from conformance.api.operations import split_name
 from conformance.checks.rules import Findings, Rules, came, is_id, objects, seen, told
 from conformance.ledger import Deployment, Ledger, Pipeline, Stage
 from conformance.model import Exchange, Finding, Headers, Mark, Purpose
@@ -64,10 +65,14 @@ def _of_undeploy(exchange: Exchange, found: bool) -> Finding:
 
 
 def status_unknown(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
-    """A deployment that never was is not found."""
-    asked = exchange.operation == "status.get-deployment" and Mark.NEVER_WAS in exchange.labels
-    if asked and exchange.status is not None:
+    """A deployment that never was is not found, and under a name that no deployment can have none is."""
+    if exchange.operation != "status.get-deployment" or exchange.status is None:
+        return
+    if Mark.NEVER_WAS in exchange.labels:
         yield seen(exchange, "knows-nothing-of-what-never-was", exchange.status == 404, "status 404", came(exchange))
+    elif exchange.ok and isinstance(exchange.question, dict) and isinstance(name := exchange.question.get("name"), str):
+        held, expected = split_name(name) is not None, "no status under a name without a deployment's id"
+        yield seen(exchange, "knows-nothing-of-what-never-was", held, expected, came(exchange))
 
 
 def reaches_running(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:

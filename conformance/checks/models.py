@@ -43,10 +43,11 @@ def listed(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     rows = objects(answer)
     yield from _asked_for(exchange, rows, question, ledger)
     yield from _distinct(exchange, rows)
-    name = question.get("model_id")
+    name, pk = question.get("model_id"), question.get("models_pk_id")
     whole = len(rows) == len(answer) and all(is_id(row.get("id")) for row in rows)
-    known = ledger.models.values() if isinstance(name, str) and whole else ()
-    ours = [model for model in known if model.name == name]
+    known = ledger.models.values() if whole else ()
+    # With both filters, nobody is held to reading them as alternatives; a name's own versions are there either way.
+    ours = [model for model in known if (model.name == name if name is not None else is_id(pk) and model.pk == pk)]
     by_id = {row.get("id"): row for row in rows if is_id(row.get("id"))}
     for model in ours:
         yield from _present(exchange, model, by_id.get(model.id), by_id)
@@ -61,6 +62,24 @@ def _present(
     if row is not None and model.sha and isinstance(row.get("sha"), str):
         held = row["sha"] == model.sha
         yield seen(exchange, "sha-is-of-the-uploaded-bytes", held, f"sha {model.sha}", row["sha"])
+
+
+def ready_for_good(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
+    """A version that was listed as ready is not being uploaded or loaded again: its bytes are the same."""
+    if exchange.operation != "models.list-versions" or not exchange.ok:
+        return
+    before = {
+        row["id"]: row
+        for row in objects(exchange.answer)
+        if is_id(row.get("id")) and row["id"] in ledger.memory.ready and isinstance(row.get("status"), str)
+    }
+    back = [f"{number}: {row['status']}" for number, row in before.items() if row["status"].startswith(_BEFORE_READY)]
+    if before:
+        yield seen(exchange, "what-is-ready-stays-ready", not back, "ready, as listed before", back[:3])
+
+
+_BEFORE_READY = ("uploading", "pending", "attempting")
+"""How the recorded statuses begin that come before ready."""
 
 
 def _keys(exchange: Exchange, ours: list[ModelVersion], by_id: dict[Any, dict[str, Any]]) -> Findings:

@@ -34,6 +34,27 @@ def running_pods(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
     yield seen(exchange, "running-pods-have-an-address", not lost, "an IP address for each pod that runs", lost)
     names = [pod["name"] for pod in pods if isinstance(pod.get("name"), str)]
     yield seen(exchange, "no-pod-has-anothers-name", len(set(names)) == len(names), "each name once", sorted(names))
+    ips = [pod["ip"] for pod in up if pod.get("ip")]
+    if len(set(names)) == len(names):
+        held = len(set(ips)) == len(ips)
+        yield seen(exchange, "no-pod-has-anothers-address", held, "each address once", sorted(ips))
+    reasons = [f"{pod.get('name')}: {pod['reason']}" for pod in up if isinstance(pod.get("reason"), str)]
+    yield seen(exchange, "running-pods-give-no-reason", not reasons, "reason null of each pod that runs", reasons)
+    yield from _keeps_its_engines(exchange, ledger, answer)
+
+
+def _keeps_its_engines(exchange: Exchange, ledger: Ledger, answer: dict[str, Any]) -> Findings:
+    """Pods are replaced now and then, each time under another name, but not from one question to the next."""
+    deployment = asked_for(exchange, ledger)
+    now = {pod["name"] for pod in objects(answer.get("engines")) if isinstance(pod.get("name"), str)}
+    if deployment is not None and deployment.running and now:
+        ever = deployment.engines | now
+        held, expected = len(ever) <= _ENGINES_EACH * len(now), "the engines that status named before"
+        yield seen(exchange, "goes-on-naming-its-engines", held, expected, f"{len(ever)} names so far, now {min(now)}")
+
+
+_ENGINES_EACH = 4
+"""Names that an engine may have had, one after another: more replacements than any short run should see."""
 
 
 def running_contents(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -44,6 +65,10 @@ def running_contents(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findin
     if stated:
         idle = [f"{row.get('id', row.get('name'))}: {row['status']}" for row in stated if row["status"] != "Running"]
         yield seen(exchange, "what-runs-says-it-runs", not idle, "Running of each pipeline and model", idle)
+    groups = [[str(row) for row in of(engine)] for engine in objects((answer or {}).get("engines")) for of in _INNER]
+    if any(groups):
+        twice = [row for rows in groups for row in set(rows) if rows.count(row) > 1]
+        yield seen(exchange, "engines-name-nothing-twice", not twice, "each pipeline and model once an engine", twice)
 
 
 def status_contents(exchange: Exchange, ledger: Ledger, rules: Rules) -> Findings:
@@ -162,6 +187,9 @@ def _pipelines(engine: dict[str, Any]) -> list[dict[str, Any]]:
 def _models(engine: dict[str, Any]) -> list[dict[str, Any]]:
     inner = engine.get("model_statuses")
     return objects(inner.get("models")) if isinstance(inner, dict) else []
+
+
+_INNER = (_pipelines, _models)
 
 
 def _is_address(text: str | None) -> bool:

@@ -284,7 +284,6 @@ def _pods() -> dict[str, str]:
     def pod(kind: str) -> str:
         return f"{kind}-{''.join(chance.choices(_HEX, k=10))}-{''.join(chance.choices(_LETTERS, k=5))}"
 
-    def address() -> str:
-        return f"10.244.{chance.randint(1, 9)}.{chance.randint(2, 254)}"
-
-    return {"engine": pod("engine"), "engine_ip": address(), "lb": pod("engine-lb"), "lb_ip": address()}
+    nodes = chance.sample(range(1, 10), 2)  # on a node each, so that no two have one address
+    addresses = [f"10.244.{node}.{chance.randint(2, 254)}" for node in nodes]
+    return {"engine": pod("engine"), "engine_ip": addresses[0], "lb": pod("engine-lb"), "lb_ip": addresses[1]}

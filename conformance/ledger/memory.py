@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from rpds import HashTrieMap
+from rpds import HashTrieMap, HashTrieSet
 
-from conformance.api.operations import INFER, changing
+from conformance.api.operations import INFER, VERSIONS, changing
 from conformance.api.tensors import records_answered, rows_answered, rows_sent
 from conformance.ledger.entries import Deployment
 from conformance.model import Exchange
@@ -49,7 +49,8 @@ class Memory:
     row as float32 bytes. `reads` holds the last projection of each read since anything changed, with its exchange;
     `refused` the refusals since then. `clocks` holds how many milliseconds the clock of an engine may be ahead of ours,
     least and most, as its first answer showed. `listed` holds what each thing was last listed with in the fields that
-    last; `spans` by engine the last `elapsed`, and how many answers in a row have told it.
+    last, and `ready` the versions that were listed as ready; `spans` by engine the last `elapsed`, and how many answers
+    in a row have told it.
     """
 
     rows: HashTrieMap[tuple[tuple[str, ...], bytes], Answered] = field(default_factory=HashTrieMap)
@@ -57,6 +58,7 @@ class Memory:
     refused: tuple[Exchange, ...] = ()
     clocks: HashTrieMap[tuple[int, str], tuple[float, float]] = field(default_factory=HashTrieMap)
     listed: HashTrieMap[tuple[str, int], Mapping[str, Any]] = field(default_factory=HashTrieMap)
+    ready: HashTrieSet[int] = field(default_factory=HashTrieSet)
     spans: HashTrieMap[tuple[int, str], tuple[tuple[int, ...], int]] = field(default_factory=HashTrieMap)
 
     def after(self, exchange: Exchange, serving: Deployment | None, workspaces: Collection[int]) -> Memory:
@@ -80,7 +82,11 @@ class Memory:
             before = listed.get((operation, number))
             if before != told:
                 listed = listed.insert((operation, number), {**(before or {}), **told})
-        return replace(self, listed=listed) if listed is not self.listed else self
+        self = replace(self, listed=listed) if listed is not self.listed else self
+        if operation != VERSIONS:
+            return self
+        new = [row["id"] for row in _objects(exchange.answer) if row.get("status") == "ready" and "id" in row]
+        return replace(self, ready=self.ready.update(one for one in new if isinstance(one, int)))
 
     def _changed(self, exchange: Exchange) -> Memory:
         if exchange.status is not None and 400 <= exchange.status < 600 and exchange.status != 429:

@@ -38,7 +38,7 @@ def deploying(client: PipelineClient, slug: str, body: dict[str, object]) -> Non
 
 
 def test_workspaces_that_are_created_are_listed(client: PipelineClient, named: Named, elsewhere: int) -> None:
-    client.create_workspace(named("a-third"))
+    client.create_workspace(named("A-Third"))
     client.list_workspaces()
 
 
@@ -76,7 +76,7 @@ def test_any_visibility(client: PipelineClient, named: Named, workspace_id: int,
 def test_versions_are_listed_by_name_and_by_key(
     client: PipelineClient, uploads: Uploads, workspace_id: int, model: Model, named: Named
 ) -> None:
-    other = named("other-model")
+    other = named("Other-Model")
     client.upload_model(other, workspace_id, model.content)
     rows = client.list_model_versions(model_id=other).value
     key = next((row["models_pk_id"] for row in rows if isinstance(row, dict) and "models_pk_id" in row), None)

@@ -109,6 +109,25 @@ async def _all_for_an_unknown_name(call: Call, proceed: Step, state: State) -> A
     return await proceed(asking(call, {}))
 
 
+async def _finds_nothing_by_key(call: Call, proceed: Step, state: State) -> Answer:
+    answer = await proceed(call)
+    by_key = question(call).get("models_pk_id") is not None and question(call).get("model_id") is None
+    return with_json(answer, []) if by_key and answer.status == 200 else answer
+
+
+async def _loads_again(call: Call, proceed: Step, state: State) -> Answer:
+    answer = await proceed(call)
+    if answer.status != 200:
+        return answer
+    told = state.memory.setdefault("told ready", {})
+    rows = answer.json
+    for row in rows:
+        if row["status"] == "ready":
+            told[row["id"]] = told.get(row["id"], 0) + 1
+            row["status"] = "ready" if told[row["id"]] % 2 else "uploading"
+    return with_json(answer, rows)
+
+
 def _without_newest(found: Any) -> Any:
     newest = max(each["id"] for each in found)
     return [each for each in found if each["id"] != newest]
@@ -333,6 +352,20 @@ FAULTS = (
         "relations",
         "The newest version is not listed.",
         _listing(_without_newest),
+        "models.list-versions.lists-what-was-uploaded",
+    ),
+    fault(
+        "ready-versions-load-again",
+        "relations",
+        "Every second list says of a ready version that it is being uploaded.",
+        {_VERSIONS: _loads_again},
+        "models.list-versions.what-is-ready-stays-ready",
+    ),
+    fault(
+        "nothing-under-a-models-key",
+        "relations",
+        "Versions asked for by their model's key alone are not found.",
+        {_VERSIONS: _finds_nothing_by_key},
         "models.list-versions.lists-what-was-uploaded",
     ),
     fault(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import replace
 from typing import Any
 
 from conformance.emulator.deployments import by_name
@@ -90,6 +92,29 @@ def _pipelines(change: dict[str, Any]) -> dict[str, Middleware]:
         return engine | {"pipeline_statuses": {"pipelines": pipelines}}
 
     return _engines(alter)
+
+
+def _renames_engines() -> dict[str, Middleware]:
+    """Middleware that gives each engine a new name with each status; an inference names the last one given."""
+
+    async def renamed(call: Call, proceed: Step, state: State) -> Answer:
+        answer = await proceed(call)
+        if answer.status != 200:
+            return answer
+        body, names = answer.json, state.memory.setdefault("engines renamed", {})
+        for engine in body["engines"]:
+            true = engine["name"]
+            engine["name"] = names[true] = f"engine-{secrets.token_hex(5)}-{secrets.token_hex(3)[:5]}"
+        return with_json(answer, body)
+
+    async def named(call: Call, proceed: Step, state: State) -> Answer:
+        answer = await proceed(call)
+        body = answer.body
+        for true, shown in state.memory.get("engines renamed", {}).items():
+            body = body.replace(true.encode(), shown.encode())  # of one length, as Arrow's offsets need it
+        return replace(answer, body=body)
+
+    return {_STATUS: renamed, "pipelines.infer": named}
 
 
 def _nested_models(engine: Any) -> Any:
@@ -304,6 +329,36 @@ FAULTS = (
         "Engine and balancer have one name.",
         _running(_one_name),
         "status.get-deployment.no-pod-has-anothers-name",
+    ),
+    fault(
+        "pods-share-an-address",
+        "relations",
+        "Engine and balancer have one address.",
+        _running(
+            lambda body: body | {"engine_lbs": [pod | {"ip": body["engines"][0]["ip"]} for pod in body["engine_lbs"]]}
+        ),
+        "status.get-deployment.no-pod-has-anothers-address",
+    ),
+    fault(
+        "running-for-a-reason",
+        "relations",
+        "An engine that runs says why its last pod ended.",
+        _engines(lambda engine: engine | {"reason": "OOMKilled"}),
+        "status.get-deployment.running-pods-give-no-reason",
+    ),
+    fault(
+        "engines-have-new-names-each-time",
+        "relations",
+        "Status makes up another name for each engine, each time.",
+        _renames_engines(),
+        "status.get-deployment.goes-on-naming-its-engines",
+    ),
+    fault(
+        "engines-list-models-twice",
+        "relations",
+        "An engine lists each of its models twice.",
+        _engines(lambda engine: engine | {"model_statuses": {"models": engine["model_statuses"]["models"] * 2}}),
+        "status.get-deployment.engines-name-nothing-twice",
     ),
     fault(
         "engine-names-another-pipeline",
