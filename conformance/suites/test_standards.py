@@ -11,8 +11,8 @@ import pytest
 
 from conformance.api.client import JSON, PANDAS_RECORDS, PipelineClient, PipelineVersionCreated, steps_of
 from conformance.api.operations import COPY, DEPLOY, INFER, UNDEPLOY, UPLOAD, Known, row_of
-from conformance.checks.auth import REPEATED
-from conformance.model import Headers, Label, Mark, Purpose, Request
+from conformance.checks.auth import PROBES, REPEATED
+from conformance.model import Aim, Headers, Label, Mark, Purpose, Request
 from conformance.run.session import Session
 from conformance.run.settings import EMULATED, Settings
 from conformance.suites.deployments import Deployments
@@ -27,6 +27,7 @@ from conformance.suites.requests import (
     plain_request,
     upload,
 )
+from conformance.targets.strangers import falsely
 
 Named = Callable[[str], str]
 ODD_JSON = "Application/JSON; charset=UTF-8"
@@ -137,6 +138,21 @@ def test_an_answered_request_is_refused_when_a_stranger_repeats_it(
     request = served(operation)
     if session.send(request).ok:
         session.send(request, authenticated=False, labels=frozenset({REPEATED}))
+
+
+@pytest.mark.needs("main")
+@pytest.mark.about(INFER)
+@pytest.mark.parametrize("probe", [probe for probe in sorted(PROBES) if probe.word not in ("none", "expired")])
+def test_rows_that_are_computed_are_refused_to_false_tokens(
+    session: Session, settings: Settings, served: Callable[[str], Request], probe: Aim
+) -> None:
+    """Where nothing is deployed, an engine that asks nobody for a token has nothing to show."""
+    request = served(INFER)
+    false = falsely(probe, request, getattr(session.target, "credentials", None), settings.signing_key)
+    if false is None:
+        pytest.skip("this run has nothing to make such a token from")
+    if session.send(request).ok:
+        session.send(false, authenticated=False, labels=frozenset({probe}))
 
 
 @pytest.mark.needs("main")
