@@ -19,16 +19,26 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pyarrow as pa
 
 from conformance.api.client import ARROW_FILE
-from conformance.api.operations import INFER, STATUS, Kind, row_of
+from conformance.api.operations import INFER, STATUS, Kind, fields_of, row_of
 from conformance.model import Exchange, Response
 
 OBJECT, LIST = "(object)", "(list)"
 """What stands at the place of an object and of a list; what they hold stands at places of its own."""
 
-_SKIPPED = frozenset({"content-length", "connection", "keep-alive", "transfer-encoding"})
-"""Header fields of the connection, not of the answer."""
+_SKIPPED = frozenset(
+    {
+        *("content-length", "connection", "keep-alive", "transfer-encoding"),
+        *("server", "via", "x-request-id", "x-correlation-id", "traceparent", "x-envoy-upstream-service-time"),
+    }
+)
+"""Header fields of the connection, and those in which whoever passes an answer on names itself or the request."""
+
+APPEARED = "body.(rows that appeared though a request was refused)"
+"""Rows that no caller of this pass made, and that were not there before: nobody else's, where it is always so."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_QUOTED = str.maketrans({".": "%2E", "[": "%5B", "]": "%5D"})
+"""How a field's name stands in a place, where it has characters that places are made with: a flattened column's has."""
 _FIRST_ROWS, _LAST_ROWS = 32, 8
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _INDEX = re.compile(r"\[\d+\]")
@@ -138,11 +148,13 @@ class Reader:
     def __init__(self, run: str, origin: str) -> None:
         self._issued = Issued(run, origin)
         self._momentary = False
+        self._others: dict[str, set[str]] = {}
 
-    def read(self, exchange: Exchange, step: int, *, momentary: bool = False) -> Answer:
+    def read(self, exchange: Exchange, step: int, *, momentary: bool = False, after_refusal: bool = False) -> Answer:
         """The exchange's answer. Ids that it gives for the first time are issued at `step`.
 
-        A `momentary` answer issues none: the other side may show them at another step.
+        A `momentary` answer issues none: the other side may show them at another step. A list that is asked for right
+        `after_refusal` also tells whether anything appeared in it that nobody of this pass made.
         """
         self._momentary = momentary
         response = exchange.response
@@ -163,8 +175,13 @@ class Reader:
             if isinstance(body, dict) and exchange.operation == STATUS and exchange.ok:
                 variant = str(body.get("status"))
             kinds = _kinds(exchange.operation) if exchange.ok else {}
-            if _listed(exchange.operation):
-                body = self._known_rows(body, "$", _listed(exchange.operation))
+            listed = _listed(exchange.operation)
+            if listed and exchange.ok and not self._only_ours(exchange):
+                others = self._others.get(exchange.operation or "")
+                here = self._others[exchange.operation or ""] = set(map(_key, self._rows_of_others(body, "$", listed)))
+                if others is not None and after_refusal:
+                    leaves[APPEARED] = len(here - others)
+                body = self._known_rows(body, "$", listed)
             for place, leaf in self._walk(body, "$", "$", kinds, f"step {step}", ""):
                 leaves["body" + place[1:]] = leaf
         return Answer(response.status, leaves, variant, at)
@@ -208,6 +225,26 @@ class Reader:
                 return [row for row in value if not isinstance(row, dict) or self._is_ours(row, kind)]
         return value
 
+    def _rows_of_others(self, value: Any, where: str, listed: Kinds) -> Iterator[Any]:
+        """The ids of rows that another caller made."""
+        if isinstance(value, dict):
+            for name, item in value.items():
+                yield from self._rows_of_others(item, f"{where}.{name}", listed)
+        kind = listed.get(f"{where}[].id")
+        if isinstance(value, list) and kind is not None:
+            rows = (row for row in value if isinstance(row, dict))
+            yield from (row.get("id") for row in rows if not self._is_ours(row, kind))
+
+    def _only_ours(self, exchange: Exchange) -> bool:
+        """Whether a list was asked for things of this pass alone: then no row can be another caller's."""
+        row = row_of(exchange.operation)
+        fields = fields_of(exchange.operation, exchange.request)
+        asked = [(at.kind, fields[at.field]) for at in row.takes if fields.get(at.field) is not None]
+        return bool(asked) and all(
+            f"-{self._issued.run}-" in str(value) if kind.is_name else self._issued.has(kind, value)
+            for kind, value in asked
+        )
+
     def _is_ours(self, row: Mapping[str, Any], kind: Kind) -> bool:
         return self._issued.has(kind, row.get("id")) or f"-{self._issued.run}-" in str(row.get("name"))
 
@@ -218,7 +255,8 @@ class Reader:
             yield place, OBJECT
             row = self._row(value, where, kinds, row)
             for name in sorted(value, key=lambda key: (f"{where}.{key}" not in kinds, key)):
-                yield from self._walk(value[name], f"{place}.{name}", f"{where}.{name}", kinds, step, row)
+                key = name.translate(_QUOTED)
+                yield from self._walk(value[name], f"{place}.{key}", f"{where}.{key}", kinds, step, row)
         elif isinstance(value, list):
             if f"{where}[]" not in kinds and value and all(type(item) in (int, float) for item in value):
                 yield place, Numbers(tuple(map(float, value)), all(isinstance(item, int) for item in value))

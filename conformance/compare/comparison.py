@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from conformance.api.operations import changing
 from conformance.checks import Rules, judge
-from conformance.compare.answers import Answer, Reader, type_of
+from conformance.compare.answers import APPEARED, Answer, Reader, type_of
 from conformance.compare.consequences import cone, consequences, history
 from conformance.compare.noise import Deviation, Learned
 from conformance.compare.plan import Plan
@@ -91,6 +91,8 @@ class Compared:
     left_out: Mapping[str, int] = field(default_factory=dict)
     canary: str = "missed"
     left: tuple[str, ...] = ()
+    broken_off: tuple[str, ...] = ()
+    """Why a side was not asked everything, a sentence each."""
     seconds: Mapping[str, tuple[list[float], list[float]]] = field(default_factory=dict)
 
 
@@ -111,13 +113,16 @@ def compare(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int, seed
         raise NoVerdictError("No request of the plan was answered by both sides: there is nothing to compare.")
     canary = held.canary(random.Random(seed))  # noqa: S311  a difference to plant, no secret
     differences.sort(key=lambda one: (bool(one.follows), not one.breaking, not one.always))
-    differences = [*_confirmed(held, old, new, differences[:_CONFIRMED]), *differences[_CONFIRMED:]]
+    broken_off = tuple(one.broken_off for one in (*before, *after) if one.broken_off)
+    if not broken_off:
+        differences = [*_confirmed(held, old, new, differences[:_CONFIRMED]), *differences[_CONFIRMED:]]
     return Compared(
         tuple(differences),
         asked=len(held.shared),
         left_out=_reasons(before, after),
         canary="found" if canary else "missed",
         left=tuple(filter(None, (one.left for one in (*before, *after)))),
+        broken_off=broken_off,
         seconds=_durations(plan, before, after),
     )
 
@@ -136,7 +141,10 @@ def _played(plan: Plan, old: Side | Sequence[Pass], new: Side, passes: int) -> t
 
 
 def _turns(side: Side, plan: Plan, passes: int) -> list[Pass]:
-    return [side.play(plan) for _ in range(passes)]
+    done: list[Pass] = []
+    while len(done) < passes and not any(one.broken_off for one in done):
+        done.append(side.play(plan))
+    return done
 
 
 def _require_two(before: Sequence[Pass], after: Sequence[Pass]) -> None:
@@ -194,17 +202,21 @@ class Judge:
         self._steps = {step.number: step for step in plan.steps}
         operations = {step.number: step.operation for step in plan.steps}
         momentary = frozenset(step.number for step in plan.steps if step.momentary)
-        self._old, self._old_readers = _read_all(plan, before)
+        old = [_Read(plan, one) for one in before]
+        self._old, self._old_readers = [one.answers for one in old], [one.reader for one in old]
         varying: set[tuple[str, str]] = set()
         if len(before) == 1 and len(after) > 1:
             # What the new side's own passes disagree on varies too, where the old side's were kept once only.
-            varying = Learned(operations, _read_all(plan, after)[0], momentary).varying
-        self.learned = Learned(operations, self._old, momentary, frozenset(varying))
+            varying = Learned(operations, [_Read(plan, one).answers for one in after], momentary).varying
+        waiting = [[(step, answer) for step, answer, _ in one.waiting] for one in old]
+        self.learned = Learned(operations, self._old, momentary, frozenset(varying), waiting)
         self._hold(after)
 
     def _hold(self, after: Sequence[Pass]) -> None:
         self._after = after
-        self._new, self._new_readers = _read_all(self.plan, after)
+        new = [_Read(self.plan, one) for one in after]
+        self._new, self._new_readers = [one.answers for one in new], [one.reader for one in new]
+        self._new_waiting = [one.waiting for one in new]
         self.shared = sorted(set(self._old[0]) & set(self._new[0]))
 
     def against(self, after: Sequence[Pass]) -> Judge:
@@ -231,11 +243,32 @@ class Judge:
             replace(self._difference(key, sightings), follows=":".join(follows.get(key, ())))
             for key, sightings in places.items()
         ]
-        return [one for one in found if one.always or not (one.kind == "no-answer" or self._of_a_wait(one))]
+        told = {one.id for one in found}
+        found += [one for one in self._while_waiting() if one.id not in told]
+        return [one for one in found if one.always or not (one.kind == "no-answer" or self._by_chance(one))]
 
-    def _of_a_wait(self, one: Difference) -> bool:
-        """Whether it is how a wait ended: that depends on time, and says something where it always ends so."""
-        return one.kind in ("status", "value") and bool(self._steps[one.step].awaits)
+    def _while_waiting(self) -> Iterator[Difference]:
+        """What the new side answered while it waited, and the old side never did; what was seen once may be chance."""
+        found: dict[tuple[str, str, str], list[tuple[int, Deviation, Exchange]]] = {}
+        for turn, waiting in enumerate(self._new_waiting):
+            for step, answer, exchange in waiting:
+                for one in self.learned.while_waiting(step, answer):
+                    key = (self._operation(step), one.location, one.kind)
+                    found.setdefault(key, []).append((turn, one, exchange))
+        for key, sightings in found.items():
+            if len(sightings) > 1:
+                turn, _, exchange = sightings[0]
+                body = self._new_readers[turn].shown(exchange, self._old_readers[0])
+                told = self._difference(key, [(turn, one) for turn, one, _ in sightings])
+                yield replace(told, new_exchange=exchange, new_body=body)
+
+    def _by_chance(self, one: Difference) -> bool:
+        """Whether it depends on time, or on other callers: it says something where it is always so.
+
+        How a wait ended does, and what appeared in a list right after a refusal.
+        """
+        waited = one.kind in ("status", "value") and bool(self._steps[one.step].awaits)
+        return waited or one.location.endswith(APPEARED)
 
     def with_requirements(self, differences: Sequence[Difference], rules: Rules) -> list[Difference]:
         """The differences with the requirements that one side's answer breaks, and the other's does not."""
@@ -306,27 +339,29 @@ class Judge:
         return False
 
 
-def _read_all(plan: Plan, passes: Sequence[Pass]) -> tuple[list[dict[int, Answer]], list[Reader]]:
-    """The answers of each pass, by step, their ids replaced by where they were issued; and who read them.
+class _Read:
+    """The answers of one pass, by step, their ids replaced by where they were issued; and who read them.
 
-    Where a change could not be asked for, later answers about the same things show that alone, and are left out.
+    `waiting` are those that steps had while they waited. Where a change could not be asked for, later answers about the
+    same things show that alone, and are left out.
     """
-    readers = [Reader(one.run, one.origin) for one in passes]
-    answers = [
-        {
-            step.number: reader.read(one.answers[step.number], step.number, momentary=step.momentary)
-            for step in plan.steps
-            if step.number in one.answers
-        }
-        for reader, one in zip(readers, passes, strict=True)
-    ]
-    for one in answers:
+
+    def __init__(self, plan: Plan, one: Pass) -> None:
+        self.reader = Reader(one.run, one.origin)
+        self.answers: dict[int, Answer] = {}
+        self.waiting: list[tuple[int, Answer, Exchange]] = []
+        for step in plan.steps:
+            for exchange in one.waiting.get(step.number, ()):
+                self.waiting.append((step.number, self.reader.read(exchange, step.number, momentary=True), exchange))
+            if step.number in one.answers:
+                self.answers[step.number] = self.reader.read(
+                    one.answers[step.number], step.number, momentary=step.momentary, after_refusal=step.after_refusal
+                )
         unasked = frozenset(
-            step.number for step in plan.steps if step.number not in one and step.operation in changing()
+            step.number for step in plan.steps if step.number not in self.answers and step.operation in changing()
         )
-        for number in cone(plan, unasked) & one.keys() if unasked else ():
-            del one[number]
-    return answers, readers
+        for number in cone(plan, unasked) & self.answers.keys() if unasked else ():
+            del self.answers[number]
 
 
 def _planted(answer: Answer, chance: random.Random) -> Answer | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -37,7 +37,12 @@ Group = tuple[str, int | None, str]
 """Answers described together: operation, status, variant."""
 
 FLOAT_TOLERANCE = 1e-6
-"""Numbers a model computes are equal within this, absolute: engines differ by less (1.1e-7 measured)."""
+"""Numbers a model computes are equal within this, of their own size: engines differ by less (1.1e-7 measured).
+
+Those that differ by more than this of their size and by less than this absolute differ in precision alone.
+"""
+_SMALLEST = 1e-12
+"""Numbers this near to each other are equal whatever their size."""
 
 _CLOCK_SLACK_SECONDS = 1800.0
 """A moment may be this much further from its answer than any that was learned: clocks of two instances differ."""
@@ -53,6 +58,7 @@ _OUTLIER, _SHIFT = 1000.0, 30.0
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?P<sep>[T ])\d\d:\d\d:\d\d(?P<fraction>\.\d+)?(?P<zone>Z|[+-]\d\d:?\d\d)?")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,}", re.IGNORECASE)
+_REMOVED = re.compile(r"<[a-z]+-\d+>")
 _SEPARATORS = re.compile(r"([^A-Za-z0-9]+)")
 
 
@@ -83,13 +89,39 @@ def equal(one: Leaf, other: Leaf) -> bool:
         return (
             len(one.values) == len(other.values)
             and one.whole == other.whole
-            and all(
-                abs(ours - theirs) <= FLOAT_TOLERANCE for ours, theirs in zip(one.values, other.values, strict=True)
-            )
+            and (one.values == other.values or not one.whole)
+            and all(_near(ours, theirs) for ours, theirs in zip(one.values, other.values, strict=True))
         )
     if isinstance(one, float) and isinstance(other, float):
-        return abs(one - other) <= FLOAT_TOLERANCE or (math.isnan(one) and math.isnan(other))
+        return _near(one, other)
+    if isinstance(one, str) and isinstance(other, str) and _REMOVED.search(one):
+        return bool(_around_removed(one).fullmatch(other))
     return type(one) is type(other) and one == other
+
+
+@lru_cache(maxsize=256)
+def _around_removed(text: str) -> re.Pattern[str]:
+    """What a text is from which a recording removed a secret: anything stands there."""
+    return re.compile(".*".join(map(re.escape, _REMOVED.split(text))), re.DOTALL)
+
+
+def _near(one: float, other: float) -> bool:
+    same = math.isclose(one, other, rel_tol=FLOAT_TOLERANCE, abs_tol=_SMALLEST)
+    return same or (math.isnan(one) and math.isnan(other))
+
+
+def of_precision(one: Leaf, other: Leaf) -> bool:
+    """Whether two values of one type and length, that are not equal, differ less than any engine computes exactly."""
+    ours, theirs = _fractions(one), _fractions(other)
+    if not ours or len(ours) != len(theirs):
+        return False
+    return all(abs(here - there) <= FLOAT_TOLERANCE for here, there in zip(ours, theirs, strict=True))
+
+
+def _fractions(leaf: Leaf) -> tuple[float, ...]:
+    if isinstance(leaf, Numbers):
+        return () if leaf.whole else leaf.values
+    return (leaf,) if isinstance(leaf, float) else ()
 
 
 def varies_by_nature(leaf: Leaf, at: float) -> bool:
@@ -280,6 +312,7 @@ class Learned:
 
     `passes` are the answers of each pass through the plan, by step; `operations` the operation of each step.
     Steps in `momentary` were answered as the moment had it: they are held to the description of their kind alone.
+    So are the answers that a step had while it was `waiting`, of each pass.
     """
 
     def __init__(
@@ -288,6 +321,7 @@ class Learned:
         passes: Sequence[Mapping[int, Answer]],
         momentary: frozenset[int] = frozenset(),
         varying: frozenset[tuple[str, str]] = frozenset(),
+        waiting: Sequence[Sequence[tuple[int, Answer]]] = (),
     ) -> None:
         self.operations, self.momentary = operations, momentary
         self.varying: set[tuple[str, str]] = set(varying)
@@ -302,6 +336,10 @@ class Learned:
         self.present: Counter[tuple[Group, str]] = Counter()
         for turn, answers in enumerate(self.passes):
             for step, answer in answers.items():
+                self._take(step, answer, turn)
+        self._waited = {operations[step] for seen in waiting for step, _ in seen}
+        for turn, seen in enumerate(waiting):
+            for step, answer in seen:
                 self._take(step, answer, turn)
         self._compare_passes()
 
@@ -361,6 +399,14 @@ class Learned:
             yield Deviation(base, "value", olds[0].variant, answer.variant, step)
         yield from self._held_in_general(step, answer, exact=old is not None and step not in self.momentary)
 
+    def while_waiting(self, step: int, answer: Answer) -> Iterator[Deviation]:
+        """How an answer that the new side gave while a step waited is like none that the old side gave then."""
+        if self._seen(step, answer):
+            yield from self._held_in_general(step, answer, exact=False)
+        elif self.operations[step] in self._waited:
+            shown = f"status {answer.status}{f', {answer.variant}' if answer.variant else ''}"
+            yield Deviation("response.(while waiting)", "enum", "never so while it waited", shown, step)
+
     def _seen(self, step: int, answer: Answer) -> bool:
         return (self.group(step, answer), "") in self.present
 
@@ -386,6 +432,7 @@ class Learned:
                 kind = "value" if type_of(was) == type_of(became) else "type"
                 kind = "format" if isinstance(was, Id) and isinstance(became, Id) and was.form != became.form else kind
                 kind = "null" if became is None else "length" if place.endswith(".length") else kind
+                kind = "precision" if kind == "value" and of_precision(was, became) else kind
                 yield self._deviation(step, new, place, kind, str(was), str(became))
 
     def _held_in_general(self, step: int, answer: Answer, *, exact: bool) -> Iterator[Deviation]:

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from conformance.compare.variations import variations
 from conformance.errors import NoVerdictError
-from conformance.model import Exchange, Mark
+from conformance.model import Aim, Exchange, Mark, Purpose
 from conformance.recording import folder
 from conformance.recording.recording import Recording
 from conformance.recording.traffic import ordered
@@ -28,7 +29,7 @@ RUNNING, GONE = "Running", "gone"
 
 _STATUS, _INFER = "status.get-deployment", "pipelines.infer"
 _MOMENTARY = frozenset({Mark.BEFORE_RUNNING})
-_LEFT_OUT = frozenset({Mark.CLEANING, Mark.DOCUMENTATION})
+_LEFT_OUT = frozenset({Mark.CLEANING})
 _MOST_TOGETHER = 32
 _CREDENTIALS = "CONFORMANCE_"
 _FAST = ["--start-seconds", "0.05", "--stop-seconds", "0.02"]
@@ -48,6 +49,11 @@ class Step:
     awaits: str = ""
     momentary: bool = False
     together: int = 0
+
+    @property
+    def after_refusal(self) -> bool:
+        """Whether it asks for what a request that was refused must not have changed."""
+        return any(isinstance(label, Aim) and label.purpose is Purpose.AFTER_REFUSAL for label in self.exchange.labels)
 
     @property
     def operation(self) -> str:
@@ -85,7 +91,8 @@ def drawn(profile: str, budget: str, seed: int) -> Plan:
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
             raise NoVerdictError(f"The requests to compare by could not be drawn: {said}")
-        return plan_of([meant(one) for one in ordered(folder.read(output, Document.load(profile)))])
+        exchanges = [meant(one) for one in ordered(folder.read(output, Document.load(profile)))]
+        return plan_of([*exchanges, *variations(exchanges, run_of(exchanges))])
 
 
 def meant(recording: Recording) -> Exchange:
@@ -110,10 +117,10 @@ def plan_of(exchanges: Sequence[Exchange], *, polled: bool = True) -> Plan:
         undeployed = undeployed or (exchange.operation == "pipelines.undeploy" and exchange.ok)
         momentary = bool(exchange.labels & _MOMENTARY) or (exchange.operation == _STATUS and exchange.ok and not awaits)
         steps.append(Step(len(steps) + 1, exchange, awaits, momentary, group if together else 0))
-    return Plan(_run_of(exchanges), tuple(steps))
+    return Plan(run_of(exchanges), tuple(steps))
 
 
-def _run_of(exchanges: Sequence[Exchange]) -> str:
+def run_of(exchanges: Sequence[Exchange]) -> str:
     """The run's id: eight characters in the first name that an exchange gives."""
     for exchange in exchanges:
         match = _RUN.search(exchange.request.body)

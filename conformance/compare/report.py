@@ -24,6 +24,7 @@ _SIGNS = {
     "no-answer": "no answer", "status": "another status", "gone": "gone", "new": "new", "type": "another type",
     "null": "null", "format": "another format", "enum": "a value never seen", "value": "another value",
     "range": "out of range", "unit": "another unit", "order": "another order", "length": "another length",
+    "precision": "another precision",
     "null-share": "another share of null",
 }  # fmt: skip
 

@@ -113,10 +113,13 @@ def _verdict(
     breaking = sum(1 for one in counted if one.breaking and not one.follows)
     followers = sum(1 for one in counted if one.follows)
     besides = f" {_count(followers, 'more')} may follow from them." if followers else ""
+    besides += "".join(f" {sentence}" for sentence in compared.broken_off)
     if breaking and asked.fail_on != "never":
         return BREAKING, 1, f"{_count(breaking, 'difference')} may break a caller.{besides}"
     if compared.canary != "found":
         return NONE, 3, "The comparison missed a difference that was planted in a copy of an answer: it is blind."
+    if compared.broken_off:
+        return NONE, 3, " ".join(compared.broken_off)
     if compared.left:
         return NONE, 3, " ".join(compared.left)
     if breaking:

@@ -107,10 +107,11 @@ class FetchedToken:
         """Another token of the first grant, which the run does not go on with; empty where the endpoint gives none."""
         return self._access_token(self._grant.form)
 
-    def refreshed(self) -> str:
+    def refreshed(self, *, kept: bool = True) -> str:
         """A token that the refresh token buys; empty where there is none to buy it with, or it buys none.
 
         The run goes on with it: where refresh tokens are rotated (RFC 6749 10.4) the old one is good for nothing now.
+        Where it is not `kept`, the run goes on with the token it has, and asks for a first one when that ends.
         """
         with self._lock:
             if not self._refresh_token:
@@ -118,8 +119,13 @@ class FetchedToken:
             answer = self._post(self._refresh_form())
             if answer.status != 200:
                 return ""
-            self._keep(answer)
-            return self._token
+            if kept:
+                self._keep(answer)
+                return self._token
+            self._refresh_expires = 0.0
+            token = str(answer.json.get("access_token", "")) if isinstance(answer.json, dict) else ""
+            remember(token, "jwt" if token.startswith("eyJ") else "token")
+            return token
 
     def granted(self, grant: Grant) -> str:
         """A token of another grant, empty where the endpoint refuses it."""

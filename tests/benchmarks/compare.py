@@ -24,7 +24,7 @@ from pathlib import Path
 from conformance.cli.measurement import Subject, instance, subjects_in, subjects_of
 from conformance.compare.comparison import Difference, Judge
 from conformance.compare.kept import read_kept
-from conformance.compare.side import Pass, Side
+from conformance.compare.side import EMULATED_SECRET, Pass, Side
 from conformance.emulator.faults import FAULTS, find
 from conformance.errors import SuiteError
 from conformance.run.settings import Settings
@@ -47,11 +47,12 @@ def differences(subject: Subject, kept: Path) -> tuple[list[str], str]:
     old, passes = old_side(kept), list[Pass]()
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()), ExitStack() as stack:
         planted = (find(subject.id),) if subject.kind not in ("proxy", HEALTHY) else ()
-        url, _ = stack.enter_context(instance(planted))
+        url, key = stack.enter_context(instance(planted))
         if subject.file:
             url = stack.enter_context(proxied(url, spoiling(Path(subject.file))))
         journal = stack.enter_context(tempfile.TemporaryDirectory())
-        side = Side("new", Settings(url, wait=WAIT_SECONDS, journal=journal), KNOWN)
+        settings = Settings(url, wait=WAIT_SECONDS, journal=journal, signing_key=key)
+        side = Side("new", settings, KNOWN, EMULATED_SECRET)
         try:
             for _ in range(PASSES):
                 passes.append(side.play(old.plan))

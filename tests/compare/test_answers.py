@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.compare.answers import Answer, Id, Numbers, Reader
+from conformance.compare.answers import APPEARED, Answer, Id, Numbers, Reader
 from tests.compare.made import ORIGIN, exchange
 
 
@@ -108,3 +108,45 @@ def test_an_answer_is_shown_with_the_ids_of_the_other_side() -> None:
     theirs = exchange("pipelines.deploy", {}, {"id": 92})
     new.read(theirs, 1)
     assert '"id": 14' in new.shown(theirs, old)
+
+
+def version(number: int, name: str) -> dict[str, Any]:
+    return {"id": number, "model_id": name, "models_pk_id": number, "model_version": f"v{number}"}
+
+
+def test_no_row_of_others_is_left_out_where_only_our_own_were_asked_for() -> None:
+    ours = "conformance-aaaaaaaa-m"
+    rows = [version(1, ours), version(999_999, "unrelated")]
+    question = {"model_id": ours}
+    listed = answers("aaaaaaaa", exchange("models.list-versions", question, rows))[0]
+    everybodys = answers("aaaaaaaa", exchange("models.list-versions", {}, rows))[0]
+    assert (listed.leaves["body.length"], everybodys.leaves["body.length"]) == (2, 0)
+
+
+def test_a_row_that_appears_though_a_request_was_refused_is_counted() -> None:
+    def listing(*numbers: int) -> Any:
+        rows = [{"id": number, "name": "untitled", "models": [], "pipelines": []} for number in numbers]
+        return exchange("workspaces.list", {}, {"workspaces": rows})
+
+    def counted(before: Any, after: Any) -> Any:
+        reader = Reader("aaaaaaaa", ORIGIN)
+        reader.read(before, 1)
+        return reader.read(after, 2, after_refusal=True).leaves[APPEARED]
+
+    assert counted(listing(1, 2), listing(1, 2)) == 0
+    assert counted(listing(1, 2), listing(1, 2, 3)) == 1
+
+
+def test_a_flattened_column_is_no_field_of_the_nested_one() -> None:
+    (flat,) = answers("aaaaaaaa", exchange("pipelines.infer", [], [{"in.x": [1.5]}]))
+    (nested,) = answers("aaaaaaaa", exchange("pipelines.infer", [], [{"in": {"x": [1.5]}}]))
+    assert not {place for place in flat.leaves if "x" in place} & nested.leaves.keys()
+
+
+def test_who_passed_an_answer_on_is_no_part_of_it() -> None:
+    fields = {"Server": "nginx", "Via": "1.1 proxy", "X-Request-Id": "7"}
+    one, other = (
+        answers("aaaaaaaa", exchange("workspaces.list", {}, {"workspaces": []}, headers=headers))[0]
+        for headers in ({}, fields)
+    )
+    assert one.leaves == other.leaves

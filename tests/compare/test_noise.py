@@ -137,3 +137,46 @@ def test_a_listing_in_no_order_may_be_in_any() -> None:
 def test_a_listing_that_was_sorted_and_is_no_longer_is_told() -> None:
     rising, mixed = listing(lambda draw, rows: rows), listing(lambda draw, rows: draw.sample(rows, len(rows)))
     assert ("", "order") in told(rising, mixed, "models.list-versions")
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.0, None), (3e-7, None), (3e-6, "precision"), (0.5, "value")], ids=str)
+def test_a_computed_number_is_held_to_a_millionth_of_its_own_size(share: float, kind: str | None) -> None:
+    def made(factor: float) -> Make:
+        return lambda draw, step, at: [{"out": {"dense_1": [0.0014974177 * step * factor]}}]
+
+    wanted = {("[].out.dense_1", kind)} if kind else set()
+    assert told(made(1.0), made(1.0 + share)) == wanted
+
+
+def test_whole_numbers_are_held_exactly() -> None:
+    def made(more: int) -> Make:
+        return lambda draw, step, at: [{"out": {"label": [70_000_000 + step + more, 3]}}]
+
+    assert told(made(0), made(1)) == {("[].out.label", "value")}
+
+
+def while_waiting(old: Any, new: Any) -> set[tuple[str, str]]:
+    """(location, kind) of what a status that waits is told for, after one pass of the old side that waited too."""
+    reader = Reader("aaaaaaaa", ORIGIN)
+    running, *waits = (
+        reader.read(exchange("status.get-deployment", {}, body), 1, momentary=True)
+        for body in ({"status": "Running", "engines": []}, old, new)
+    )
+    learned = Learned({1: "status.get-deployment"}, [{1: running}], waiting=[[(1, waits[0])]])
+    return {(one.location, one.kind) for one in learned.while_waiting(1, waits[1])}
+
+
+def test_what_is_answered_while_a_deployment_starts_is_held_to_what_the_old_side_answered_then() -> None:
+    starting = {"status": "Starting", "engines": [], "details": []}
+    assert while_waiting(starting, starting) == set()
+    assert while_waiting(starting, starting | {"status": "Error"}) == {("response.(while waiting)", "enum")}
+    less = {"status": "Starting", "engines": []}
+    assert while_waiting(starting, less) == {("response.200.body.details", "gone")}
+
+
+def test_where_a_recording_removed_a_secret_anything_may_stand() -> None:
+    def policy(text: str) -> Make:
+        return lambda draw, step, at: {"policy": text}
+
+    assert told(policy("by <header-1> alone"), policy("by ab12 alone")) == set()
+    assert told(policy("by <header-1> alone"), policy("by ab12 never")) == {(".policy", "value")}
