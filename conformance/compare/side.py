@@ -27,9 +27,8 @@ from conformance.suites.generation.replaying import gives, renewed, rewritten, u
 from conformance.suites.requests import json_request
 from conformance.targets.credentials import FetchedToken, client_credentials
 from conformance.targets.emulated import emulator_process
-from conformance.targets.strangers import falsely
+from conformance.targets.strangers import falsely, issuers_key
 from conformance.targets.target import Target
-from conformance.targets.tokens import issuers_key
 
 _OURS_TO_SET = frozenset({"authorization", "user-agent", "accept-encoding", "host", "content-length", "x-request-id"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
