@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.targets.emulated import WallarooInstance
+    from conformance.targets.instance import WallarooInstance
 
 MARKER = (
     "wallaroo(release='2023.4', faults=(), start_seconds=0.2, stop_seconds=0.1, token_seconds=60): the emulated "
@@ -50,7 +50,7 @@ def _running(folders: pytest.TempPathFactory, settings: dict[str, object]) -> It
 
     try:
         require("wallaroo_instance", "emulated")
-        from conformance.targets.emulated import running
+        from conformance.targets.instance import running
 
         with pytest.MonkeyPatch.context() as patch, running(folders.mktemp("wallaroo"), **settings) as instance:  # type: ignore[arg-type]
             for name, value in instance.environment.items():

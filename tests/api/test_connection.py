@@ -8,7 +8,7 @@ import pytest
 
 from conformance.api.client import ApiError, PipelineClient
 from conformance.errors import CredentialsRefusedError, TargetUnreachableError
-from conformance.targets.emulated import WallarooInstance, running
+from conformance.targets.instance import WallarooInstance, running
 
 
 @pytest.fixture(scope="module")

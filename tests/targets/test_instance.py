@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from conformance.errors import UsageError
-from conformance.targets.emulated import WallarooInstance, running
+from conformance.targets.instance import WallarooInstance, running
 
 LIST = "/v1/api/workspaces/list"
 
