@@ -22,7 +22,7 @@ import pytest
 from conformance.cli.run import by_pytest
 from conformance.emulator.app import create_app
 from conformance.emulator.engine import ForkServer
-from conformance.emulator.faults import FAULTS, Fault, middleware_of
+from conformance.emulator.faults import FAULTS, FOUND_BY_SUITES, Fault, middleware_of
 from conformance.emulator.server import Server, listening_socket, url_of
 from conformance.emulator.settings import PROFILES, Limits
 from conformance.emulator.settings import Settings as EmulatorSettings
@@ -80,7 +80,7 @@ WRITTEN = ("identity", "lifecycle", "refusals", "standards")
 @cache
 def found_by() -> dict[str, tuple[str, ...]]:
     """For each fault's id the written-out suites that exercise what it breaks."""
-    return {fault.id: suites_of(fault.breaks) for fault in FAULTS}
+    return {fault.id: suites_of(fault.breaks) for fault in FOUND_BY_SUITES}
 
 
 def suites_of(requirements: Sequence[str]) -> tuple[str, ...]:

@@ -50,14 +50,14 @@ def faults(
 
     Each with its class, the requirements it breaks and what is wrong; `conformance emulate --fault ID` plants one.
     """
-    from conformance.emulator.faults import FAULTS, find
+    from conformance.emulator.faults import FAULTS, FOUND_BY_SUITES, find
 
     if proxy is not None and not measure:
         raise UsageError("--proxy needs --measure.")
     if measure:
         from conformance.cli import measurement
 
-        chosen = _chosen(proxy, only) if proxy else measurement.subjects_of(tuple(map(find, only)) or FAULTS)
+        chosen = _chosen(proxy, only) if proxy else measurement.subjects_of(tuple(map(find, only)) or FOUND_BY_SUITES)
         measured = []
         for one in measurement.measure(chosen, budget, seed, workers):
             measured.append(one)

@@ -25,7 +25,7 @@ from conformance.cli.measurement import Subject, instance, subjects_in, subjects
 from conformance.compare.comparison import Difference, Judge
 from conformance.compare.kept import read_kept
 from conformance.compare.side import EMULATED_SECRET, Pass, Side
-from conformance.emulator.faults import FAULTS, find
+from conformance.emulator.faults import FOUND_BY_SUITES, find
 from conformance.errors import SuiteError
 from conformance.run.settings import Settings
 from conformance.targets.proxy import proxied, spoiling
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args(arguments)
-    every = subjects_in(given.proxy) if given.proxy else subjects_of(FAULTS)
+    every = subjects_in(given.proxy) if given.proxy else subjects_of(FOUND_BY_SUITES)
     chosen = [one for one in every if one.id in given.only] if given.only else list(every[:: given.every])
     asked = [*chosen, *(Subject(f"healthy {number}", HEALTHY) for number in range(1 + len(chosen) // 10))]
     context = multiprocessing.get_context("forkserver")

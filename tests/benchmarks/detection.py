@@ -21,7 +21,7 @@ from pathlib import Path
 
 from conformance.checks import Rules
 from conformance.cli.measurement import measure, subjects_of
-from conformance.emulator.faults import FAULTS
+from conformance.emulator.faults import FOUND_BY_SUITES
 from conformance.run.settings import Settings, open_target
 from conformance.targets.emulated import emulator_process
 
@@ -54,7 +54,7 @@ def failures(fault: str, examples: int) -> tuple[Failures, float]:
 
 
 def main(every: int, examples: int) -> None:
-    chosen, workers = FAULTS[::every], os.cpu_count() or 1
+    chosen, workers = FOUND_BY_SUITES[::every], os.cpu_count() or 1
     plain, _ = failures("", examples)
     names = [fault.id for fault in chosen]
     with ThreadPoolExecutor(workers) as pool:

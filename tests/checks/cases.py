@@ -285,6 +285,8 @@ CASES = (
     Case("pipelines.infer.answers-arrow-in-arrow",
          infer_arrow(),
          infer(question=arrow_request(), kind=ARROW, sent={"Accept": ARROW}), SERVING),
+    Case("pipelines.infer.answers-each-of-many", infer(labels=["under-load"]),
+         infer(b"", 404, labels=["under-load"]), SERVING, also=("pipelines.infer.serves-rows",)),
     Case("pipelines.infer.answers-in-the-form-accepted",
          infer(arrow_answer(), sent={"Accept": ARROW}, headers={"content-type": ARROW, "date": DATE}),
          infer(sent={"Accept": ARROW}), SERVING),

@@ -32,6 +32,7 @@ KINDS = {
     "regressions",
     "service",
     "contradictions",
+    "under load",
 }
 
 

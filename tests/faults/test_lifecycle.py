@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.emulator.faults import FAULTS, Fault
+from conformance.emulator.faults import FOUND_BY_SUITES, Fault
 from tests.measured import Apart, found_by, inexact
 
-HERE = [fault for fault in FAULTS if "lifecycle" in found_by()[fault.id]]
+HERE = [fault for fault in FOUND_BY_SUITES if "lifecycle" in found_by()[fault.id]]
 
 
 @pytest.mark.parametrize("fault", HERE, ids=lambda fault: fault.id)

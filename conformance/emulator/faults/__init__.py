@@ -9,6 +9,7 @@ from conformance.emulator.faults import (
     fields,
     http,
     inference,
+    load,
     pipelines,
     prerequisites,
     requests,
@@ -30,9 +31,13 @@ FAULTS: tuple[Fault, ...] = (
     *status.FAULTS,
     *inference.FAULTS,
     *whole.FAULTS,
+    *load.FAULTS,
 )
 
-__all__ = ["FAULTS", "Fault", "find", "middleware_of"]
+FOUND_BY_SUITES = tuple(fault for fault in FAULTS if fault not in load.FAULTS)
+"""The faults that `conformance run` finds; the others show under load alone."""
+
+__all__ = ["FAULTS", "FOUND_BY_SUITES", "Fault", "find", "middleware_of"]
 
 
 def find(fault_id: str) -> Fault:

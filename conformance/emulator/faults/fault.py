@@ -42,6 +42,7 @@ Kind = Literal[
     "service",
     "statuses",
     "timing",
+    "under load",
 ]
 """The class of a fault, as `conformance faults` shows it."""
 
